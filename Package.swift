@@ -1,0 +1,148 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One set of rules for every Swift target: complete concurrency checking, explicit existentials
+// and import visibility, and no warning survives.
+let swiftRules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+let cRules: [CSetting] = [
+    .unsafeFlags(["-Wall", "-Wextra", "-Werror"]),
+    .define("_GNU_SOURCE"),
+]
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "continuity",
+    products: [
+        .executable(name: "continuity", targets: ["continuity"]),
+        .executable(name: "continuity-hook-sandbox", targets: ["HookSandbox"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1",
+            traits: ["FullFoundation"]),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // The pure core: it imports no module of ours and touches nothing outside itself.
+        .target(name: "ContinuityCore", swiftSettings: swiftRules),
+
+        // C seams: thin wrappers, one owner each.
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CLinux", cSettings: cRules),
+        .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+        .systemLibrary(
+            name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+
+        // Adapters at the edge.
+        .target(
+            name: "ContinuityConfig", dependencies: ["ContinuityCore", yams],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityCrypto", dependencies: ["ContinuityCore", "COpenSSL"],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityHTTP", dependencies: ["CCurl"], swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityStore",
+            dependencies: ["ContinuityCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityAlerts",
+            dependencies: ["ContinuityCore", "ContinuityCrypto", "ContinuityHTTP", logging],
+            swiftSettings: swiftRules),
+        .executableTarget(
+            name: "HookSandbox", dependencies: ["CLua", "CJansson", "CSeccomp"],
+            cSettings: cRules),
+        .target(
+            name: "ContinuityHooks",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "CLinux", logging,
+            ],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityAPI",
+            dependencies: ["ContinuityCore", hummingbird, lifecycle, logging],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityAgent",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
+                hummingbird, lifecycle, logging, subprocess,
+            ],
+            swiftSettings: swiftRules),
+
+        // The composition root and what is built on it.
+        .target(
+            name: "ContinuityServer",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
+                "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
+                lifecycle, logging,
+            ],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityPostgres", dependencies: ["CLinux", subprocess],
+            swiftSettings: swiftRules),
+        .target(
+            name: "ContinuityDemo",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
+                "ContinuityAPI", "ContinuityAlerts", "ContinuityStore", "ContinuityPostgres",
+                "CLinux", hummingbird, logging, subprocess,
+            ],
+            swiftSettings: swiftRules),
+        .executableTarget(
+            name: "continuity",
+            dependencies: [
+                "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftRules),
+        .executableTarget(
+            name: "continuity-benchmarks",
+            dependencies: ["ContinuityCore", "ContinuityCrypto", subprocess],
+            path: "Benchmarks", swiftSettings: swiftRules),
+        .testTarget(
+            name: "CoreTests",
+            dependencies: ["ContinuityCore", "ContinuityCrypto", "ContinuityConfig"],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "HTTPTests",
+            dependencies: [
+                "ContinuityHTTP", "ContinuityCrypto", "ContinuityAlerts", "ContinuityCore",
+                hummingbird,
+            ],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "HooksTests", dependencies: ["ContinuityHooks", "ContinuityCore", "HookSandbox"],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "AgentTests",
+            dependencies: [
+                "ContinuityAgent", "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
+                hummingbird,
+            ],
+            swiftSettings: swiftRules),
+    ]
+)

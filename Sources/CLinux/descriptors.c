@@ -1,0 +1,3 @@
+#include "descriptors.h"
+
+typedef int continuity_descriptors_placeholder;

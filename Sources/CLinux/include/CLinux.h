@@ -1,0 +1,5 @@
+// Linux calls that Swift cannot make by itself: variadics, macros, and numbers without a wrapper.
+#pragma once
+
+#include "descriptors.h"
+#include "processes.h"

@@ -1,0 +1,3 @@
+#include "processes.h"
+
+typedef int continuity_processes_placeholder;

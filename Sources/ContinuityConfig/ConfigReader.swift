@@ -1,0 +1,279 @@
+package import ContinuityCore
+import Foundation
+import Yams
+
+/// Reads one mapping of a YAML or JSON file strictly: every key is asked for by name, and what
+/// was not asked for is an error with its line. JSON is read by the same parser, as YAML's subset.
+///
+/// Confined to the loading of one file; not `Sendable`.
+package final class ConfigReader {
+    package let file: String
+    package let line: Int
+    private let path: String
+    private let mapping: Node.Mapping
+    private var asked: Set<String> = []
+
+    private init(file: String, path: String, node: Node) throws(ConfigError) {
+        self.file = file
+        self.path = path
+        self.line = node.mark?.line ?? 1
+        guard case .mapping(let mapping) = node else {
+            throw ConfigError(
+                file: file, line: node.mark?.line,
+                message: "\(path.isEmpty ? "the file" : "'\(path)'") is not a mapping",
+                remedy: "write it as 'key: value' lines")
+        }
+        self.mapping = mapping
+    }
+
+    // MARK: Opening a file
+
+    package static func load(file: String) throws(ConfigError) -> ConfigReader {
+        let text: String
+        do {
+            text = try String(contentsOfFile: file, encoding: .utf8)
+        } catch {
+            let reason =
+                FileManager.default.fileExists(atPath: file)
+                ? "cannot be read as UTF-8 text" : "does not exist"
+            throw ConfigError(
+                file: file, line: nil, message: reason,
+                remedy: "check the path and its permissions")
+        }
+        return try parse(text: text, file: file)
+    }
+
+    package static func parse(text: String, file: String) throws(ConfigError) -> ConfigReader {
+        let node: Node?
+        do {
+            node = try Yams.compose(yaml: text)
+        } catch {
+            throw syntaxError(error, file: file)
+        }
+        guard let node else {
+            throw ConfigError(
+                file: file, line: 1, message: "the file is empty",
+                remedy: "see docs/operations.md for an example")
+        }
+        return try ConfigReader(file: file, path: "", node: node)
+    }
+
+    private static func syntaxError(_ error: any Error, file: String) -> ConfigError {
+        let remedy = "correct the YAML or JSON syntax"
+        guard let yaml = error as? YamlError else {
+            return ConfigError(file: file, line: nil, message: "\(error)", remedy: remedy)
+        }
+        switch yaml {
+        case .scanner(let context, let problem, let mark, _),
+            .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let message = [context?.description, problem].compactMap(\.self).joined(separator: " ")
+            return ConfigError(
+                file: file, line: mark.line,
+                message: message.replacing("\n", with: " "), remedy: remedy)
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            let names = Set(duplicates).sorted()
+            return ConfigError(
+                file: file, line: context.mark.line,
+                message: "the key '\(names.joined(separator: "', '"))' stands more than once",
+                remedy: "keep one of them")
+        default:
+            return ConfigError(
+                file: file, line: nil,
+                message: yaml.description.replacing("\n", with: " "), remedy: remedy)
+        }
+    }
+
+    // MARK: Errors
+
+    package func error(_ message: String, remedy: String, at key: String? = nil) -> ConfigError {
+        let line = key.flatMap { mapping[Node($0)]?.mark?.line } ?? self.line
+        return ConfigError(file: file, line: line, message: message, remedy: remedy)
+    }
+
+    private func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    private func node(_ key: String) -> Node? {
+        asked.insert(key)
+        guard let node = mapping[Node(key)] else { return nil }
+        if case .scalar(let scalar) = node, node.null != nil,
+            scalar.style == .any || scalar.style == .plain
+        {
+            return nil
+        }
+        return node
+    }
+
+    private func required<Value>(_ key: String, _ value: Value?) throws(ConfigError) -> Value {
+        guard let value else {
+            throw error("'\(name(key))' is missing", remedy: "add it")
+        }
+        return value
+    }
+
+    private func mistyped(_ key: String, _ expected: String) -> ConfigError {
+        error("'\(name(key))' must be \(expected)", remedy: "correct the value", at: key)
+    }
+
+    /// Fails on the first key that nobody asked for.
+    package func finish() throws(ConfigError) {
+        for (key, _) in mapping {
+            let text = key.string ?? "?"
+            guard !asked.contains(text) else { continue }
+            let known = asked.sorted().joined(separator: ", ")
+            throw ConfigError(
+                file: file, line: key.mark?.line, message: "unknown field '\(name(text))'",
+                remedy: "known here: \(known)")
+        }
+    }
+
+    package var keys: [String] { mapping.keys.compactMap(\.string) }
+
+    /// The line of a key's value, for errors that only show after reading.
+    package func line(of key: String) -> Int { mapping[Node(key)]?.mark?.line ?? line }
+
+    // MARK: Values
+
+    package func string(_ key: String) throws(ConfigError) -> String {
+        try required(key, optionalString(key))
+    }
+
+    package func optionalString(_ key: String) throws(ConfigError) -> String? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
+            throw mistyped(key, "a non-empty text")
+        }
+        return scalar.string
+    }
+
+    package func int(
+        _ key: String, in range: ClosedRange<Int64>, default fallback: Int64? = nil
+    ) throws(ConfigError) -> Int64 {
+        try required(key, optionalInt(key, in: range) ?? fallback)
+    }
+
+    package func optionalInt(
+        _ key: String, in range: ClosedRange<Int64>
+    ) throws(ConfigError) -> Int64? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let scalar) = node, let value = Int64(scalar.string), isPlain(scalar)
+        else {
+            throw mistyped(key, "a whole number")
+        }
+        guard range.contains(value) else {
+            throw mistyped(
+                key, "from \(range.lowerBound) to \(range.upperBound), but is \(value)")
+        }
+        return value
+    }
+
+    package func bool(_ key: String, default fallback: Bool? = nil) throws(ConfigError) -> Bool {
+        guard let node = node(key) else { return try required(key, fallback) }
+        guard case .scalar(let scalar) = node, isPlain(scalar), let value = Bool(scalar.string)
+        else {
+            throw mistyped(key, "true or false")
+        }
+        return value
+    }
+
+    package func choice<Choice: RawRepresentable & CaseIterable>(
+        _ key: String, default fallback: Choice? = nil
+    ) throws(ConfigError) -> Choice where Choice.RawValue == String {
+        guard let text = try optionalString(key) else { return try required(key, fallback) }
+        guard let value = Choice(rawValue: text) else {
+            let all = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(
+                "'\(name(key))' is '\(text)'", remedy: "write one of: \(all)", at: key)
+        }
+        return value
+    }
+
+    package func strings(
+        _ key: String, default fallback: [String]? = nil
+    ) throws(ConfigError) -> [String] {
+        guard let node = node(key) else { return try required(key, fallback) }
+        guard case .sequence(let sequence) = node else { throw mistyped(key, "a list of texts") }
+        var values: [String] = []
+        for element in sequence {
+            guard case .scalar(let scalar) = element else {
+                throw mistyped(key, "a list of texts")
+            }
+            values.append(scalar.string)
+        }
+        return values
+    }
+
+    package func stringMap(_ key: String) throws(ConfigError) -> [String: String] {
+        guard let node = node(key) else { return [:] }
+        guard case .mapping(let mapping) = node else {
+            throw mistyped(key, "a mapping of texts")
+        }
+        var values: [String: String] = [:]
+        for (member, value) in mapping {
+            guard case .scalar(let scalar) = value, let text = member.string else {
+                throw mistyped(key, "a mapping of texts")
+            }
+            values[text] = scalar.string
+        }
+        return values
+    }
+
+    package func mapping(_ key: String) throws(ConfigError) -> ConfigReader {
+        try required(key, optionalMapping(key))
+    }
+
+    package func optionalMapping(_ key: String) throws(ConfigError) -> ConfigReader? {
+        guard let node = node(key) else { return nil }
+        return try ConfigReader(file: file, path: name(key), node: node)
+    }
+
+    package func list(_ key: String) throws(ConfigError) -> [ConfigReader] {
+        guard let node = node(key) else { return [] }
+        guard case .sequence(let sequence) = node else { throw mistyped(key, "a list") }
+        var readers: [ConfigReader] = []
+        for (index, element) in sequence.enumerated() {
+            readers.append(
+                try ConfigReader(file: file, path: "\(name(key))[\(index)]", node: element))
+        }
+        return readers
+    }
+
+    /// Any value, without floating point. `nil` when the key is absent.
+    package func json(_ key: String) throws(ConfigError) -> JSONValue? {
+        guard let node = node(key) else { return nil }
+        return try json(node, key: key)
+    }
+
+    private func json(_ node: Node, key: String) throws(ConfigError) -> JSONValue {
+        switch node {
+        case .scalar(let scalar):
+            guard isPlain(scalar) else { return .string(scalar.string) }
+            if node.null != nil { return .null }
+            if let flag = Bool(scalar.string) { return .bool(flag) }
+            if let number = Int64(scalar.string) { return .int(number) }
+            if Double(scalar.string) != nil {
+                throw ConfigError(
+                    file: file, line: node.mark?.line,
+                    message: "'\(name(key))' holds the fraction \(scalar.string)",
+                    remedy: "write whole numbers in a smaller unit, or put it in quotes")
+            }
+            return .string(scalar.string)
+        case .sequence(let sequence):
+            var elements: [JSONValue] = []
+            for element in sequence { elements.append(try json(element, key: key)) }
+            return .array(elements)
+        case .mapping(let mapping):
+            var members: [String: JSONValue] = [:]
+            for (member, value) in mapping {
+                members[member.string ?? ""] = try json(value, key: key)
+            }
+            return .object(members)
+        case .alias:
+            throw mistyped(key, "written out, not as an alias")
+        }
+    }
+
+    private func isPlain(_ scalar: Node.Scalar) -> Bool {
+        scalar.style == .plain || scalar.style == .any
+    }
+}

@@ -1,0 +1,136 @@
+/// An order of the orchestrator to an agent: `POST /v1/commands`.
+package struct AgentCommand: Codable, Hashable, Sendable {
+    /// What the agent's configuration can name a program for. Fixed, so that both sides know what
+    /// it means for the command to have *succeeded*.
+    package enum Name: String, Codable, Hashable, Sendable, CaseIterable {
+        /// Read the service's state anew. No effect.
+        case status
+        /// Make the service durable up to now, so that a later `demote` is quick.
+        case prepare
+        /// Stop being primary in an orderly way. Done when the service is stopped.
+        case demote
+        /// Stop the service by all means. Done when nothing of it is left; the answer carries a
+        /// fence receipt.
+        case fence
+        /// Become primary. Done when the service itself says that it is primary.
+        case promote
+        /// Take changes from `primary` from now on. Done when the program has ended with 0.
+        case follow
+        /// Come back as a secondary of `primary`, throwing away what diverged. Done when the
+        /// service runs as a secondary.
+        case rejoin
+        /// Start the service again where it is. Done when the service runs.
+        case restart
+    }
+
+    package var key: OperationKey
+    package var clusterID: ClusterID
+    package var nodeID: NodeID
+    package var epoch: Int64
+    package var name: Name
+    /// `host:port` of the service to follow, for `follow` and `rejoin`.
+    package var primaryAddress: String?
+    /// The id of the node to follow, for `follow` and `rejoin`.
+    package var primaryNodeID: NodeID?
+    /// With `promote`: the first lease, counted from the arrival of the command.
+    package var leaseMs: Int64?
+    package var timeoutMs: Int64
+
+    package init(
+        key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64, name: Name,
+        primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
+        timeoutMs: Int64
+    ) {
+        self.key = key
+        self.clusterID = clusterID
+        self.nodeID = nodeID
+        self.epoch = epoch
+        self.name = name
+        self.primaryAddress = primaryAddress
+        self.primaryNodeID = primaryNodeID
+        self.leaseMs = leaseMs
+        self.timeoutMs = timeoutMs
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case key
+        case clusterID = "cluster_id"
+        case nodeID = "node_id"
+        case epoch, name
+        case primaryAddress = "primary_address"
+        case primaryNodeID = "primary_node_id"
+        case leaseMs = "lease_ms"
+        case timeoutMs = "timeout_ms"
+    }
+}
+
+/// An agent's answer to a command.
+package struct CommandResult: Codable, Hashable, Sendable {
+    package enum Outcome: String, Codable, Hashable, Sendable {
+        case succeeded
+        /// The command ran and did not reach its goal; `detail` says why.
+        case failed
+        /// It did not end within its timeout and was stopped.
+        case timedOut = "timed_out"
+        /// Not carried out: stale epoch, wrong node, or a promise given to another node.
+        case refused
+        /// Nobody answered: the command may or may not have been carried out.
+        case unreachable
+    }
+
+    package var key: OperationKey
+    package var outcome: Outcome
+    /// For people: the reason, and the end of the program's output.
+    package var detail: String
+    package var durationMs: Int64
+    /// The service after the command.
+    package var service: ServiceReport?
+    package var receipt: FenceReceipt?
+
+    package init(
+        key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
+        service: ServiceReport? = nil, receipt: FenceReceipt? = nil
+    ) {
+        self.key = key
+        self.outcome = outcome
+        self.detail = detail
+        self.durationMs = durationMs
+        self.service = service
+        self.receipt = receipt
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case key, outcome, detail
+        case durationMs = "duration_ms"
+        case service, receipt
+    }
+}
+
+/// Proof that a node's service is stopped: given by its agent after it has looked for every
+/// process of the service and found none alive. The agent does not start the service again
+/// without an order of the same or a higher epoch.
+package struct FenceReceipt: Codable, Hashable, Sendable {
+    package var nodeID: NodeID
+    package var bootID: String
+    package var epoch: Int64
+    /// How the service came to be stopped: `already_stopped`, `command` or `killed`.
+    package var method: String
+    package var processesKilled: Int64
+
+    package init(
+        nodeID: NodeID, bootID: String, epoch: Int64, method: String, processesKilled: Int64
+    ) {
+        self.nodeID = nodeID
+        self.bootID = bootID
+        self.epoch = epoch
+        self.method = method
+        self.processesKilled = processesKilled
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case bootID = "boot_id"
+        case epoch, method
+        case processesKilled = "processes_killed"
+    }
+}

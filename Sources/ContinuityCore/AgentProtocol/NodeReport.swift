@@ -1,0 +1,149 @@
+/// What an agent tells the orchestrator: its heartbeat.
+package struct NodeReport: Codable, Hashable, Sendable {
+    package var clusterID: ClusterID
+    package var nodeID: NodeID
+    /// Drawn anew by each agent process, so that a restart is told from a late message.
+    package var bootID: String
+    /// Grows by one with each report of one boot.
+    package var sequence: Int64
+    /// The highest epoch that this agent has accepted an order from.
+    package var highestEpoch: Int64
+    package var service: ServiceReport
+    /// What this agent sees of the other nodes, by node id.
+    package var peers: [NodeID: PeerView]
+
+    package init(
+        clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
+        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView]
+    ) {
+        self.clusterID = clusterID
+        self.nodeID = nodeID
+        self.bootID = bootID
+        self.sequence = sequence
+        self.highestEpoch = highestEpoch
+        self.service = service
+        self.peers = peers
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case clusterID = "cluster_id"
+        case nodeID = "node_id"
+        case bootID = "boot_id"
+        case sequence
+        case highestEpoch = "highest_epoch"
+        case service, peers
+    }
+}
+
+/// The local service as its agent's probes see it.
+package struct ServiceReport: Codable, Hashable, Sendable {
+    package enum State: String, Codable, Hashable, Sendable {
+        /// The process lives and the probes succeed.
+        case running
+        /// The process is gone, and nothing of it is left that could accept a write.
+        case stopped
+        /// The process lives but a probe fails or gives no answer.
+        case failing
+        /// Not probed yet.
+        case unknown
+    }
+
+    package enum Role: String, Codable, Hashable, Sendable {
+        case primary, secondary, unknown
+    }
+
+    package var state: State
+    package var role: Role
+    /// Where this node's copy of the data ends, in the service's own unit of progress, growing
+    /// monotonically along one history (for PostgreSQL: the WAL position in bytes).
+    package var positionBytes: Int64?
+    /// How far the copy is behind its source, in milliseconds, as the service itself reports it.
+    package var lagMs: Int64?
+    /// Whether the node receives changes from another node at the moment.
+    package var streaming: Bool
+    /// Why the state is what it is, for people. Empty when all is well.
+    package var detail: String
+
+    package init(
+        state: State, role: Role, positionBytes: Int64? = nil, lagMs: Int64? = nil,
+        streaming: Bool = false, detail: String = ""
+    ) {
+        self.state = state
+        self.role = role
+        self.positionBytes = positionBytes
+        self.lagMs = lagMs
+        self.streaming = streaming
+        self.detail = detail
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case state, role
+        case positionBytes = "position_bytes"
+        case lagMs = "lag_ms"
+        case streaming, detail
+    }
+}
+
+/// What one agent sees of another node.
+package enum PeerView: String, Codable, Hashable, Sendable {
+    /// The peer's agent answers.
+    case reachable
+    /// The peer's agent does not answer, its service does: it may still accept writes.
+    case serviceOnly = "service_only"
+    /// Neither the agent nor the service answers.
+    case unreachable
+}
+
+/// The orchestrator's answer to a report.
+package struct ReportReply: Codable, Hashable, Sendable {
+    /// The epoch of the leadership that answers; an agent ignores an answer from a lower one.
+    package var epoch: Int64
+    /// How soon the next report is expected.
+    package var intervalMs: Int64
+    /// The jitter to apply to the interval, in thousandths (100 is ±10 %).
+    package var jitterPermille: Int64
+    /// Granted to the node that may be primary: valid this long, counted from the moment at which
+    /// the agent *sent* the report. `nil`: no lease is granted with this answer.
+    package var leaseMs: Int64?
+    /// The other nodes of the cluster, so that the agent can form its view of them.
+    package var peers: [PeerAddress]
+
+    package init(
+        epoch: Int64, intervalMs: Int64, jitterPermille: Int64, leaseMs: Int64?,
+        peers: [PeerAddress]
+    ) {
+        self.epoch = epoch
+        self.intervalMs = intervalMs
+        self.jitterPermille = jitterPermille
+        self.leaseMs = leaseMs
+        self.peers = peers
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case epoch
+        case intervalMs = "interval_ms"
+        case jitterPermille = "jitter_permille"
+        case leaseMs = "lease_ms"
+        case peers
+    }
+}
+
+package struct PeerAddress: Codable, Hashable, Sendable {
+    package var nodeID: NodeID
+    /// Base URL of the peer's agent, for example `http://127.0.0.1:7101`.
+    package var agentURL: String
+    /// `host:port` of the peer's service.
+    package var serviceAddress: String
+
+    package init(nodeID: NodeID, agentURL: String, serviceAddress: String) {
+        self.nodeID = nodeID
+        self.agentURL = agentURL
+        self.serviceAddress = serviceAddress
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case agentURL = "agent_url"
+        case serviceAddress = "service_address"
+    }
+}
