@@ -69,7 +69,10 @@ let package = Package(
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityAlerts",
-            dependencies: ["ContinuityCore", "ContinuityCrypto", "ContinuityHTTP", logging],
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
+                lifecycle, logging,
+            ],
             swiftSettings: swiftRules),
         .executableTarget(
             name: "HookSandbox", dependencies: ["CLua", "CJansson", "CSeccomp"],
@@ -131,7 +134,7 @@ let package = Package(
             name: "HTTPTests",
             dependencies: [
                 "ContinuityHTTP", "ContinuityCrypto", "ContinuityAlerts", "ContinuityCore",
-                hummingbird,
+                "ContinuityConfig", hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),
         .testTarget(

@@ -1,3 +1,105 @@
 #include "processes.h"
 
-typedef int continuity_processes_placeholder;
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int continuity_pidfd_open(pid_t process) {
+    return (int)syscall(SYS_pidfd_open, process, 0U);
+}
+
+int continuity_pidfd_send_signal(int descriptor, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0U);
+}
+
+int continuity_adopt_orphans(void) {
+    return prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+}
+
+int continuity_reap(pid_t process) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG) != 0) {
+        return 0;
+    }
+    return info.si_pid == process ? 1 : 0;
+}
+
+int continuity_memory_file(const char *name) {
+    return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+int continuity_memory_file_freeze(int descriptor) {
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW);
+}
+
+int64_t continuity_boot_milliseconds(void) {
+    struct timespec now = {0};
+    // Cannot fail with a clock that every kernel we run on has.
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int wait_connected(int descriptor, int64_t deadline_ms) {
+    for (;;) {
+        int64_t remaining_ms = deadline_ms - continuity_boot_milliseconds();
+        if (remaining_ms < 0) {
+            remaining_ms = 0;
+        }
+        struct pollfd entry = {.fd = descriptor, .events = POLLOUT, .revents = 0};
+        int ready = poll(&entry, 1, (int)remaining_ms);
+        if (ready == 0) {
+            return ETIMEDOUT;
+        }
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        if (ready < 0) {
+            return errno;
+        }
+        int failure = 0;
+        socklen_t length = sizeof failure;
+        if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &length) != 0) {
+            return errno;
+        }
+        return failure;
+    }
+}
+
+static int connect_once(const struct addrinfo *address, int64_t deadline_ms) {
+    int descriptor = socket(
+        address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+    if (descriptor < 0) {
+        return errno;
+    }
+    int failure = 0;
+    if (connect(descriptor, address->ai_addr, address->ai_addrlen) != 0) {
+        failure = errno == EINPROGRESS ? wait_connected(descriptor, deadline_ms) : errno;
+    }
+    (void)close(descriptor);
+    return failure;
+}
+
+int continuity_tcp_probe(const char *host, const char *port, int timeout_ms) {
+    int64_t deadline_ms = continuity_boot_milliseconds() + timeout_ms;
+    struct addrinfo hints = {0};
+    hints.ai_socktype = SOCK_STREAM;
+    struct addrinfo *list = NULL;
+    if (getaddrinfo(host, port, &hints, &list) != 0) {
+        return EHOSTUNREACH;
+    }
+    int failure = EHOSTUNREACH;
+    for (struct addrinfo *entry = list; entry != NULL && failure != 0; entry = entry->ai_next) {
+        failure = connect_once(entry, deadline_ms);
+    }
+    freeaddrinfo(list);
+    return failure;
+}

@@ -1,1 +1,33 @@
+// Processes as Linux describes them: descriptors instead of numbers that can be reused.
+// Every function returns -1 and sets errno on failure, unless it says otherwise.
 #pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// A descriptor that becomes readable when the process ends, zombie or not. Close-on-exec.
+int continuity_pidfd_open(pid_t process);
+
+// Sends a signal to exactly the process that the descriptor was opened for.
+int continuity_pidfd_send_signal(int descriptor, int signal);
+
+// Makes orphaned descendants children of this process, which must then reap them.
+int continuity_adopt_orphans(void);
+
+// Takes the status of an ended child without blocking.
+// Returns 1 when it was reaped, 0 when it still runs or is no child of this process.
+int continuity_reap(pid_t process);
+
+// An anonymous file in memory. Close-on-exec; a duplicate of it is not.
+int continuity_memory_file(const char *name);
+
+// No one can make the memory file larger from now on.
+int continuity_memory_file_freeze(int descriptor);
+
+// Milliseconds since the machine started, counting the time it was suspended.
+int64_t continuity_boot_milliseconds(void);
+
+// Waits until a TCP connection to host and port stands, then closes it again.
+// host may be a name or a numeric address. Returns 0 or an errno value; ETIMEDOUT at the deadline,
+// EHOSTUNREACH when the name does not resolve.
+int continuity_tcp_probe(const char *host, const char *port, int timeout_ms);

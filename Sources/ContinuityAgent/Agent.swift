@@ -1,0 +1,123 @@
+import ContinuityCore
+import ContinuityHTTP
+import Hummingbird
+package import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// The agent of one node: reports, watches, holds the lease and carries out orders.
+///
+/// Runs in a `ServiceGroup` until a graceful shutdown, which ends its endpoints first and then,
+/// unless configured otherwise, stops a service that is primary: with the agent gone nothing else
+/// would end it when its lease runs out.
+package final class Agent: Service {
+    /// Stopping a primary at shutdown, in milliseconds; then it is fenced, within as much again.
+    private static let shutdownLimitMs: Int64 = 10_000
+
+    private let configuration: AgentConfiguration
+    private let logger: Logger
+    private let state: NodeState
+    private let http: HTTPClient
+    private let monitor: ServiceMonitor
+    private let desk: CommandDesk
+    private let boundPort = Mutex<Int?>(nil)
+
+    /// - Throws: `StateFileError` when the state file cannot be read, written or locked.
+    package init(configuration: AgentConfiguration, logger: Logger) throws {
+        var logger = logger
+        logger[metadataKey: "node_id"] = "\(configuration.nodeID)"
+        logger[metadataKey: "cluster_id"] = "\(configuration.clusterID)"
+        self.configuration = configuration
+        self.logger = logger
+        state = try NodeState(configuration: configuration)
+        http = HTTPClient(maxConcurrent: 16, maxWaiting: 64)
+        let environment = [OrphanReaper.tagVariable: state.bootID]
+        let status = StatusReader(
+            template: configuration.commands[.status] ?? CommandTemplate(argv: [], timeoutMs: 1),
+            environment: environment, values: ["node_id": configuration.nodeID.rawValue])
+        monitor = ServiceMonitor(state: state, status: status, http: http, logger: logger)
+        let fencing = Fencing(processes: monitor.processes, tag: state.bootID)
+        let execution = CommandExecution(
+            state: state, monitor: monitor, fencing: fencing, environment: environment)
+        desk = CommandDesk(state: state, execution: execution, logger: logger)
+    }
+
+    /// Where the endpoints answer, once they do: `listen` may name port 0.
+    package var port: Int? { boundPort.withLock(\.self) }
+
+    /// - Throws: when `listen` cannot be bound.
+    package func run() async throws {
+        if !OrphanReaper.shared.adoptOrphans() {
+            logger.warning("the kernel does not let the agent adopt orphaned processes")
+        }
+        logger.info("the agent starts", metadata: ["boot_id": "\(state.bootID)"])
+        defer { http.shutdown() }
+        var failure: (any Error)?
+        do {
+            try await cancelWhenGracefulShutdown { try await self.work() }
+        } catch is CancellationError {
+        } catch {
+            failure = error
+        }
+        // Not in this task: when it was cancelled, it could wait for nothing any more.
+        await Task { await self.stopPrimary() }.value
+        logger.info("the agent ends")
+        if let failure { throw failure }
+    }
+
+    private func work() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.serve() }
+            group.addTask { await self.monitor.run() }
+            group.addTask {
+                await Reporter(state: self.state, http: self.http, logger: self.logger).run()
+            }
+            group.addTask { await PeerProber(state: self.state, http: self.http).run() }
+            group.addTask { await self.leaseGuard().run() }
+            // None of them ends by itself but by failing.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func serve() async throws {
+        let endpoints = Endpoints(state: state, desk: desk, logger: logger)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let application = Application(
+            router: endpoints.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.listen.host, port: configuration.listen.port),
+                serverName: nil),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port
+                self.boundPort.withLock { $0 = port }
+                self.logger.info("the endpoints answer", metadata: ["port": "\(port ?? 0)"])
+            },
+            logger: quiet)
+        try await application.run()
+    }
+
+    private func leaseGuard() -> LeaseGuard {
+        let limitMs = (configuration.commands[.fence]?.timeoutMs ?? 0) + 2000
+        return LeaseGuard(
+            state: state, http: http,
+            fence: { [desk] _ in await desk.runLocally(.fence, timeoutMs: limitMs) },
+            logger: logger)
+    }
+
+    private func stopPrimary() async {
+        guard configuration.onShutdown == .stopPrimary, state.isPrimary else { return }
+        logger.notice("stopping the primary, for nothing would end it without the agent")
+        if configuration.commands[.demote] != nil {
+            let result = await desk.runLocally(.demote, timeoutMs: Self.shutdownLimitMs)
+            if result.outcome == .succeeded { return }
+            logger.warning("demote failed", metadata: ["detail": "\(result.detail)"])
+        }
+        let result = await desk.runLocally(.fence, timeoutMs: Self.shutdownLimitMs)
+        if result.outcome != .succeeded {
+            logger.critical(
+                "the primary could not be stopped", metadata: ["detail": "\(result.detail)"])
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import ContinuityCore
+import Foundation
+import Logging
+
+/// Takes in commands, each key once, and runs those with an effect one after the other.
+actor CommandDesk {
+    private struct Job {
+        var command: AgentCommand
+        let arrivedAt: BootInstant
+        /// An order of the orchestrator, not of this agent itself.
+        var isOrder: Bool
+        var waiters: [CheckedContinuation<CommandResult, Never>] = []
+        var task: Task<Void, Never>?
+    }
+
+    private let state: NodeState
+    private let execution: CommandExecution
+    private let logger: Logger
+    private var queue = CommandQueue<OperationKey>()
+    private var jobs: [OperationKey: Job] = [:]
+    private var localFences = 0
+
+    init(state: NodeState, execution: CommandExecution, logger: Logger) {
+        self.state = state
+        self.execution = execution
+        self.logger = logger
+    }
+
+    /// Carries out an order, or answers with what came of the same order before.
+    func submit(_ command: AgentCommand) async -> CommandResult {
+        let arrivedAt = BootInstant.now
+        if jobs[command.key] != nil { return await join(command.key) }
+        switch state.admit(command) {
+        case .refused(let reason): return refused(command, reason)
+        case .remembered(let result): return result
+        case .run: break
+        }
+        // No effect, so nothing to serialise and nothing to remember.
+        guard command.name != .status else {
+            if let failure = await persistFailure() {
+                return CommandResult(key: command.key, outcome: .failed, detail: failure)
+            }
+            return await execution.perform(command, arrivedAt: arrivedAt)
+        }
+        return await enqueue(Job(command: command, arrivedAt: arrivedAt, isOrder: true))
+    }
+
+    /// The agent's own order, when its lease has run out or it is told to end.
+    func runLocally(_ name: AgentCommand.Name, timeoutMs: Int64) async -> CommandResult {
+        localFences += 1
+        let command = AgentCommand(
+            key: OperationKey("local-\(name)-\(localFences)"),
+            clusterID: state.configuration.clusterID,
+            nodeID: state.configuration.nodeID, epoch: state.highestEpoch, name: name,
+            timeoutMs: timeoutMs)
+        return await enqueue(Job(command: command, arrivedAt: .now, isOrder: false))
+    }
+
+    private func join(_ key: OperationKey) async -> CommandResult {
+        await withCheckedContinuation { jobs[key]?.waiters.append($0) }
+    }
+
+    private func enqueue(_ job: Job) async -> CommandResult {
+        let key = job.command.key
+        precondition(jobs[key] == nil, "a key is enqueued once")
+        return await withCheckedContinuation { continuation in
+            jobs[key] = job
+            jobs[key]?.waiters.append(continuation)
+            switch queue.submit(key, isFence: job.command.name == .fence) {
+            case .start(let next): start(next)
+            case .wait: break
+            case .jump(let running, let dropped):
+                if let running { jobs[running]?.task?.cancel() }
+                for other in dropped { drop(other, "a fence order came after it") }
+            case .refuse(let reason): drop(key, reason)
+            }
+        }
+    }
+
+    private func start(_ key: OperationKey) {
+        // Not a child of the request that brought it: it goes on when its asker hangs up. It is
+        // bounded by its own timeout, and by the one place in the queue.
+        jobs[key]?.task = Task { await self.carryOut(key) }
+    }
+
+    private func carryOut(_ key: OperationKey) async {
+        guard let job = jobs[key] else { return }
+        let command = job.command
+        let metadata: Logger.Metadata = [
+            "command": "\(command.name)", "key": "\(key)", "epoch": "\(command.epoch)",
+        ]
+        logger.info("command begins", metadata: metadata)
+        var result: CommandResult
+        let failure = await persistFailure()
+        if job.isOrder, command.epoch < state.highestEpoch {
+            result = refused(command, "epoch \(command.epoch) became stale while it waited")
+        } else if let failure, command.name != .fence, command.name != .demote {
+            result = CommandResult(key: key, outcome: .failed, detail: failure)
+        } else {
+            // Without a disk, stopping is still the safe thing to do.
+            if let failure { logger.error("\(failure)", metadata: metadata) }
+            result = await execution.perform(command, arrivedAt: job.arrivedAt)
+        }
+        result.durationMs = .now - job.arrivedAt
+        if job.isOrder, result.outcome != .refused {
+            state.remember(result)
+            if let failure = await persistFailure() { logger.error("\(failure)") }
+        }
+        logger.info(
+            "command ended",
+            metadata: metadata.merging([
+                "outcome": "\(result.outcome)", "detail": "\(result.detail)",
+                "duration_ms": "\(result.durationMs)",
+            ]) { $1 })
+        finish(key, result)
+        if let next = queue.finished(key) { start(next) }
+        state.reportNow.signal()
+    }
+
+    private func drop(_ key: OperationKey, _ reason: String) {
+        guard let job = jobs[key] else { return }
+        finish(key, refused(job.command, reason))
+    }
+
+    private func finish(_ key: OperationKey, _ result: CommandResult) {
+        guard let job = jobs.removeValue(forKey: key) else { return }
+        if job.isOrder, job.command.name == .promote { state.endPromotion() }
+        for waiter in job.waiters { waiter.resume(returning: result) }
+    }
+
+    private func refused(_ command: AgentCommand, _ reason: String) -> CommandResult {
+        CommandResult(
+            key: command.key, outcome: .refused, detail: reason, service: state.service)
+    }
+
+    private func persistFailure() async -> String? {
+        do {
+            try await state.persist()
+            return nil
+        } catch {
+            return "the agent's state cannot be saved: \(error)"
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package import ContinuityConfig
+import ContinuityCore
+import Foundation
+import Glibc
+
+extension AgentConfiguration {
+    private static let timeoutRangeMs: ClosedRange<Int64> = 10...3_600_000
+
+    /// Reads and checks a configuration file, and the token file and executables it names.
+    ///
+    /// - Throws: the first mistake, with its line and what to do about it.
+    package static func load(file: String) throws(ConfigError) -> AgentConfiguration {
+        try read(ConfigReader.load(file: file))
+    }
+
+    static func parse(text: String, file: String) throws(ConfigError) -> AgentConfiguration {
+        try read(ConfigReader.parse(text: text, file: file))
+    }
+
+    private static func read(_ reader: ConfigReader) throws(ConfigError) -> AgentConfiguration {
+        let clusterID = ClusterID(try reader.string("cluster_id"))
+        let nodeID = NodeID(try reader.string("node_id"))
+        let orchestrators = try readOrchestrators(reader)
+        let token = try readToken(reader)
+        let listen = try readListen(reader)
+        let advertiseURL = try reader.optionalString("advertise_url")
+        if let advertiseURL { try checkURL(advertiseURL, key: "advertise_url", reader: reader) }
+        let stateFile = try absolutePath("state_file", reader: reader)
+        let service = try readService(try reader.mapping("service"))
+        let commands = try readCommands(try reader.mapping("commands"))
+        let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
+        try reader.finish()
+        return AgentConfiguration(
+            clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
+            listen: listen, advertiseURL: advertiseURL, stateFile: stateFile, service: service,
+            commands: commands, onShutdown: onShutdown)
+    }
+
+    private static func readOrchestrators(_ reader: ConfigReader) throws(ConfigError) -> [String] {
+        var urls: [String] = []
+        for url in try reader.strings("orchestrators") {
+            try checkURL(url, key: "orchestrators", reader: reader)
+            urls.append(url.hasSuffix("/") ? String(url.dropLast()) : url)
+        }
+        guard (1...16).contains(urls.count) else {
+            throw reader.error(
+                "'orchestrators' holds \(urls.count) URLs",
+                remedy: "name 1 to 16 base URLs, for example [http://127.0.0.1:7100]",
+                at: "orchestrators")
+        }
+        return urls
+    }
+
+    private static func checkURL(
+        _ text: String, key: String, reader: ConfigReader
+    ) throws(ConfigError) {
+        guard let url = URL(string: text), url.host()?.isEmpty == false,
+            url.scheme == "http" || url.scheme == "https"
+        else {
+            throw reader.error(
+                "'\(key)' holds '\(text)', which is no URL",
+                remedy: "write it as http://host:port", at: key)
+        }
+    }
+
+    private static func readToken(_ reader: ConfigReader) throws(ConfigError) -> String {
+        let path = try absolutePath("token_file", reader: reader)
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw reader.error(
+                "the token file \(path) cannot be found",
+                remedy: "create it with mode 0600 and the orchestrator's agent token in it",
+                at: "token_file")
+        }
+        guard status.st_mode & 0o007 == 0 else {
+            throw reader.error(
+                "the token file \(path) is open to every user of this machine",
+                remedy: "run: chmod 600 \(path)", at: "token_file")
+        }
+        let token = (try? String(contentsOfFile: path, encoding: .utf8))?
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let token, token.utf8.count >= 16, !token.contains(where: \.isWhitespace) else {
+            throw reader.error(
+                "the token file \(path) holds no usable token",
+                remedy: "put one line of at least 16 characters without spaces in it",
+                at: "token_file")
+        }
+        return token
+    }
+
+    private static func readListen(_ reader: ConfigReader) throws(ConfigError) -> Endpoint {
+        let listen = try endpoint("listen", reader: reader)
+        guard listen.isLoopback else {
+            throw reader.error(
+                "'listen' is \(listen), which other machines can reach, and there is no TLS yet",
+                remedy: "listen on a loopback address, for example 127.0.0.1:\(listen.port)",
+                at: "listen")
+        }
+        return listen
+    }
+
+    private static func endpoint(
+        _ key: String, reader: ConfigReader
+    ) throws(ConfigError) -> Endpoint {
+        let text = try reader.string(key)
+        guard let endpoint = Endpoint(text) else {
+            throw reader.error("'\(key)' is '\(text)'", remedy: "write it as host:port", at: key)
+        }
+        return endpoint
+    }
+
+    private static func absolutePath(
+        _ key: String, reader: ConfigReader
+    ) throws(ConfigError) -> String {
+        let path = try reader.string(key)
+        guard path.hasPrefix("/") else {
+            throw reader.error(
+                "'\(key)' is '\(path)'", remedy: "write an absolute path", at: key)
+        }
+        return path
+    }
+
+    private static func readService(_ reader: ConfigReader) throws(ConfigError) -> Service {
+        let address = try endpoint("address", reader: reader)
+        let pidFile = try absolutePath("pid_file", reader: reader)
+        let directory = try absolutePath("directory", reader: reader)
+        guard directory != "/" else {
+            // Most daemons of a machine have this working directory: a fence would kill them all.
+            throw reader.error(
+                "'directory' is '/'", remedy: "name the directory that only the service runs in",
+                at: "directory")
+        }
+        let timeoutMs = try reader.int("probe_timeout_ms", in: 10...60_000, default: 1000)
+        var service = Service(
+            address: address, pidFile: pidFile, directory: directory, probeTimeoutMs: timeoutMs)
+        if let probe = try reader.optionalMapping("probe") {
+            service.probesTCP = try probe.bool("tcp", default: true)
+            service.probeURL = try probe.optionalString("http")
+            if let url = service.probeURL { try checkURL(url, key: "http", reader: probe) }
+            try probe.finish()
+        }
+        try reader.finish()
+        return service
+    }
+
+    private static func readCommands(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> [AgentCommand.Name: CommandTemplate] {
+        var commands: [AgentCommand.Name: CommandTemplate] = [:]
+        for name in AgentCommand.Name.allCases {
+            guard let command = try reader.optionalMapping(name.rawValue) else { continue }
+            commands[name] = try readCommand(command, name: name)
+        }
+        try reader.finish()
+        guard commands[.status] != nil else {
+            throw reader.error(
+                "'commands.status' is missing",
+                remedy: "name a program that prints the service's role as JSON")
+        }
+        return commands
+    }
+
+    private static func readCommand(
+        _ reader: ConfigReader, name: AgentCommand.Name
+    ) throws(ConfigError) -> CommandTemplate {
+        let argv = try reader.strings("argv")
+        let fallbackMs: Int64? = name == .status ? 1000 : nil
+        let timeoutMs = try reader.int("timeout_ms", in: timeoutRangeMs, default: fallbackMs)
+        let environment = try reader.stringMap("environment")
+        try reader.finish()
+        guard let program = argv.first, program.hasPrefix("/") else {
+            throw reader.error(
+                "'argv' of '\(name)' does not start with an absolute path",
+                remedy: "name the program with its full path; there is no shell and no PATH",
+                at: "argv")
+        }
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: program, isDirectory: &isDirectory)
+        guard exists, !isDirectory.boolValue, access(program, X_OK) == 0 else {
+            throw reader.error(
+                "missing binary: '\(name)' runs \(program), which is no executable file",
+                remedy: "install it or correct the path", at: "argv")
+        }
+        for element in argv {
+            guard let unknown = CommandTemplate.unknownPlaceholders(in: element).first else {
+                continue
+            }
+            let known = CommandTemplate.placeholders.map { "{\($0)}" }.joined(separator: ", ")
+            throw reader.error(
+                "'argv' of '\(name)' holds the unknown placeholder {\(unknown)}",
+                remedy: "known: \(known)", at: "argv")
+        }
+        return CommandTemplate(argv: argv, timeoutMs: timeoutMs, environment: environment)
+    }
+}

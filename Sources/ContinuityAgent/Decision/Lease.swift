@@ -1,0 +1,99 @@
+/// The right of a primary to go on being one, on the boot clock. Decides; never acts.
+///
+/// Three rules keep at most one primary:
+/// - A granted lease counts from the moment the report that earned it was *sent*.
+/// - A primary whose lease ran out is to be fenced, again and again until it is no primary.
+/// - A primary that this agent never had a lease for is given a short *provisional* time, for an
+///   agent that was restarted beside a healthy primary must not stop it before it could ask.
+///   That time never makes `/primary` answer 200.
+struct Lease: Sendable {
+    enum Verdict: Equatable, Sendable {
+        /// Nothing to guard: the service is no primary.
+        case idle
+        /// Look again at this instant at the latest.
+        case valid(until: BootInstant)
+        /// Valid, but less than half remains without a renewal: ask the other voters.
+        case askPeers(until: BootInstant)
+        case fence(reason: String)
+    }
+
+    /// How long after the agent's start a primary without a lease is left alone, in milliseconds.
+    static let provisionalMs: Int64 = 10_000
+
+    private let provisionalEnd: BootInstant
+    private var expiresAt: BootInstant?
+    private var durationMs: Int64 = 0
+    private var isConfirmed = false
+    /// Set while a demote or fence is under way, so that a late renewal revives nothing.
+    private var isSuspended = false
+
+    init(agentStartedAt: BootInstant) {
+        provisionalEnd = agentStartedAt + Self.provisionalMs
+    }
+
+    /// A lease from the orchestrator, or from all other voters together.
+    ///
+    /// - Parameter start: when the request that earned it was sent. An answer that arrives late
+    ///   never shortens what a newer one gave.
+    mutating func grant(milliseconds: Int64, from start: BootInstant) {
+        guard !isSuspended, milliseconds > 0 else { return }
+        let end = start + milliseconds
+        if isConfirmed, let expiresAt, expiresAt >= end { return }
+        expiresAt = end
+        durationMs = milliseconds
+        isConfirmed = true
+    }
+
+    mutating func suspend() {
+        isSuspended = true
+        forget()
+    }
+
+    mutating func resume() { isSuspended = false }
+
+    private mutating func forget() {
+        expiresAt = nil
+        isConfirmed = false
+    }
+
+    /// What remains of a granted lease, in milliseconds. 0 for none, and for a provisional one.
+    func remainingMs(at now: BootInstant) -> Int64 {
+        guard isConfirmed, let expiresAt else { return 0 }
+        return max(0, expiresAt - now)
+    }
+
+    /// The length of the last grant, for a promise of the same length. 0 before the first.
+    var lastDurationMs: Int64 { durationMs }
+
+    /// - Parameter graceMs: how long a primary that appears without a lease may wait for the
+    ///   answer to the report about it.
+    mutating func check(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> Verdict {
+        guard isPrimary else {
+            if let expiresAt, expiresAt <= now { forget() }
+            return .idle
+        }
+        guard !isSuspended else { return .idle }
+        guard let expiresAt else {
+            let end = max(provisionalEnd, now + graceMs)
+            self.expiresAt = end
+            return .valid(until: end)
+        }
+        guard now < expiresAt else {
+            return .fence(
+                reason: isConfirmed
+                    ? "the lease ran out \(now - expiresAt) ms ago"
+                    : "the service is primary and no orchestrator granted a lease for it")
+        }
+        guard isConfirmed, (expiresAt - now) * 2 < durationMs else {
+            return .valid(until: expiresAt)
+        }
+        return .askPeers(until: expiresAt)
+    }
+
+    /// When `check` may next say something new.
+    func nextCheck(after now: BootInstant) -> BootInstant? {
+        guard let expiresAt else { return nil }
+        let half = expiresAt + (-durationMs / 2)
+        return isConfirmed && half > now ? half : expiresAt
+    }
+}

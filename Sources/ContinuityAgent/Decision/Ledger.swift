@@ -1,0 +1,115 @@
+import ContinuityCore
+
+/// What an agent must not forget when it ends: the highest epoch, what came of recent commands,
+/// and the promise not to be promoted. Kept in the state file.
+struct Ledger: Codable, Equatable, Sendable {
+    /// The word of this node not to become primary while another node keeps its role.
+    struct Promise: Codable, Equatable, Sendable {
+        var to: NodeID
+        var epoch: Int64
+        /// On the boot clock of the kernel boot that `kernelBootID` names.
+        var untilBootMs: Int64
+        var kernelBootID: String
+        /// Its whole length: after a reboot the clock starts anew, and all of it is waited out.
+        var lengthMs: Int64
+        var untilUTCMs: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case to, epoch
+            case untilBootMs = "until_boot_ms"
+            case kernelBootID = "kernel_boot_id"
+            case lengthMs = "length_ms"
+            case untilUTCMs = "until_utc_ms"
+        }
+    }
+
+    enum Admission: Equatable, Sendable {
+        case run
+        /// The same key was carried out before.
+        case remembered(CommandResult)
+        case refused(String)
+    }
+
+    static let resultLimit = 256
+
+    private(set) var highestEpoch: Int64 = 0
+    /// Oldest first.
+    private(set) var results: [CommandResult] = []
+    private(set) var promise: Promise?
+
+    private enum CodingKeys: String, CodingKey {
+        case highestEpoch = "highest_epoch"
+        case results, promise
+    }
+
+    /// Takes notice of a leadership. - Returns: whether it is a new one.
+    mutating func raise(to epoch: Int64) -> Bool {
+        guard epoch > highestEpoch else { return false }
+        highestEpoch = epoch
+        return true
+    }
+
+    /// Decides about a command on its arrival, and raises the highest epoch when it is accepted.
+    mutating func admit(
+        _ command: AgentCommand, to clusterID: ClusterID, _ nodeID: NodeID, at now: BootInstant
+    ) -> Admission {
+        guard command.clusterID == clusterID, command.nodeID == nodeID else {
+            return .refused(
+                "this is node \(nodeID) of cluster \(clusterID), the command is for node "
+                    + "\(command.nodeID) of cluster \(command.clusterID)")
+        }
+        guard command.epoch >= highestEpoch else {
+            return .refused(
+                "epoch \(command.epoch) is stale: this agent has seen epoch \(highestEpoch)")
+        }
+        _ = raise(to: command.epoch)
+        if let known = results.last(where: { $0.key == command.key }) { return .remembered(known) }
+        if command.name == .promote, let reason = promotionBlock(at: now) {
+            return .refused(reason)
+        }
+        return .run
+    }
+
+    /// Why this node may not become primary now, or `nil` when it may.
+    func promotionBlock(at now: BootInstant) -> String? {
+        guard let promise, now.milliseconds < promise.untilBootMs else { return nil }
+        return "promised to \(promise.to) not to be promoted for another "
+            + "\(promise.untilBootMs - now.milliseconds) ms (until UTC \(promise.untilUTCMs) ms)"
+    }
+
+    /// Remembers what came of a command that was carried out, up to `resultLimit` of them.
+    mutating func remember(_ result: CommandResult) {
+        results.removeAll { $0.key == result.key }
+        results.append(result)
+        if results.count > Self.resultLimit {
+            results.removeFirst(results.count - Self.resultLimit)
+        }
+    }
+
+    /// Gives or refuses a promise. The caller makes sure that no promotion is under way.
+    ///
+    /// - Returns: why it is refused, or `nil` when it is given.
+    mutating func give(_ new: Promise, isPrimary: Bool, at now: BootInstant) -> String? {
+        if isPrimary { return "this node's own service is primary" }
+        if new.epoch < highestEpoch {
+            return "epoch \(new.epoch) is stale: this agent has seen epoch \(highestEpoch)"
+        }
+        if let promise, promise.to != new.to, now.milliseconds < promise.untilBootMs {
+            return "a promise to \(promise.to) is still in force"
+        }
+        var kept = new
+        if let promise, promise.to == new.to, promise.kernelBootID == new.kernelBootID {
+            kept.untilBootMs = max(promise.untilBootMs, new.untilBootMs)
+        }
+        promise = kept
+        return nil
+    }
+
+    /// Brings a promise of an earlier kernel boot onto this boot's clock, at its full length.
+    mutating func rebase(kernelBootID: String, now: BootInstant) {
+        guard var old = promise, old.kernelBootID != kernelBootID else { return }
+        old.untilBootMs = now.milliseconds + old.lengthMs
+        old.kernelBootID = kernelBootID
+        promise = old
+    }
+}

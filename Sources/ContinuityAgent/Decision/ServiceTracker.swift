@@ -1,0 +1,72 @@
+import ContinuityCore
+
+/// What the `status` command printed.
+struct StatusReading: Equatable, Sendable {
+    var role: ServiceReport.Role
+    var positionBytes: Int64?
+    var lagMs: Int64?
+    var streaming: Bool
+}
+
+/// One round of looking at the service.
+struct ProbeOutcome: Equatable, Sendable {
+    /// The first thing that is wrong; `nil` when every probe succeeded.
+    var failure: String?
+    /// What `status` said, if it said anything.
+    var reading: StatusReading?
+}
+
+/// Turns what was seen of processes and probes into the service's report.
+struct ServiceTracker: Sendable {
+    /// A single failed probe proves little: a full accept queue, a slow fork.
+    static let failuresUntilFailing = 2
+
+    private(set) var report = ServiceReport(state: .unknown, role: .unknown)
+    private var failuresInRow = 0
+
+    /// No process of the service is alive. What it was last seen at is kept: it is where this
+    /// copy of the data ends.
+    mutating func stopped(detail: String) {
+        failuresInRow = 0
+        report.state = .stopped
+        report.role = .unknown
+        report.lagMs = nil
+        report.streaming = false
+        report.detail = detail
+    }
+
+    /// The main process is gone, others of the service are not: they may still write.
+    mutating func lingering(detail: String) {
+        failuresInRow = 0
+        report.state = .failing
+        report.streaming = false
+        report.detail = detail
+    }
+
+    mutating func probed(_ outcome: ProbeOutcome) {
+        if let reading = outcome.reading {
+            report.role = reading.role
+            report.positionBytes = reading.positionBytes ?? report.positionBytes
+            report.lagMs = reading.lagMs
+            report.streaming = reading.streaming
+        }
+        guard let failure = outcome.failure else {
+            failuresInRow = 0
+            report.state = .running
+            report.detail = ""
+            return
+        }
+        failuresInRow += 1
+        // A service that was stopped a moment ago lives again: it cannot stay `stopped`.
+        if failuresInRow >= Self.failuresUntilFailing || report.state == .stopped {
+            report.state = .failing
+            report.detail = failure
+        }
+    }
+
+    /// The position that the service reports after it was stopped.
+    mutating func finalPosition(_ bytes: Int64) { report.positionBytes = bytes }
+
+    /// Whether the service may be accepting writes as primary.
+    var isPrimary: Bool { report.role == .primary && report.state != .stopped }
+}

@@ -1,0 +1,149 @@
+import ContinuityCore
+import ContinuityHTTP
+import Glibc
+import Logging
+import Synchronization
+
+/// Watches the service: its death through the kernel, everything else by probes at the interval.
+final class ServiceMonitor: Sendable {
+    let processes: ServiceProcesses
+    let status: StatusReader
+    private let state: NodeState
+    private let http: HTTPClient
+    private let logger: Logger
+    private let watched = Mutex<ProcessHandle?>(nil)
+    private let watchAnew = Wakeup()
+
+    init(state: NodeState, status: StatusReader, http: HTTPClient, logger: Logger) {
+        let service = state.configuration.service
+        self.processes = ServiceProcesses(directory: service.directory, pidFile: service.pidFile)
+        self.status = status
+        self.state = state
+        self.http = http
+        self.logger = logger
+    }
+
+    /// Runs until the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.watchMainProcess() }
+            group.addTask {
+                while !Task.isCancelled {
+                    await self.refresh()
+                    try? await Task.sleep(for: .milliseconds(self.state.intervalMs))
+                }
+            }
+        }
+    }
+
+    // MARK: Probing
+
+    /// Looks at the service anew.
+    @discardableResult
+    func refresh() async -> ServiceReport {
+        OrphanReaper.shared.reap()
+        let ticket = state.takeTicket()
+        guard let main = currentMainProcess() else { return settle().report }
+        let outcome = await probe()
+        // It may have died meanwhile; what the probes say of it then is history.
+        guard main.isAlive else { return settle().report }
+        return state.updateService(ticket: ticket) { $0.probed(outcome) }
+    }
+
+    private func probe() async -> ProbeOutcome {
+        let service = state.configuration.service
+        async let tcp =
+            service.probesTCP
+            ? TCPProbe.failure(connectingTo: service.address, timeoutMs: service.probeTimeoutMs)
+            : nil
+        async let web = httpFailure(service)
+        let answer = await status.read()
+        var failure = await tcp
+        if failure == nil { failure = await web }
+        if failure == nil, case .failure(let reason) = answer { failure = reason }
+        return ProbeOutcome(failure: failure, reading: answer.reading)
+    }
+
+    private func httpFailure(_ service: AgentConfiguration.Service) async -> String? {
+        guard let url = service.probeURL else { return nil }
+        let timeout = Duration.milliseconds(service.probeTimeoutMs)
+        do {
+            let response = try await http.send(
+                HTTPRequest(
+                    url: url, timeout: timeout, connectTimeout: timeout, maxResponseBytes: 1 << 20))
+            return response.isSuccess ? nil : "\(url) answered \(response.status)"
+        } catch {
+            return "\(url): \(error)"
+        }
+    }
+
+    // MARK: Processes
+
+    /// The live main process by the pid file, which from now on is watched.
+    private func currentMainProcess() -> ProcessHandle? {
+        let recorded = processes.recordedPID()
+        if let known = watched.withLock(\.self), known.pid == recorded, known.isAlive {
+            return known
+        }
+        let found = processes.mainProcess()
+        watched.withLock { $0 = found }
+        watchAnew.signal()
+        return found
+    }
+
+    /// Records what is left of a service whose main process does not live.
+    @discardableResult
+    func settle() -> (report: ServiceReport, isStopped: Bool) {
+        let ticket = state.takeTicket()
+        OrphanReaper.shared.reap()
+        let scan = processes.scan()
+        let report = state.updateService(ticket: ticket) { tracker in
+            if scan.isEmpty {
+                tracker.stopped(detail: "no process of the service is alive")
+            } else if scan.alive.isEmpty {
+                tracker.lingering(
+                    detail: "\(scan.hidden.count) processes of the service's user cannot be "
+                        + "looked into; run the agent as that user or as root")
+            } else {
+                tracker.lingering(
+                    detail: "the main process is gone, \(scan.count) processes of the service "
+                        + "are still alive")
+            }
+        }
+        return (report, scan.isEmpty)
+    }
+
+    private func watchMainProcess() async {
+        while !Task.isCancelled {
+            guard let main = currentMainProcess() else {
+                await watchAnew.wait(atMost: .milliseconds(state.intervalMs))
+                continue
+            }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await main.waitUntilDead() }
+                group.addTask { await self.watchAnew.wait(atMost: .seconds(3600)) }
+                await group.next()
+                group.cancelAll()
+            }
+            if !main.isAlive, !Task.isCancelled { await mainProcessDied(main.pid) }
+        }
+    }
+
+    /// Children outlive their parent by a moment: looks again quickly for a second, then leaves
+    /// it to the interval.
+    private func mainProcessDied(_ pid: pid_t) async {
+        var (report, isStopped) = settle()
+        logger.warning(
+            "the service's main process ended",
+            metadata: ["pid": "\(pid)", "state": "\(report.state)"])
+        let deadline = BootInstant.now + 1000
+        var pauseMs: Int64 = 2
+        while !isStopped, BootInstant.now < deadline, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(pauseMs))
+            pauseMs = min(pauseMs * 2, 50)
+            // Somebody may have started it again.
+            if processes.mainProcess() != nil { return }
+            (report, isStopped) = settle()
+        }
+    }
+}

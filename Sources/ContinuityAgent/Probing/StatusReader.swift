@@ -1,0 +1,79 @@
+import ContinuityCore
+import Foundation
+
+/// Runs the `status` command, never twice at once. Who asks while it runs gets the answer of the
+/// next run, which is shared: an answer is never older than its question.
+actor StatusReader {
+    enum Answer: Sendable, Equatable {
+        case reading(StatusReading)
+        case failure(String)
+
+        var reading: StatusReading? {
+            guard case .reading(let reading) = self else { return nil }
+            return reading
+        }
+    }
+
+    private let template: CommandTemplate
+    private let environment: [String: String]
+    private let values: [String: String]
+    private var isRunning = false
+    private var waiting: [CheckedContinuation<Answer, Never>] = []
+
+    init(template: CommandTemplate, environment: [String: String], values: [String: String]) {
+        self.template = template
+        self.environment = template.environment.merging(environment) { $1 }
+        self.values = values
+    }
+
+    func read() async -> Answer {
+        await withCheckedContinuation { continuation in
+            waiting.append(continuation)
+            if !isRunning { startNext() }
+        }
+    }
+
+    private func startNext() {
+        isRunning = !waiting.isEmpty
+        guard isRunning else { return }
+        let batch = waiting
+        waiting = []
+        // Not a child task: its askers come and go, and it is bounded by its own timeout.
+        Task {
+            let answer = await run()
+            for continuation in batch { continuation.resume(returning: answer) }
+            startNext()
+        }
+    }
+
+    private func run() async -> Answer {
+        guard let argv = template.arguments(with: values) else {
+            return .failure("'status' uses a placeholder that only other commands have")
+        }
+        let result = await ProgramRunner.run(
+            argv: argv, environment: environment, timeoutMs: template.timeoutMs)
+        guard result.succeeded else { return .failure("status \(result.explanation)") }
+        return Self.parse(result.output)
+    }
+
+    static func parse(_ output: [UInt8]) -> Answer {
+        struct Printed: Decodable {
+            var role: ServiceReport.Role
+            var position_bytes: Int64?
+            var lag_ms: Int64?
+            var streaming: Bool?
+        }
+        do {
+            let printed = try JSONDecoder().decode(Printed.self, from: Data(output))
+            return .reading(
+                StatusReading(
+                    role: printed.role, positionBytes: printed.position_bytes,
+                    lagMs: printed.lag_ms, streaming: printed.streaming ?? false))
+        } catch {
+            let start = String(decoding: output.prefix(200), as: UTF8.self)
+            return .failure(
+                "status printed '\(start)', not one JSON object with role, position_bytes, lag_ms"
+                    + " and streaming")
+        }
+    }
+}

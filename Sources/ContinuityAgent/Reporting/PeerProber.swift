@@ -1,0 +1,59 @@
+import ContinuityCore
+import ContinuityHTTP
+import Synchronization
+
+/// Forms this node's view of the other nodes, one probe per peer and interval.
+final class PeerProber: Sendable {
+    private let state: NodeState
+    private let http: HTTPClient
+    private let inFlight = Mutex<Set<NodeID>>([])
+
+    init(state: NodeState, http: HTTPClient) {
+        self.state = state
+        self.http = http
+    }
+
+    /// Runs until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            var lastRound: BootInstant?
+            while !Task.isCancelled {
+                let known = Set(state.views.keys)
+                let now = BootInstant.now
+                let isDue = lastRound.map { now - $0 >= state.intervalMs } ?? true
+                // Woken early by a reply: only peers that are new are looked at at once.
+                let due = (state.peers ?? []).filter { isDue || !known.contains($0.nodeID) }
+                if isDue { lastRound = now }
+                for peer in due {
+                    guard inFlight.withLock({ $0.insert(peer.nodeID).inserted }) else { continue }
+                    group.addTask {
+                        let view = await self.look(at: peer)
+                        if !Task.isCancelled { self.state.observed(view, of: peer.nodeID) }
+                        _ = self.inFlight.withLock { $0.remove(peer.nodeID) }
+                    }
+                }
+                let restMs = max(1, state.intervalMs - (.now - (lastRound ?? now)))
+                await state.peersNow.wait(atMost: .milliseconds(restMs))
+            }
+        }
+    }
+
+    /// One failure proves little, so anything but `reachable` is looked at again after 50 ms.
+    private func look(at peer: PeerAddress) async -> PeerView {
+        let first = await lookOnce(at: peer)
+        guard first != .reachable else { return first }
+        try? await Task.sleep(for: .milliseconds(50))
+        return await lookOnce(at: peer)
+    }
+
+    private func lookOnce(at peer: PeerAddress) async -> PeerView {
+        let timeoutMs = min(state.intervalMs, 1000)
+        let request = HTTPRequest(
+            url: "\(peer.agentURL)/health", timeout: .milliseconds(timeoutMs),
+            connectTimeout: .milliseconds(timeoutMs), maxResponseBytes: 64 << 10)
+        if let response = try? await http.send(request), response.isSuccess { return .reachable }
+        guard let service = Endpoint(peer.serviceAddress) else { return .unreachable }
+        let failure = await TCPProbe.failure(connectingTo: service, timeoutMs: timeoutMs)
+        return failure == nil ? .serviceOnly : .unreachable
+    }
+}

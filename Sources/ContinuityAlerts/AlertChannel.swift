@@ -1,0 +1,27 @@
+package import ContinuityHTTP
+
+/// A receiver of alerts: where it is, and how it knows that they are ours.
+package struct AlertChannel: Sendable {
+    package var name: String
+    package var url: String
+    package var secret: WebhookSecret
+    /// Of one attempt, from the connection to the end of the answer.
+    package var timeout: Duration
+    /// The last failed attempt makes an alert dead. At least 1.
+    package var maxAttempts: Int
+    /// Sent with each attempt, beside the headers of the webhook.
+    package var headers: HTTPHeaders
+
+    package init(
+        name: String, url: String, secret: WebhookSecret, timeout: Duration = .seconds(5),
+        maxAttempts: Int = 20, headers: HTTPHeaders = []
+    ) {
+        precondition(maxAttempts > 0, "a channel takes one attempt at least")
+        self.name = name
+        self.url = url
+        self.secret = secret
+        self.timeout = timeout
+        self.maxAttempts = maxAttempts
+        self.headers = headers
+    }
+}

@@ -1,0 +1,118 @@
+import FoundationEssentials
+
+/// What an entry says, by kind. Every decision is one of these, the decision not to act too.
+package enum JournalBody: Sendable {
+    case leadershipStarted(LeadershipStarted)
+    case clusterConfigured(ClusterConfigured)
+    case nodeStatusChanged(NodeStatusChanged)
+    case clusterStateChanged(ClusterStateChanged)
+    case holdChanged(HoldChanged)
+    case runRequested(RunRequested)
+    case runAdmitted(RunAdmitted)
+    case operationIntended(OperationIntended)
+    case operationFinished(OperationFinished)
+    case fenceProven(FenceProven)
+    case primaryChanged(PrimaryChanged)
+    case rollbackStarted(RollbackStarted)
+    case runVerified(RunVerified)
+    case runFinished(RunFinished)
+    case alertQueued(AlertQueued)
+    case alertDelivered(AlertDelivered)
+    case alertDead(AlertDead)
+}
+
+extension JournalBody {
+    package var kind: String {
+        switch self {
+        case .leadershipStarted: "leadership_started"
+        case .clusterConfigured: "cluster_configured"
+        case .nodeStatusChanged: "node_status_changed"
+        case .clusterStateChanged: "cluster_state_changed"
+        case .holdChanged: "hold_changed"
+        case .runRequested: "run_requested"
+        case .runAdmitted: "run_admitted"
+        case .operationIntended: "operation_intended"
+        case .operationFinished: "operation_finished"
+        case .fenceProven: "fence_proven"
+        case .primaryChanged: "primary_changed"
+        case .rollbackStarted: "rollback_started"
+        case .runVerified: "run_verified"
+        case .runFinished: "run_finished"
+        case .alertQueued: "alert_queued"
+        case .alertDelivered: "alert_delivered"
+        case .alertDead: "alert_dead"
+        }
+    }
+
+    private var payload: any Encodable {
+        switch self {
+        case .leadershipStarted(let body): body
+        case .clusterConfigured(let body): body
+        case .nodeStatusChanged(let body): body
+        case .clusterStateChanged(let body): body
+        case .holdChanged(let body): body
+        case .runRequested(let body): body
+        case .runAdmitted(let body): body
+        case .operationIntended(let body): body
+        case .operationFinished(let body): body
+        case .fenceProven(let body): body
+        case .primaryChanged(let body): body
+        case .rollbackStarted(let body): body
+        case .runVerified(let body): body
+        case .runFinished(let body): body
+        case .alertQueued(let body): body
+        case .alertDelivered(let body): body
+        case .alertDead(let body): body
+        }
+    }
+
+    /// The body as canonical JSON.
+    package func bytes() -> [UInt8] {
+        do {
+            return try CanonicalJSON.bytes(encoding: payload)
+        } catch {
+            // The payloads are made of integers, texts and flags: nothing in them can be refused.
+            preconditionFailure("a journal body could not be encoded: \(error)")
+        }
+    }
+
+    /// - Throws: ``JournalFault`` for an unknown kind or a body that does not fit it.
+    package init(of entry: JournalEntry) throws(JournalFault) {
+        do {
+            self = try Self.decode(kind: entry.kind, FoundationEssentials.Data(entry.body))
+        } catch let fault as JournalFault {
+            throw fault
+        } catch {
+            throw JournalFault(
+                seq: entry.seq, reason: "its body does not fit the kind '\(entry.kind)': \(error)")
+        }
+    }
+
+    private static func decode(kind: String, _ data: Data) throws -> JournalBody {
+        func body<Body: Decodable>(_ type: Body.Type = Body.self) throws -> Body {
+            try JSONDecoder().decode(Body.self, from: data)
+        }
+        switch kind {
+        case "leadership_started": return .leadershipStarted(try body())
+        case "cluster_configured": return .clusterConfigured(try body())
+        case "node_status_changed": return .nodeStatusChanged(try body())
+        case "cluster_state_changed": return .clusterStateChanged(try body())
+        case "hold_changed": return .holdChanged(try body())
+        case "run_requested": return .runRequested(try body())
+        case "run_admitted": return .runAdmitted(try body())
+        case "operation_intended": return .operationIntended(try body())
+        case "operation_finished": return .operationFinished(try body())
+        case "fence_proven": return .fenceProven(try body())
+        case "primary_changed": return .primaryChanged(try body())
+        case "rollback_started": return .rollbackStarted(try body())
+        case "run_verified": return .runVerified(try body())
+        case "run_finished": return .runFinished(try body())
+        case "alert_queued": return .alertQueued(try body())
+        case "alert_delivered": return .alertDelivered(try body())
+        case "alert_dead": return .alertDead(try body())
+        default:
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: [], debugDescription: "this version does not know the kind"))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+/// One link of the journal: the audit trail and the source of the orchestrator's state.
+///
+/// `hash` is SHA-256 over the canonical form of every other field but the body itself, which takes
+/// part through `bodySHA256`; so a body can be withheld and the chain still be checked.
+package struct JournalEntry: Hashable, Sendable {
+    /// Counted from 1 without gaps.
+    package var seq: Int64
+    package var epoch: Int64
+    /// UTC milliseconds since 1970.
+    package var atMs: Int64
+    /// Who caused it: `continuity`, or the person or machine that asked.
+    package var actor: String
+    package var clusterID: ClusterID?
+    package var kind: String
+    /// Canonical JSON.
+    package var body: [UInt8]
+    package var bodySHA256: String
+    /// The hash of the entry before; 64 zeros for the first.
+    package var prev: String
+    package var hash: String
+
+    package init(
+        seq: Int64, epoch: Int64, atMs: Int64, actor: String, clusterID: ClusterID?, kind: String,
+        body: [UInt8], bodySHA256: String, prev: String, hash: String
+    ) {
+        self.seq = seq
+        self.epoch = epoch
+        self.atMs = atMs
+        self.actor = actor
+        self.clusterID = clusterID
+        self.kind = kind
+        self.body = body
+        self.bodySHA256 = bodySHA256
+        self.prev = prev
+        self.hash = hash
+    }
+
+    package static let firstPrev = String(repeating: "0", count: 64)
+}
+
+extension JournalEntry {
+    package init(
+        after head: JournalHead, epoch: Int64, atMs: Int64, actor: String, clusterID: ClusterID?,
+        kind: String, body: [UInt8], digest: ContentDigest
+    ) {
+        self.init(
+            seq: head.seq + 1, epoch: epoch, atMs: atMs, actor: actor, clusterID: clusterID,
+            kind: kind, body: body, bodySHA256: digest.hex(body), prev: head.hash, hash: "")
+        hash = computedHash(digest: digest)
+    }
+
+    /// SHA-256 over `{"actor","at_ms","body_sha256","cluster_id","epoch","kind","prev","seq"}`.
+    package func computedHash(digest: ContentDigest) -> String {
+        var writer = CanonicalWriter(capacity: 384)
+        writer.raw(#"{"actor":"#)
+        writer.string(actor)
+        writer.raw(#","at_ms":"#)
+        writer.int(atMs)
+        writer.raw(#","body_sha256":"#)
+        writer.string(bodySHA256)
+        writer.raw(#","cluster_id":"#)
+        writer.string(clusterID?.rawValue ?? "")
+        writer.raw(#","epoch":"#)
+        writer.int(epoch)
+        writer.raw(#","kind":"#)
+        writer.string(kind)
+        writer.raw(#","prev":"#)
+        writer.string(prev)
+        writer.raw(#","seq":"#)
+        writer.int(seq)
+        writer.raw("}")
+        return digest.hex(writer.bytes)
+    }
+}
+
+/// Where the journal ends.
+package struct JournalHead: Hashable, Sendable {
+    package var seq: Int64
+    package var hash: String
+
+    package init(seq: Int64, hash: String) {
+        self.seq = seq
+        self.hash = hash
+    }
+
+    package static let empty = JournalHead(seq: 0, hash: JournalEntry.firstPrev)
+}
+
+/// What is wrong with a journal, and where.
+package struct JournalFault: Error, Hashable, Sendable, CustomStringConvertible {
+    package let seq: Int64
+    package let reason: String
+
+    package var description: String { "entry \(seq): \(reason)" }
+}
+
+/// Checks a chain entry by entry.
+package struct ChainVerifier: Sendable {
+    package private(set) var head: JournalHead = .empty
+    private var epoch: Int64 = 0
+    private let digest: ContentDigest
+
+    package init(digest: ContentDigest) { self.digest = digest }
+
+    /// - Throws: ``JournalFault`` when the entry does not extend the chain.
+    package mutating func check(_ entry: JournalEntry) throws(JournalFault) {
+        func fault(_ reason: String) -> JournalFault {
+            JournalFault(seq: entry.seq, reason: reason)
+        }
+        guard entry.seq == head.seq + 1 else {
+            throw fault("follows entry \(head.seq): entries in between are missing")
+        }
+        guard entry.prev == head.hash else {
+            throw fault("does not name the hash of the entry before: it was changed or replaced")
+        }
+        guard entry.epoch >= epoch else {
+            throw fault("has epoch \(entry.epoch), lower than \(epoch) before it")
+        }
+        guard digest.hex(entry.body) == entry.bodySHA256 else {
+            throw fault("its body does not have the digest that it states")
+        }
+        guard entry.computedHash(digest: digest) == entry.hash else {
+            throw fault("its hash does not follow from its content")
+        }
+        head = JournalHead(seq: entry.seq, hash: entry.hash)
+        epoch = entry.epoch
+    }
+}

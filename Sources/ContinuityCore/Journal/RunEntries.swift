@@ -1,0 +1,199 @@
+package struct RunRequested: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var kind: PlanKind
+    package var trigger: String
+    package var plan: Plan
+    package var requestedBy: String
+    package var reason: String
+    package var deadlineAtMs: Int64
+    package var evidence: String
+
+    package init(
+        runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
+        reason: String, deadlineAtMs: Int64, evidence: String
+    ) {
+        self.runID = runID
+        self.kind = kind
+        self.trigger = trigger
+        self.plan = plan
+        self.requestedBy = requestedBy
+        self.reason = reason
+        self.deadlineAtMs = deadlineAtMs
+        self.evidence = evidence
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case kind
+        case trigger
+        case plan
+        case requestedBy = "requested_by"
+        case reason
+        case deadlineAtMs = "deadline_at_ms"
+        case evidence
+    }
+}
+
+/// What one policy hook said of a run.
+package struct PolicyVerdict: Codable, Hashable, Sendable {
+    package var pack: String
+    package var verdict: String
+    package var reason: String
+
+    package init(pack: String, verdict: String, reason: String) {
+        self.pack = pack
+        self.verdict = verdict
+        self.reason = reason
+    }
+}
+
+package struct RunAdmitted: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var policyID: PolicyID
+    package var verdicts: [PolicyVerdict]
+
+    package init(runID: RunID, policyID: PolicyID, verdicts: [PolicyVerdict]) {
+        self.runID = runID
+        self.policyID = policyID
+        self.verdicts = verdicts
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case policyID = "policy_id"
+        case verdicts
+    }
+}
+
+/// An effect is about to leave: durable before it does.
+package struct OperationIntended: Codable, Hashable, Sendable {
+    package var operation: Operation
+
+    package init(operation: Operation) {
+        self.operation = operation
+    }
+}
+
+/// An effect's result.
+package struct OperationFinished: Codable, Hashable, Sendable {
+    package var operation: OperationKey
+    package var runID: RunID?
+    package var stage: Stage?
+    package var result: OperationResult
+
+    package init(
+        operation: OperationKey, runID: RunID? = nil, stage: Stage? = nil, result: OperationResult
+    ) {
+        self.operation = operation
+        self.runID = runID
+        self.stage = stage
+        self.result = result
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case operation
+        case runID = "run_id"
+        case stage
+        case result
+    }
+}
+
+/// Proof that the old primary cannot accept a write any more.
+package struct FenceProven: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var nodeID: NodeID
+    package var proof: FenceProof
+    package var detail: String
+
+    package init(runID: RunID, nodeID: NodeID, proof: FenceProof, detail: String) {
+        self.runID = runID
+        self.nodeID = nodeID
+        self.proof = proof
+        self.detail = detail
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case nodeID = "node_id"
+        case proof
+        case detail
+    }
+}
+
+package struct PrimaryChanged: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var from: NodeID
+    package var to: NodeID
+    package var term: Int64
+
+    package init(runID: RunID, from: NodeID, to: NodeID, term: Int64) {
+        self.runID = runID
+        self.from = from
+        self.to = to
+        self.term = term
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case from
+        case to
+        case term
+    }
+}
+
+package struct RollbackStarted: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var reason: String
+
+    package init(runID: RunID, reason: String) {
+        self.runID = runID
+        self.reason = reason
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case reason
+    }
+}
+
+package struct RunVerified: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var verification: Verification
+
+    package init(runID: RunID, verification: Verification) {
+        self.runID = runID
+        self.verification = verification
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case verification
+    }
+}
+
+package struct RunFinished: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var state: RunOutcome
+    package var reason: String
+    package var phasesMs: [String: Int64]
+    package var durationMs: Int64
+
+    package init(
+        runID: RunID, state: RunOutcome, reason: String, phasesMs: [String: Int64],
+        durationMs: Int64
+    ) {
+        self.runID = runID
+        self.state = state
+        self.reason = reason
+        self.phasesMs = phasesMs
+        self.durationMs = durationMs
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case state
+        case reason
+        case phasesMs = "phases_ms"
+        case durationMs = "duration_ms"
+    }
+}

@@ -1,0 +1,115 @@
+package enum Topology: String, Codable, Hashable, Sendable, CaseIterable {
+    case activePassive = "active_passive"
+    case activeActive = "active_active"
+}
+
+/// The nodes that together offer one service.
+package struct Cluster: Codable, Hashable, Sendable {
+    package var clusterID: ClusterID
+    package var name: String
+    package var topology: Topology
+    /// How many voters must agree. At least a majority.
+    package var quorumSize: Int
+    package var regions: [String]
+    package var nodes: [Node]
+    package var metadata: [String: String]
+
+    package init(
+        clusterID: ClusterID, name: String = "", topology: Topology = .activePassive,
+        quorumSize: Int? = nil, regions: [String] = [], nodes: [Node],
+        metadata: [String: String] = [:]
+    ) {
+        self.clusterID = clusterID
+        self.name = name
+        self.topology = topology
+        self.quorumSize = quorumSize ?? Self.majority(of: nodes.count)
+        self.regions = regions
+        self.nodes = nodes
+        self.metadata = metadata
+    }
+
+    /// Every node votes, a witness too.
+    package static func majority(of voters: Int) -> Int { voters / 2 + 1 }
+
+    package var primary: Node? { nodes.first { $0.role == .primary } }
+
+    package func node(_ id: NodeID) -> Node? { nodes.first { $0.nodeID == id } }
+
+    private enum CodingKeys: String, CodingKey {
+        case clusterID = "cluster_id"
+        case name, topology
+        case quorumSize = "quorum_size"
+        case regions, nodes, metadata
+    }
+}
+
+/// A contradiction within a cluster's description.
+package struct ClusterProblem: Error, Equatable, Sendable {
+    /// The index in `nodes` of the node that it shows at; `nil` when it concerns the whole.
+    package let nodeIndex: Int?
+    /// The field that it shows at.
+    package let field: String
+    package let message: String
+    package let remedy: String
+}
+
+extension Cluster {
+    /// The first contradiction, or `nil` when the description is sound.
+    package func firstProblem() -> ClusterProblem? {
+        if nodes.isEmpty {
+            return ClusterProblem(
+                nodeIndex: nil, field: "nodes", message: "the cluster has no nodes",
+                remedy: "list at least one under 'nodes'")
+        }
+        return duplicateNode() ?? roleProblem() ?? quorumProblem() ?? regionProblem()
+    }
+
+    private func duplicateNode() -> ClusterProblem? {
+        var seen: Set<NodeID> = []
+        for (index, node) in nodes.enumerated() where !seen.insert(node.nodeID).inserted {
+            return ClusterProblem(
+                nodeIndex: index, field: "node_id",
+                message: "the node id '\(node.nodeID)' stands more than once",
+                remedy: "give each node an id of its own")
+        }
+        return nil
+    }
+
+    private func roleProblem() -> ClusterProblem? {
+        guard topology == .activePassive else { return nil }
+        let primaries = nodes.indices.filter { nodes[$0].role == .primary }
+        if primaries.isEmpty {
+            return ClusterProblem(
+                nodeIndex: nil, field: "nodes", message: "no node is the primary",
+                remedy: "give one node 'role: primary'")
+        }
+        guard primaries.count > 1 else { return nil }
+        return ClusterProblem(
+            nodeIndex: primaries[1], field: "role",
+            message: "'\(nodes[primaries[1]].nodeID)' is a second primary beside "
+                + "'\(nodes[primaries[0]].nodeID)'",
+            remedy: "an active_passive cluster has one; make the other 'role: secondary'")
+    }
+
+    private func quorumProblem() -> ClusterProblem? {
+        let majority = Self.majority(of: nodes.count)
+        guard quorumSize < majority || quorumSize > nodes.count else { return nil }
+        let relation = quorumSize < majority ? "below the majority" : "above the number of nodes"
+        return ClusterProblem(
+            nodeIndex: nil, field: "quorum_size",
+            message: "quorum_size \(quorumSize) is \(relation) of \(nodes.count) nodes",
+            remedy: "write \(majority) to \(nodes.count), or leave it out")
+    }
+
+    private func regionProblem() -> ClusterProblem? {
+        guard !regions.isEmpty else { return nil }
+        guard let index = nodes.firstIndex(where: { !regions.contains($0.region) }) else {
+            return nil
+        }
+        return ClusterProblem(
+            nodeIndex: index, field: "region",
+            message: "'\(nodes[index].nodeID)' is in region '\(nodes[index].region)', which is "
+                + "not among 'regions'",
+            remedy: "correct the region, or add it to 'regions'")
+    }
+}

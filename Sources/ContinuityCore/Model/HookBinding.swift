@@ -1,0 +1,72 @@
+/// The stages of a run, in the order of DESIGN section 6 and of the reference plan.
+package enum Stage: String, Codable, Hashable, Sendable, CaseIterable {
+    case admit
+    case preCheck = "pre_check"
+    case demote, promote
+    case dnsFlip = "dns_flip"
+    case notify, verify
+    case restart, rollback
+}
+
+/// Attaches a hook pack to a stage of a policy's runs.
+package struct HookBinding: Codable, Hashable, Sendable {
+    package enum Timing: String, Codable, Hashable, Sendable, CaseIterable {
+        case before, after
+    }
+
+    package enum FailureResponse: String, Codable, Hashable, Sendable, CaseIterable {
+        /// The run stops.
+        case abort
+        /// The failure is recorded and the run goes on.
+        case `continue`
+        /// What was done is undone, as far as it can be.
+        case rollback
+    }
+
+    package var stage: Stage
+    package var timing: Timing
+    package var pack: String
+    package var timeoutMs: Int64
+    /// How many times a call that did not end well is repeated.
+    package var retries: Int
+    /// Lower goes first within the same stage and timing; equal ones as they stand in the file.
+    package var order: Int64
+    package var onFailure: FailureResponse
+    package var configuration: [String: JSONValue]
+    /// The notification channels that the operator grants to the pack.
+    package var grantedChannels: [String]
+    /// From the pack's manifest: whether a call whose result is unknown may be made again.
+    package var repeatable: Bool
+    /// The pack's digest when the configuration was loaded; empty outside `serve`.
+    package var packSHA256: String
+
+    package init(
+        stage: Stage, timing: Timing = .before, pack: String, timeoutMs: Int64 = 1000,
+        retries: Int = 0, order: Int64 = 0, onFailure: FailureResponse = .abort,
+        configuration: [String: JSONValue] = [:], grantedChannels: [String] = [],
+        repeatable: Bool = false, packSHA256: String = ""
+    ) {
+        self.stage = stage
+        self.timing = timing
+        self.pack = pack
+        self.timeoutMs = timeoutMs
+        self.retries = retries
+        self.order = order
+        self.onFailure = onFailure
+        self.configuration = configuration
+        self.grantedChannels = grantedChannels
+        self.repeatable = repeatable
+        self.packSHA256 = packSHA256
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case stage, timing, pack
+        case timeoutMs = "timeout_ms"
+        case retries, order
+        case onFailure = "on_failure"
+        case configuration
+        case grantedChannels = "granted_channels"
+        case repeatable
+        case packSHA256 = "pack_sha256"
+    }
+}

@@ -1,0 +1,61 @@
+package enum ClusterHealth: String, Codable, Hashable, Sendable {
+    /// Quorum, and every node is well.
+    case healthy = "HEALTHY"
+    /// Quorum, but something is not well.
+    case degraded = "DEGRADED"
+    /// No quorum: no failover, reads only.
+    case critical = "CRITICAL"
+    case unknown = "UNKNOWN"
+}
+
+/// What the journal says about one cluster.
+package struct ClusterState: Hashable, Sendable {
+    package var cluster: Cluster
+    package var policy: FailoverPolicy
+    /// The node that may be primary.
+    package var primary: NodeID
+    /// Grows with each change of the primary.
+    package var term: Int64 = 1
+    package var statuses: [NodeID: NodeStatus] = [:]
+    package var health: ClusterHealth = .unknown
+    /// Whether the primary was ever seen healthy. A cluster that never ran is not failed over.
+    package var wasHealthy = false
+    package var hold: Hold?
+    package var run: RunState?
+    package var lastRun: RunSummary?
+    /// Which node each secondary was last brought to follow.
+    package var following: [NodeID: NodeID] = [:]
+    package var estimates = ActionEstimates()
+    /// Effects outside the active run whose result is not known yet.
+    package var upkeep: [OperationKey: Operation] = [:]
+    /// When the service was started again where it was, UTC milliseconds; the last few.
+    package var restartsAtMs: [Int64] = []
+    package var failedRunsInRow: Int = 0
+
+    init(_ body: ClusterConfigured) {
+        cluster = body.cluster
+        policy = body.policy
+        primary = body.cluster.primary?.nodeID ?? ""
+        for node in body.cluster.nodes where node.holdsData && node.nodeID != primary {
+            following[node.nodeID] = primary
+        }
+    }
+
+    /// Takes a changed configuration, keeping what is known of the nodes that stay.
+    mutating func configure(_ body: ClusterConfigured) {
+        cluster = body.cluster
+        policy = body.policy
+        let ids = Set(cluster.nodes.map(\.nodeID))
+        statuses = statuses.filter { ids.contains($0.key) }
+        following = following.filter { ids.contains($0.key) }
+        if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
+    }
+
+    /// The role that a node has by the journal, whatever its file once said.
+    package func role(of node: Node) -> NodeRole {
+        if node.role == .witness { return .witness }
+        return node.nodeID == primary ? .primary : .secondary
+    }
+
+    package func status(of node: NodeID) -> NodeStatus { statuses[node] ?? .unknown }
+}

@@ -1,0 +1,59 @@
+/// The data part of `ctx`, as hooks see it (docs/hook-authors.md holds the reference).
+extension Orchestrator {
+    func hookContext(
+        _ operation: Operation, _ run: RunState, _ id: ClusterID, _ now: Moment
+    ) -> JSONValue {
+        guard let cluster = state.clusters[id] else { return .null }
+        let nodes = cluster.cluster.nodes.map { nodeContext($0, cluster, now) }
+        func node(_ wanted: NodeID) -> JSONValue {
+            nodes.first { $0["node_id"]?.string == wanted.rawValue } ?? .null
+        }
+        return [
+            "api": "hooks/v1",
+            "stage": .string(operation.stage?.rawValue ?? ""),
+            "drill": false,
+            "now_ms": .int(now.utcMs),
+            "deadline_ms": .int(now.utcMs + operation.timeoutMs),
+            "epoch": .int(state.epoch),
+            "idempotency_key": .string(operation.key.rawValue),
+            "cluster": [
+                "cluster_id": .string(id.rawValue),
+                "name": .string(cluster.cluster.name),
+                "state": .string(cluster.health.rawValue),
+                "primary_node_id": .string(cluster.primary.rawValue),
+                "nodes": .array(nodes),
+            ],
+            "plan": (try? JSONValue(encoding: run.plan)) ?? .null,
+            "run": [
+                "run_id": .string(run.runID.rawValue),
+                "kind": .string(run.kind.rawValue),
+                "trigger": .string(run.trigger),
+                "requested_by": .string(run.requestedBy),
+                "reason": .string(run.reason),
+            ],
+            "target": node(run.plan.failoverTargetID),
+            "primary": node(run.plan.primaryNodeID),
+            "verification": run.verification.flatMap { try? JSONValue(encoding: $0) } ?? .null,
+        ]
+    }
+
+    private func nodeContext(
+        _ node: Node, _ cluster: ClusterState, _ now: Moment
+    ) -> JSONValue {
+        let seen = observations[cluster.cluster.clusterID]?.nodes[node.nodeID]
+        let heardAgo = seen?.heardAtMs.map { JSONValue.int(now.monotonicMs - $0) }
+        let service = seen?.report.flatMap { try? JSONValue(encoding: $0.service) }
+        return [
+            "node_id": .string(node.nodeID.rawValue),
+            "region": .string(node.region),
+            "site": .string(node.site),
+            "role": .string(cluster.role(of: node).rawValue),
+            "status": .string(cluster.status(of: node.nodeID).rawValue),
+            "priority": .int(node.priority),
+            "capacity": .int(node.capacity),
+            "metadata": .object(node.metadata.mapValues { .string($0) }),
+            "service": service ?? .null,
+            "heard_ms_ago": heardAgo ?? .null,
+        ]
+    }
+}

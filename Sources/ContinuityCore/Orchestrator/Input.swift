@@ -1,0 +1,92 @@
+/// What can happen to the orchestrator.
+package enum Input: Sendable {
+    /// This process has the lead, with these clusters.
+    case leadershipGained(instanceID: String, clusters: [ClusterConfigured])
+    case report(NodeReport)
+    case tick
+    case operationFinished(OperationKey, ClusterID, OperationResult)
+    case request(OperatorRequest)
+    case hookNotified(HookNotification)
+    case alertDelivered(AlertDelivered)
+    case alertDead(AlertDead)
+}
+
+/// A person's (or their automation's) wish.
+package struct OperatorRequest: Hashable, Sendable {
+    package var clusterID: ClusterID
+    package var kind: PlanKind
+    package var targetNodeID: NodeID?
+    package var reason: String
+    package var requestedBy: String
+
+    package init(
+        clusterID: ClusterID, kind: PlanKind, targetNodeID: NodeID?, reason: String,
+        requestedBy: String
+    ) {
+        self.clusterID = clusterID
+        self.kind = kind
+        self.targetNodeID = targetNodeID
+        self.reason = reason
+        self.requestedBy = requestedBy
+    }
+}
+
+/// A hook asks, through the broker, for a notification. `index` counts the notifications of one
+/// invocation, so that a repeated invocation asks for the same alert again.
+package struct HookNotification: Hashable, Sendable {
+    package var operation: OperationKey
+    package var clusterID: ClusterID
+    package var runID: RunID?
+    package var pack: String
+    package var index: Int
+    package var channel: String
+    package var severity: Alert.Severity
+    package var summary: String
+    package var data: JSONValue
+
+    package init(
+        operation: OperationKey, clusterID: ClusterID, runID: RunID?, pack: String, index: Int,
+        channel: String, severity: Alert.Severity, summary: String, data: JSONValue
+    ) {
+        self.operation = operation
+        self.clusterID = clusterID
+        self.runID = runID
+        self.pack = pack
+        self.index = index
+        self.channel = channel
+        self.severity = severity
+        self.summary = summary
+        self.data = data
+    }
+}
+
+/// Something to be done outside, released only when the entries of the same step are durable.
+package enum Effect: Sendable {
+    case command(AgentCommand, agentURL: String)
+    case hook(HookCall)
+    case deliver(Alert, channel: String)
+}
+
+/// One hook invocation, complete: the shell needs nothing else to carry it out.
+package struct HookCall: Hashable, Sendable {
+    package var operation: Operation
+    package var clusterID: ClusterID
+    package var binding: HookBinding
+    package var context: JSONValue
+}
+
+package enum Reply: Hashable, Sendable {
+    case report(ReportReply)
+    case accepted(runID: RunID, planID: PlanID)
+    case refused(PlanRefusal)
+    case unknownCluster(ClusterID)
+    case unknownNode(NodeID)
+}
+
+/// What one input led to.
+package struct StepResult: Sendable {
+    /// To be made durable, in order, before any effect leaves.
+    package var entries: [JournalEntry] = []
+    package var effects: [Effect] = []
+    package var reply: Reply?
+}

@@ -1,0 +1,226 @@
+extension Orchestrator {
+    // MARK: Hearing
+
+    mutating func hear(_ report: NodeReport, _ now: Moment) {
+        let id = report.clusterID
+        guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
+        guard observations[id]?.nodes[report.nodeID] != nil else {
+            return reply(.unknownNode(report.nodeID))
+        }
+        if observations[id]?.nodes[report.nodeID]?.isStale(report) == false {
+            observations[id]?.nodes[report.nodeID]?.hear(report, atMs: now.monotonicMs)
+            evaluate(id, now)
+        }
+        reply(.report(answer(to: report, cluster: state.clusters[id] ?? cluster, now)))
+    }
+
+    private mutating func answer(
+        to report: NodeReport, cluster: ClusterState, _ now: Moment
+    ) -> ReportReply {
+        let settings = cluster.policy.detection
+        var leaseMs: Int64?
+        if mayHoldLease(report.nodeID, cluster), report.service.state != .stopped {
+            leaseMs = cluster.policy.lease.durationMs
+            grantLease(
+                to: report.nodeID, in: cluster.cluster.clusterID,
+                untilMs: now.monotonicMs + cluster.policy.lease.durationMs)
+        }
+        let peers = cluster.cluster.nodes.compactMap { node -> PeerAddress? in
+            guard node.nodeID != report.nodeID, let url = node.agentURL else { return nil }
+            return PeerAddress(
+                nodeID: node.nodeID, agentURL: url, serviceAddress: node.serviceAddress ?? "")
+        }
+        return ReportReply(
+            epoch: state.epoch, intervalMs: settings.intervalMs,
+            jitterPermille: settings.jitterPermille, leaseMs: leaseMs, peers: peers)
+    }
+
+    /// The lease is what makes a lost primary safe to replace: it is not renewed for a primary
+    /// that a run is about to take the role from.
+    private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState) -> Bool {
+        guard node == cluster.primary else { return false }
+        guard let run = cluster.run, run.plan.primaryNodeID == node, !run.promoted else {
+            return true
+        }
+        switch run.kind {
+        case .restart: return true
+        case .switchover: return run.fenceProof == nil
+        case .failover: return false
+        }
+    }
+
+    mutating func grantLease(to node: NodeID, in id: ClusterID, untilMs: Int64) {
+        let current = observations[id]?.nodes[node]?.leaseUntilMs ?? 0
+        observations[id]?.nodes[node]?.leaseUntilMs = max(current, untilMs)
+    }
+
+    // MARK: Judging
+
+    func isHeard(_ node: NodeID, in id: ClusterID, _ now: Moment) -> Bool {
+        guard let heardAt = observations[id]?.nodes[node]?.heardAtMs,
+            let silence = state.clusters[id]?.policy.detection.silenceMs
+        else { return false }
+        return now.monotonicMs - heardAt < silence
+    }
+
+    func heardNodes(in id: ClusterID, _ now: Moment) -> [NodeID] {
+        (state.clusters[id]?.cluster.nodes ?? []).map(\.nodeID).filter {
+            isHeard($0, in: id, now)
+        }
+    }
+
+    mutating func detect(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        for node in cluster.cluster.nodes {
+            let before = state.clusters[id]?.status(of: node.nodeID) ?? .unknown
+            guard let judgement = judge(node, in: id, now), judgement.status != before else {
+                continue
+            }
+            emit(
+                .nodeStatusChanged(
+                    NodeStatusChanged(
+                        nodeID: node.nodeID, from: before, to: judgement.status,
+                        evidence: judgement.evidence)),
+                cluster: id, now)
+        }
+        detectHealth(id, now)
+    }
+
+    private struct Judgement {
+        let status: NodeStatus
+        let evidence: String
+    }
+
+    /// `nil`: too early to tell, the status stays.
+    private func judge(_ node: Node, in id: ClusterID, _ now: Moment) -> Judgement? {
+        guard let cluster = state.clusters[id], let observed = observations[id],
+            let seen = observed.nodes[node.nodeID]
+        else { return nil }
+        guard isHeard(node.nodeID, in: id, now), let report = seen.report else {
+            let since = seen.heardAtMs ?? observed.observingSinceMs
+            guard now.monotonicMs - since >= cluster.policy.detection.silenceMs else { return nil }
+            return judgeSilent(node, in: id, now)
+        }
+        switch report.service.state {
+        case .stopped:
+            return Judgement(status: .failed, evidence: "its agent reports the service stopped")
+        case .unknown:
+            return Judgement(status: .unknown, evidence: "its agent has not probed the service")
+        case .failing:
+            let failingMs = now.monotonicMs - (seen.failingSinceMs ?? now.monotonicMs)
+            let isLasting = failingMs >= cluster.policy.detection.silenceMs
+            return Judgement(
+                status: isLasting ? .failed : .degraded,
+                evidence: "its agent's probe fails: \(report.service.detail)")
+        case .running:
+            return judgeRunning(node, report, seen, cluster, now)
+        }
+    }
+
+    /// A node that this process does not hear is *suspected*; it has *failed* when the voters that
+    /// are heard are a majority and a majority of the voters report it unreachable.
+    private func judgeSilent(_ node: Node, in id: ClusterID, _ now: Moment) -> Judgement {
+        guard let cluster = state.clusters[id] else {
+            return Judgement(status: .unknown, evidence: "")
+        }
+        let votes = votes(on: node.nodeID, in: id, now)
+        let count = cluster.cluster.nodes.count
+        guard cluster.policy.needsQuorum else {
+            return votes.serviceOnly > 0
+                ? Judgement(
+                    status: .unknown, evidence: "not heard, but peers still reach its service")
+                : Judgement(status: .failed, evidence: "not heard; the policy asks no quorum")
+        }
+        if votes.heard >= cluster.cluster.quorumSize,
+            votes.unreachable >= cluster.cluster.quorumSize
+        {
+            return Judgement(
+                status: .failed,
+                evidence: "not heard, and \(votes.unreachable) of \(count) voters report it "
+                    + "unreachable")
+        }
+        return Judgement(
+            status: .unknown,
+            evidence: "not heard; of \(count) voters \(votes.heard) are heard, "
+                + "\(votes.unreachable) report it unreachable")
+    }
+
+    struct Votes {
+        var heard = 0
+        var unreachable = 0
+        var reachable = 0
+        var serviceOnly = 0
+    }
+
+    func votes(on suspect: NodeID, in id: ClusterID, _ now: Moment) -> Votes {
+        var votes = Votes()
+        for node in heardNodes(in: id, now) where node != suspect {
+            votes.heard += 1
+            switch observations[id]?.nodes[node]?.report?.peers[suspect] {
+            case .unreachable: votes.unreachable += 1
+            case .reachable: votes.reachable += 1
+            case .serviceOnly: votes.serviceOnly += 1
+            case nil: break
+            }
+        }
+        return votes
+    }
+
+    private func judgeRunning(
+        _ node: Node, _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState,
+        _ now: Moment
+    ) -> Judgement {
+        let before = cluster.status(of: node.nodeID)
+        if before == .failed, seen.goodReports < cluster.policy.detection.recoveryThreshold {
+            return Judgement(status: .failed, evidence: "")
+        }
+        guard node.holdsData else { return Judgement(status: .healthy, evidence: "reports") }
+        let expected: ServiceReport.Role =
+            node.nodeID == cluster.primary ? .primary : .secondary
+        if report.service.role != .unknown, report.service.role != expected {
+            return Judgement(
+                status: .degraded,
+                evidence: "runs as \(report.service.role.rawValue), expected "
+                    + expected.rawValue)
+        }
+        // Without a primary nobody can stream: that is not the secondary's fault.
+        if expected == .secondary, cluster.status(of: cluster.primary) == .healthy,
+            let since = seen.notStreamingSinceMs,
+            now.monotonicMs - since >= cluster.policy.detection.silenceMs
+        {
+            return Judgement(status: .degraded, evidence: "takes no changes from the primary")
+        }
+        return Judgement(
+            status: .healthy, evidence: "reports the service running as \(expected.rawValue)")
+    }
+
+    private mutating func detectHealth(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        let nodes = cluster.cluster.nodes
+        let heard = nodes.filter {
+            isHeard($0.nodeID, in: id, now) || cluster.status(of: $0.nodeID) == .healthy
+        }
+        // Right after a start nobody could have reported yet.
+        if cluster.health == .unknown, heard.count < nodes.count, isYoung(id, now) { return }
+        let unwell = nodes.filter { cluster.status(of: $0.nodeID) != .healthy }
+        let health: ClusterHealth =
+            heard.count < cluster.cluster.quorumSize
+            ? .critical : unwell.isEmpty ? .healthy : .degraded
+        guard health != cluster.health else { return }
+        let evidence =
+            unwell.isEmpty
+            ? "all \(nodes.count) nodes are healthy"
+            : unwell.map { "\($0.nodeID) is \(cluster.status(of: $0.nodeID).rawValue)" }
+                .joined(separator: ", ") + "; \(heard.count) of \(nodes.count) voters are heard"
+        emit(
+            .clusterStateChanged(
+                ClusterStateChanged(from: cluster.health, to: health, evidence: evidence)),
+            cluster: id, now)
+    }
+
+    private func isYoung(_ id: ClusterID, _ now: Moment) -> Bool {
+        guard let since = observations[id]?.observingSinceMs, let cluster = state.clusters[id]
+        else { return true }
+        return now.monotonicMs - since < cluster.policy.detection.silenceMs
+    }
+}

@@ -1,0 +1,223 @@
+extension Orchestrator {
+    /// Restarts in place count against `restart_attempts` for this long.
+    static let restartWindowMs: Int64 = 600_000
+    /// The pause after an automatic run that did not commit doubles from the first to the last.
+    static let retryBackoffMs: ClosedRange<Int64> = 2_000...300_000
+
+    // MARK: By itself
+
+    /// Moves the primary if it has failed and no rule stands against it; else says which rule.
+    mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id], cluster.cluster.topology == .activePassive else {
+            return
+        }
+        switch cluster.status(of: cluster.primary) {
+        case .healthy, .degraded:
+            observations[id]?.suspectedSinceMs = nil
+            setHold(nil, id, now)
+        case .unknown:
+            setHold(holdOfSuspicion(id, cluster, now), id, now)
+        case .failed:
+            observations[id]?.suspectedSinceMs = nil
+            failOver(id, cluster, now)
+        }
+    }
+
+    private mutating func holdOfSuspicion(
+        _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> Hold? {
+        guard cluster.wasHealthy, let observed = observations[id] else { return nil }
+        let since = observed.suspectedSinceMs ?? now.monotonicMs
+        observations[id]?.suspectedSinceMs = since
+        // Peers need up to an interval to see what this process already misses.
+        guard now.monotonicMs - since >= cluster.policy.detection.intervalMs else {
+            return cluster.hold
+        }
+        let votes = votes(on: cluster.primary, in: id, now)
+        let count = cluster.cluster.nodes.count
+        if votes.reachable + votes.serviceOnly > 0 {
+            return Hold(
+                rule: .peersReachPrimary,
+                evidence: "\(cluster.primary) is not heard here, but "
+                    + "\(votes.reachable + votes.serviceOnly) of \(count) voters reach it")
+        }
+        return Hold(
+            rule: .noQuorum,
+            evidence: "\(cluster.primary) is not heard; \(votes.heard) of \(count) voters are, "
+                + "\(cluster.cluster.quorumSize) are needed")
+    }
+
+    private mutating func failOver(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) {
+        if let hold = brake(id, cluster, now) { return setHold(hold, id, now) }
+        let trigger = trigger(id, cluster, now)
+        let kind: PlanKind = mayRestart(id, cluster, now) ? .restart : .failover
+        do {
+            let plan = try plan(
+                id, PlanRequest(kind: kind, triggerReason: trigger), now)
+            setHold(nil, id, now)
+            start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+        } catch {
+            setHold(Hold(rule: error.rule, evidence: error.evidence), id, now)
+        }
+    }
+
+    /// The first rule, apart from the planner's, that keeps the cluster where it is.
+    private func brake(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+        let policy = cluster.policy
+        if !cluster.wasHealthy {
+            return Hold(
+                rule: .neverHealthy,
+                evidence: "\(cluster.primary) was never seen healthy as primary")
+        }
+        switch policy.strategy {
+        case .manual:
+            return Hold(
+                rule: .strategyManual, evidence: "the policy moves only when a person asks")
+        case .scheduled:
+            return Hold(
+                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time")
+        case .automatic, .quorumBased: break
+        }
+        if let window = policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) }) {
+            return Hold(
+                rule: .freezeWindow, evidence: window.reason, earliestAtMs: window.untilMs)
+        }
+        if let last = cluster.lastRun, last.state == .committed {
+            let until = last.finishedAtMs + policy.cooldownS * 1000
+            if now.utcMs < until {
+                return Hold(
+                    rule: .cooldown,
+                    evidence: "\(last.runID) finished less than \(policy.cooldownS) s ago",
+                    earliestAtMs: until)
+            }
+        }
+        let notBefore = observations[id]?.nextRunNotBeforeMs ?? 0
+        if now.monotonicMs < notBefore, let last = cluster.lastRun {
+            return Hold(
+                rule: .retryBackoff,
+                evidence: "\(last.runID) ended as \(last.state.rawValue): \(last.reason)",
+                earliestAtMs: last.finishedAtMs + retryPauseMs(cluster))
+        }
+        return nil
+    }
+
+    func retryPauseMs(_ cluster: ClusterState) -> Int64 {
+        let doublings = min(max(0, cluster.failedRunsInRow - 1), 10)
+        return min(Self.retryBackoffMs.lowerBound << doublings, Self.retryBackoffMs.upperBound)
+    }
+
+    private func trigger(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> String {
+        isHeard(cluster.primary, in: id, now) ? "service_failed" : "node_unreachable"
+    }
+
+    private func mayRestart(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
+        guard cluster.policy.onServiceFailure == .restart,
+            isHeard(cluster.primary, in: id, now)
+        else { return false }
+        let recent = cluster.restartsAtMs.filter { now.utcMs - $0 < Self.restartWindowMs }
+        return recent.count < cluster.policy.restartAttempts
+    }
+
+    mutating func setHold(_ hold: Hold?, _ id: ClusterID, _ now: Moment) {
+        guard state.clusters[id]?.hold != hold else { return }
+        emit(.holdChanged(HoldChanged(hold: hold)), cluster: id, now)
+        if let hold {
+            queueAlert(
+                type: "continuity.hold.set", severity: .warning, cluster: id,
+                subject: hold.rule.rawValue,
+                summary: "\(id) is not moved: \(hold.rule.rawValue) (\(hold.evidence))",
+                data: ["rule": .string(hold.rule.rawValue), "evidence": .string(hold.evidence)],
+                discriminator: String(state.head.seq), now)
+        }
+    }
+
+    // MARK: On request
+
+    mutating func handle(_ request: OperatorRequest, _ now: Moment) {
+        let id = request.clusterID
+        guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
+        if let run = cluster.run {
+            return reply(
+                .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
+        }
+        if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
+            return reply(
+                .refused(
+                    PlanRefusal(
+                        rule: .noEligibleTarget,
+                        evidence: "\(cluster.primary) is "
+                            + "\(cluster.status(of: cluster.primary).rawValue) and cannot hand "
+                            + "over; request a failover")))
+        }
+        do {
+            let plan = try plan(
+                id,
+                PlanRequest(
+                    kind: request.kind, triggerReason: "requested",
+                    targetNodeID: request.targetNodeID), now)
+            start(
+                plan, kind: request.kind, trigger: "requested", by: request.requestedBy,
+                reason: request.reason, id, now)
+            guard let run = state.clusters[id]?.run else { return }
+            reply(.accepted(runID: run.runID, planID: plan.planID))
+            advance(id, now)
+        } catch {
+            reply(.refused(error))
+        }
+    }
+
+    // MARK: Planning and starting
+
+    /// The cluster as it is now, for the planner: roles and statuses by the journal, lag by the
+    /// last report.
+    package func snapshot(_ id: ClusterID) -> Cluster? {
+        guard let state = state.clusters[id] else { return nil }
+        var cluster = state.cluster
+        for index in cluster.nodes.indices {
+            let node = cluster.nodes[index]
+            cluster.nodes[index].role = state.role(of: node)
+            cluster.nodes[index].status = state.status(of: node.nodeID)
+            cluster.nodes[index].lagMs =
+                observations[id]?.nodes[node.nodeID]?.report?.service.lagMs
+        }
+        return cluster
+    }
+
+    private func plan(
+        _ id: ClusterID, _ request: PlanRequest, _ now: Moment
+    ) throws(PlanRefusal) -> Plan {
+        guard let cluster = state.clusters[id], let snapshot = snapshot(id) else {
+            throw PlanRefusal(rule: .noEligibleTarget, evidence: "unknown cluster \(id)")
+        }
+        return try Planner.plan(
+            cluster: snapshot, policy: cluster.policy, request: request,
+            estimates: cluster.estimates, digest: digest)
+    }
+
+    private mutating func start(
+        _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
+        _ id: ClusterID, _ now: Moment
+    ) {
+        guard let cluster = state.clusters[id] else { return }
+        let seed = Array("\(plan.planID)/\(state.head.seq + 1)".utf8)
+        let runID = RunID("run-" + digest.hex(seed).prefix(16))
+        let evidence = cluster.cluster.nodes
+            .map { "\($0.nodeID) \(cluster.status(of: $0.nodeID).rawValue)" }
+            .joined(separator: ", ")
+        emit(
+            .runRequested(
+                RunRequested(
+                    runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
+                    reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
+                    evidence: evidence)),
+            cluster: id, actor: actor, now)
+        observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
+        queueAlert(
+            type: "continuity.run.started", severity: .warning, cluster: id,
+            subject: runID.rawValue,
+            summary: "\(kind.rawValue) of \(id) from \(plan.primaryNodeID) to "
+                + "\(plan.failoverTargetID) begins (\(trigger))",
+            data: ["plan_id": .string(plan.planID.rawValue), "run_id": .string(runID.rawValue)],
+            discriminator: "started", now)
+    }
+}

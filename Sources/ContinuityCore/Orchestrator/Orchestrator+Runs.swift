@@ -1,0 +1,238 @@
+extension Orchestrator {
+    /// More steps than a run has in one go; reaching it is a mistake in the script.
+    private static let stepLimit = 1000
+
+    /// Does everything of the active run that can be done now.
+    mutating func advance(_ id: ClusterID, _ now: Moment) {
+        for _ in 0..<Self.stepLimit {
+            guard let run = state.clusters[id]?.run,
+                let surroundings = surroundings(of: run, id, now)
+            else { return }
+            let step = RunScript(run: run, surroundings: surroundings).next()
+            if step == .wait { return }
+            apply(step, of: run, id, now)
+        }
+        preconditionFailure("a run took more than \(Self.stepLimit) steps at once")
+    }
+
+    private func surroundings(
+        of run: RunState, _ id: ClusterID, _ now: Moment
+    ) -> RunSurroundings? {
+        guard let cluster = state.clusters[id], let snapshot = snapshot(id) else { return nil }
+        return RunSurroundings(
+            cluster: snapshot, policy: cluster.policy,
+            heard: Set(heardNodes(in: id, now)),
+            leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
+            deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max)
+    }
+
+    private func leaseHasRunOut(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
+        guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
+            return false
+        }
+        let endMs = seen.leaseUntilMs + cluster.policy.lease.marginMs
+        guard now.monotonicMs >= endMs else { return false }
+        // An agent that is heard and still reports its service running has not fenced.
+        guard isHeard(node, in: id, now), let service = seen.report?.service else { return true }
+        return service.state == .stopped
+    }
+
+    private mutating func apply(
+        _ step: RunStep, of run: RunState, _ id: ClusterID, _ now: Moment
+    ) {
+        switch step {
+        case .wait: break
+        case .intend(let operations):
+            for operation in operations { intend(operation, id, now) }
+        case .admit(let verdicts):
+            let policy = state.clusters[id]?.policy.policyID ?? ""
+            emit(
+                .runAdmitted(
+                    RunAdmitted(runID: run.runID, policyID: policy, verdicts: verdicts)),
+                cluster: id, now)
+        case .proveFence(let proof, let detail):
+            emit(
+                .fenceProven(
+                    FenceProven(
+                        runID: run.runID, nodeID: run.plan.primaryNodeID, proof: proof,
+                        detail: detail)),
+                cluster: id, now)
+        case .promoted: promoted(run, id, now)
+        case .notify: announce(run, id, now)
+        case .verified(let verification):
+            emit(
+                .runVerified(RunVerified(runID: run.runID, verification: verification)),
+                cluster: id, now)
+        case .rollBack(let reason):
+            emit(
+                .rollbackStarted(RollbackStarted(runID: run.runID, reason: reason)), cluster: id,
+                now)
+        case .finish(let outcome, let reason): end(run, outcome, reason, id, now)
+        }
+    }
+
+    private mutating func promoted(_ run: RunState, _ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        emit(
+            .primaryChanged(
+                PrimaryChanged(
+                    runID: run.runID, from: run.plan.primaryNodeID,
+                    to: run.plan.failoverTargetID, term: cluster.term + 1)),
+            cluster: id, now)
+        grantLease(
+            to: run.plan.failoverTargetID, in: id,
+            untilMs: now.monotonicMs + cluster.policy.lease.durationMs)
+    }
+
+    private mutating func announce(_ run: RunState, _ id: ClusterID, _ now: Moment) {
+        let alert = Alert(
+            alertID: run.promotionAlertID, type: "continuity.run.promoted", severity: .critical,
+            clusterID: id, subject: run.runID.rawValue,
+            summary: run.kind == .restart
+                ? "\(id): the service on \(run.plan.primaryNodeID) was started again"
+                : "\(run.plan.failoverTargetID) is the primary of \(id) now, "
+                    + "instead of \(run.plan.primaryNodeID)",
+            atMs: now.utcMs,
+            data: [
+                "run_id": .string(run.runID.rawValue),
+                "plan_id": .string(run.plan.planID.rawValue),
+                "kind": .string(run.kind.rawValue),
+                "from": .string(run.plan.primaryNodeID.rawValue),
+                "to": .string(run.plan.failoverTargetID.rawValue),
+            ])
+        emit(.alertQueued(AlertQueued(alert: alert)), cluster: id, now)
+        for channel in state.pendingAlerts[alert.alertID]?.channels.sorted() ?? [] {
+            release(.deliver(alert, channel: channel))
+        }
+    }
+
+    private mutating func end(
+        _ run: RunState, _ outcome: RunOutcome, _ reason: String, _ id: ClusterID, _ now: Moment
+    ) {
+        emit(
+            .runFinished(
+                RunFinished(
+                    runID: run.runID, state: outcome, reason: reason,
+                    phasesMs: run.phasesMs(endMs: now.utcMs),
+                    durationMs: max(0, now.utcMs - run.requestedAtMs))),
+            cluster: id, now)
+        observations[id]?.runDeadlineMs = nil
+        if outcome != .committed, let cluster = state.clusters[id] {
+            let pauseMs = retryPauseMs(cluster)
+            observations[id]?.nextRunNotBeforeMs = now.monotonicMs + pauseMs
+        }
+        let confidence = run.verification?.confidence
+        queueAlert(
+            type: "continuity.run.\(outcome.rawValue)",
+            severity: outcome == .committed ? .info : .critical, cluster: id,
+            subject: run.runID.rawValue,
+            summary: "\(run.kind.rawValue) of \(id) \(outcome.rawValue)"
+                + (reason.isEmpty ? "" : ": \(reason)"),
+            data: [
+                "run_id": .string(run.runID.rawValue), "reason": .string(reason),
+                "confidence": confidence.map { .int($0) } ?? .null,
+            ],
+            discriminator: "finished", now)
+    }
+
+    // MARK: Operations
+
+    /// Journals the intent and hands the effect to the shell, which holds it back until the
+    /// entry is durable.
+    mutating func intend(_ operation: Operation, _ id: ClusterID, _ now: Moment) {
+        emit(.operationIntended(OperationIntended(operation: operation)), cluster: id, now)
+        dispatch(operation, id, now)
+    }
+
+    private mutating func dispatch(_ operation: Operation, _ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        switch operation.kind {
+        case .command: dispatchCommand(operation, cluster, now)
+        case .hook:
+            guard let run = cluster.run, let binding = binding(of: operation, cluster) else {
+                return finish(
+                    operation.key, in: id,
+                    OperationResult(
+                        outcome: .failed, detail: "the policy does not bind it any more"), now)
+            }
+            let context = hookContext(operation, run, id, now)
+            release(
+                .hook(
+                    HookCall(
+                        operation: operation, clusterID: id, binding: binding, context: context)))
+        }
+    }
+
+    private func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
+        cluster.policy.hooks.first {
+            $0.pack == operation.pack && $0.stage == operation.stage
+        }
+    }
+
+    private mutating func dispatchCommand(
+        _ operation: Operation, _ cluster: ClusterState, _ now: Moment
+    ) {
+        let id = cluster.cluster.clusterID
+        guard let nodeID = operation.nodeID, let name = operation.command,
+            let url = cluster.cluster.node(nodeID)?.agentURL
+        else {
+            return finish(
+                operation.key, in: id,
+                OperationResult(outcome: .unreachable, detail: "the node has no agent_url"), now)
+        }
+        let leaseMs = name == .promote ? cluster.policy.lease.durationMs : nil
+        if let leaseMs {
+            grantLease(
+                to: nodeID, in: id, untilMs: now.monotonicMs + operation.timeoutMs + leaseMs)
+        }
+        let source = operation.sourceNodeID
+        release(
+            .command(
+                AgentCommand(
+                    key: operation.key, clusterID: id, nodeID: nodeID, epoch: state.epoch,
+                    name: name,
+                    primaryAddress: source.flatMap { cluster.cluster.node($0)?.serviceAddress },
+                    primaryNodeID: source, leaseMs: leaseMs, timeoutMs: operation.timeoutMs),
+                agentURL: url))
+    }
+
+    mutating func finish(
+        _ key: OperationKey, in id: ClusterID, _ result: OperationResult, _ now: Moment
+    ) {
+        guard let cluster = state.clusters[id],
+            let operation = cluster.run?.operations[key] ?? cluster.upkeep[key],
+            cluster.run?.results[key] == nil
+        else { return }
+        emit(
+            .operationFinished(
+                OperationFinished(
+                    operation: key, runID: operation.runID, stage: operation.stage,
+                    result: result)),
+            cluster: id, now)
+        noteUpkeepResult(of: operation, result, id, now)
+        evaluate(id, now)
+    }
+
+    /// After a start: effects whose result is not known are asked for again under the same key,
+    /// which agents and the alert outbox recognise; a hook that must not be repeated is in doubt.
+    mutating func resume(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        let pending =
+            (cluster.run?.pendingOperations ?? [])
+            + cluster.upkeep.values.sorted { $0.key < $1.key }
+        for operation in pending {
+            // Hooks of a run that has ended cannot change anything any more.
+            let isOrphan = operation.kind == .hook && operation.runID != cluster.run?.runID
+            if operation.repeatable, !isOrphan {
+                dispatch(operation, id, now)
+            } else {
+                finish(
+                    operation.key, in: id,
+                    OperationResult(
+                        outcome: .inDoubt,
+                        detail: "continuity was restarted while it ran, and it must not run twice"
+                    ), now)
+            }
+        }
+    }
+}

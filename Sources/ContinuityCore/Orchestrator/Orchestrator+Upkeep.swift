@@ -1,0 +1,75 @@
+/// Bringing the other nodes back into service after the primary has changed.
+extension Orchestrator {
+    static let upkeepBackoffMs: ClosedRange<Int64> = 1_000...60_000
+    static let rejoinTimeoutMs: Int64 = 600_000
+    static let followTimeoutMs: Int64 = 10_000
+    static let fenceTimeoutMs: Int64 = 10_000
+
+    mutating func upkeep(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy
+        else { return }
+        let busy = Set(cluster.upkeep.values.compactMap(\.nodeID))
+        for node in cluster.cluster.nodes
+        where node.holdsData && node.nodeID != cluster.primary && !busy.contains(node.nodeID) {
+            guard isHeard(node.nodeID, in: id, now),
+                let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
+                now.monotonicMs >= seen.upkeepNotBeforeMs,
+                let command = need(of: report.service, node.nodeID, cluster)
+            else { continue }
+            let key = OperationKey(
+                "upkeep-\(state.head.seq + 1)/\(node.nodeID)/\(command.rawValue)")
+            intend(
+                .command(
+                    command, on: node.nodeID, key: key, timeoutMs: timeoutMs(of: command),
+                    source: command == .fence ? nil : cluster.primary, onFailure: .continue),
+                id, now)
+        }
+    }
+
+    private func need(
+        of service: ServiceReport, _ node: NodeID, _ cluster: ClusterState
+    ) -> AgentCommand.Name? {
+        switch (service.state, service.role) {
+        // A primary that is not the primary by the journal: whatever it thinks, it must stop.
+        case (.running, .primary), (.failing, .primary): .fence
+        case (.stopped, _): .rejoin
+        case (.running, .secondary): cluster.following[node] == cluster.primary ? nil : .follow
+        default: nil
+        }
+    }
+
+    private func timeoutMs(of command: AgentCommand.Name) -> Int64 {
+        switch command {
+        case .rejoin: Self.rejoinTimeoutMs
+        case .fence: Self.fenceTimeoutMs
+        default: Self.followTimeoutMs
+        }
+    }
+
+    /// After a failure the next attempt waits, longer each time.
+    mutating func noteUpkeepResult(
+        of operation: Operation, _ result: OperationResult, _ id: ClusterID, _ now: Moment
+    ) {
+        guard operation.runID == nil, let node = operation.nodeID else { return }
+        guard result.outcome != .ok else {
+            observations[id]?.nodes[node]?.upkeepFailures = 0
+            // The next report shows the effect; until then there is nothing to decide on.
+            let interval = state.clusters[id]?.policy.detection.intervalMs ?? 1000
+            observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + interval
+            return
+        }
+        let failures = (observations[id]?.nodes[node]?.upkeepFailures ?? 0) + 1
+        observations[id]?.nodes[node]?.upkeepFailures = failures
+        let pause = min(
+            Self.upkeepBackoffMs.lowerBound << min(failures, 10), Self.upkeepBackoffMs.upperBound)
+        observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + pause
+        guard failures == 3 else { return }
+        queueAlert(
+            type: "continuity.node.upkeep_failing", severity: .warning, cluster: id,
+            subject: node.rawValue,
+            summary: "\(node) cannot be brought back: \(operation.command?.rawValue ?? "") "
+                + "failed \(failures) times (\(result.detail))",
+            data: ["node_id": .string(node.rawValue), "detail": .string(result.detail)],
+            discriminator: String(state.head.seq), now)
+    }
+}

@@ -1,0 +1,131 @@
+/// The decision logic of continuity: one input in, journal entries and effects out.
+///
+/// Pure: it has no clock, no randomness and no I/O; `now` comes with each input. Its durable state
+/// is the fold of the journal (``OrchestratorState``). What it has only heard (reports, leases it
+/// granted) is kept beside it and is gathered anew after a restart.
+package struct Orchestrator: Sendable {
+    package private(set) var state: OrchestratorState
+    var observations: [ClusterID: ClusterObservation] = [:]
+    let digest: ContentDigest
+    private var result = StepResult()
+    private var lastStepMs: Int64?
+
+    /// A gap between two inputs that is longer than this means that this process, not the nodes,
+    /// was away: windows start anew. The shell ticks several times within it.
+    package static let stallMs: Int64 = 600
+
+    package init(state: OrchestratorState, digest: ContentDigest) {
+        self.state = state
+        self.digest = digest
+    }
+
+    package mutating func step(_ input: Input, at now: Moment) -> StepResult {
+        result = StepResult()
+        distrustAfterStall(now)
+        switch input {
+        case .leadershipGained(let instanceID, let clusters):
+            lead(instanceID: instanceID, clusters: clusters, now)
+        case .report(let report): hear(report, now)
+        case .tick: evaluateAll(now)
+        case .operationFinished(let key, let cluster, let result):
+            finish(key, in: cluster, result, now)
+        case .request(let request): handle(request, now)
+        case .hookNotified(let notification): queue(notification, now)
+        case .alertDelivered(let body): settle(body, now)
+        case .alertDead(let body): settle(body, now)
+        }
+        return result
+    }
+
+    /// Whether something is under way that needs ticks within tens of milliseconds.
+    package var needsFineTicks: Bool {
+        for (id, cluster) in state.clusters {
+            if cluster.run != nil { return true }
+            guard cluster.status(of: cluster.primary) != .healthy else { continue }
+            if observations[id] != nil { return true }
+        }
+        return false
+    }
+
+    private mutating func distrustAfterStall(_ now: Moment) {
+        defer { lastStepMs = now.monotonicMs }
+        guard let last = lastStepMs, now.monotonicMs - last > Self.stallMs else { return }
+        for id in observations.keys {
+            observations[id]?.observingSinceMs = now.monotonicMs
+            for node in observations[id]?.nodes.keys ?? [:].keys {
+                guard observations[id]?.nodes[node]?.heardAtMs != nil else { continue }
+                observations[id]?.nodes[node]?.heardAtMs = now.monotonicMs
+            }
+        }
+    }
+
+    // MARK: Output of a step
+
+    mutating func emit(
+        _ body: JournalBody, cluster: ClusterID?, actor: String = "continuity", _ now: Moment
+    ) {
+        let entry = JournalEntry(
+            after: state.head, epoch: state.epoch, atMs: now.utcMs, actor: actor,
+            clusterID: cluster, kind: body.kind, body: body.bytes(), digest: digest)
+        state.evolve(entry, body)
+        result.entries.append(entry)
+    }
+
+    mutating func release(_ effect: Effect) { result.effects.append(effect) }
+    mutating func reply(_ reply: Reply) { result.reply = reply }
+
+    // MARK: Leadership
+
+    private mutating func lead(
+        instanceID: String, clusters: [ClusterConfigured], _ now: Moment
+    ) {
+        state.epoch += 1
+        emit(.leadershipStarted(LeadershipStarted(instanceID: instanceID)), cluster: nil, now)
+        for configuration in clusters {
+            let id = configuration.cluster.clusterID
+            let known = state.clusters[id]
+            if known?.cluster != configuration.cluster || known?.policy != configuration.policy
+                || state.alertChannels != configuration.alertChannels
+            {
+                emit(.clusterConfigured(configuration), cluster: id, now)
+            }
+            observe(id, now)
+        }
+        for id in clusters.map(\.cluster.clusterID) { resume(id, now) }
+        for pending in state.pendingAlerts.values.sorted(by: { $0.alert.atMs < $1.alert.atMs }) {
+            for channel in pending.channels.sorted() {
+                release(.deliver(pending.alert, channel: channel))
+            }
+        }
+    }
+
+    /// Begins to listen. An earlier leader may have granted a lease until just now, to any node.
+    private mutating func observe(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        var observation = ClusterObservation(observingSinceMs: now.monotonicMs)
+        let longest = now.monotonicMs + cluster.policy.lease.durationMs
+        for node in cluster.cluster.nodes {
+            observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
+        }
+        if let run = cluster.run {
+            let remaining = max(0, min(run.deadlineAtMs - now.utcMs, run.plan.maxFailoverTimeMs))
+            observation.runDeadlineMs = now.monotonicMs + remaining
+        }
+        observations[id] = observation
+    }
+
+    // MARK: Evaluation
+
+    mutating func evaluateAll(_ now: Moment) {
+        for id in observations.keys.sorted() { evaluate(id, now) }
+    }
+
+    /// Looks at one cluster and does what follows from what is known now.
+    mutating func evaluate(_ id: ClusterID, _ now: Moment) {
+        guard state.clusters[id] != nil, observations[id] != nil else { return }
+        detect(id, now)
+        if state.clusters[id]?.run == nil { considerFailover(id, now) }
+        advance(id, now)
+        if state.clusters[id]?.run == nil { upkeep(id, now) }
+    }
+}

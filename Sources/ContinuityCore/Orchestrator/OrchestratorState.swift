@@ -1,0 +1,137 @@
+/// The orchestrator's state: the fold of its journal, and nothing else.
+package struct OrchestratorState: Hashable, Sendable {
+    package var head: JournalHead = .empty
+    package var epoch: Int64 = 0
+    package var clusters: [ClusterID: ClusterState] = [:]
+    package var alertChannels: [String] = []
+    /// Alerts that some channel has not taken yet.
+    package var pendingAlerts: [AlertID: PendingAlert] = [:]
+
+    package init() {}
+
+    /// - Throws: ``JournalFault`` when the entry cannot be understood. The chain is the caller's
+    ///   to check.
+    package mutating func replay(_ entry: JournalEntry) throws(JournalFault) {
+        evolve(entry, try JournalBody(of: entry))
+    }
+
+    package struct PendingAlert: Hashable, Sendable {
+        package var alert: Alert
+        package var channels: Set<String>
+    }
+}
+
+extension OrchestratorState {
+    mutating func evolve(_ entry: JournalEntry, _ body: JournalBody) {
+        head = JournalHead(seq: entry.seq, hash: entry.hash)
+        epoch = entry.epoch
+        switch body {
+        case .leadershipStarted:
+            break
+        case .clusterConfigured(let body):
+            alertChannels = body.alertChannels
+            if clusters[body.cluster.clusterID] == nil {
+                clusters[body.cluster.clusterID] = ClusterState(body)
+            } else {
+                clusters[body.cluster.clusterID]?.configure(body)
+            }
+        case .alertQueued(let body):
+            let channels = body.alert.channels.isEmpty ? alertChannels : body.alert.channels
+            if !channels.isEmpty {
+                pendingAlerts[body.alert.alertID] = PendingAlert(
+                    alert: body.alert, channels: Set(channels))
+            }
+            clusters[body.alert.clusterID]?.run?.alerts.insert(body.alert.alertID)
+        case .alertDelivered(let body):
+            settle(body.alertID, channel: body.channel)
+        case .alertDead(let body):
+            settle(body.alertID, channel: body.channel)
+        default:
+            guard let cluster = entry.clusterID else { return }
+            clusters[cluster]?.evolve(body, atMs: entry.atMs)
+        }
+    }
+
+    private mutating func settle(_ alert: AlertID, channel: String) {
+        pendingAlerts[alert]?.channels.remove(channel)
+        if pendingAlerts[alert]?.channels.isEmpty == true { pendingAlerts[alert] = nil }
+    }
+}
+
+extension ClusterState {
+    fileprivate mutating func evolve(_ body: JournalBody, atMs: Int64) {
+        switch body {
+        case .nodeStatusChanged(let body):
+            statuses[body.nodeID] = body.to
+            if body.nodeID == primary, body.to == .healthy { wasHealthy = true }
+        case .clusterStateChanged(let body): health = body.to
+        case .holdChanged(let body): hold = body.hold
+        case .runRequested(let body): run = RunState(body, atMs: atMs)
+        case .runAdmitted(let body):
+            run?.verdicts = body.verdicts
+            run?.phase = .running
+        case .operationIntended(let body): intend(body.operation, atMs: atMs)
+        case .operationFinished(let body): finish(body)
+        case .fenceProven(let body): run?.fenceProof = body.proof
+        case .primaryChanged(let body):
+            primary = body.to
+            term = body.term
+            following[body.to] = nil
+            wasHealthy = true
+            run?.promoted = true
+        case .rollbackStarted(let body):
+            run?.phase = .rollingBack
+            run?.rollbackReason = body.reason
+            run?.enter(.rollback, atMs: atMs)
+        case .runVerified(let body):
+            run?.verification = body.verification
+            run?.phase = .verifying
+        case .runFinished(let body): finish(body, atMs: atMs)
+        case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead:
+            break
+        }
+    }
+
+    private mutating func intend(_ operation: Operation, atMs: Int64) {
+        guard let id = operation.runID, run?.runID == id else {
+            upkeep[operation.key] = operation
+            return
+        }
+        run?.operations[operation.key] = operation
+        run?.enter(operation.stage, atMs: atMs)
+    }
+
+    private mutating func finish(_ body: OperationFinished) {
+        let operation = run?.operations[body.operation] ?? upkeep[body.operation]
+        if run?.operations[body.operation] != nil {
+            run?.results[body.operation] = body.result
+        } else {
+            upkeep[body.operation] = nil
+        }
+        guard let operation, body.result.outcome == .ok, let node = operation.nodeID else { return }
+        switch operation.command {
+        case .follow, .rejoin: following[node] = operation.sourceNodeID
+        case .fence, .demote: following[node] = nil
+        default: break
+        }
+    }
+
+    private mutating func finish(_ body: RunFinished, atMs: Int64) {
+        guard let run else { return }
+        lastRun = RunSummary(
+            runID: run.runID, planID: run.plan.planID, kind: run.kind, state: body.state,
+            reason: body.reason, fromNodeID: run.plan.primaryNodeID,
+            toNodeID: run.plan.failoverTargetID, confidence: run.verification?.confidence,
+            fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs)
+        for operation in run.pendingOperations { upkeep[operation.key] = operation }
+        if run.kind == .restart { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
+        failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
+        if body.state == .committed {
+            for (stage, duration) in body.phasesMs {
+                guard let action = ActionType(rawValue: stage) else { continue }
+                estimates.record(action, durationMs: duration)
+            }
+        }
+        self.run = nil
+    }
+}

@@ -1,0 +1,107 @@
+/// The state of the whole orchestrator for people and programs: `GET /status`.
+package struct StatusReport: Codable, Hashable, Sendable {
+    package var epoch: Int64
+    package var seq: Int64
+    package var pendingAlerts: Int
+    package var clusters: [ClusterStatus]
+
+    private enum CodingKeys: String, CodingKey {
+        case epoch, seq
+        case pendingAlerts = "pending_alerts"
+        case clusters
+    }
+}
+
+package struct ClusterStatus: Codable, Hashable, Sendable {
+    package var clusterID: ClusterID
+    package var name: String
+    package var policyID: PolicyID
+    package var state: ClusterHealth
+    package var primaryNodeID: NodeID
+    package var term: Int64
+    package var nodes: [NodeStatusReport]
+    package var run: ActiveRun?
+    package var lastRun: RunSummary?
+    package var holds: [Hold]
+
+    private enum CodingKeys: String, CodingKey {
+        case clusterID = "cluster_id"
+        case name
+        case policyID = "policy_id"
+        case state
+        case primaryNodeID = "primary_node_id"
+        case term, nodes, run
+        case lastRun = "last_run"
+        case holds
+    }
+}
+
+package struct NodeStatusReport: Codable, Hashable, Sendable {
+    package var nodeID: NodeID
+    package var role: NodeRole
+    package var status: NodeStatus
+    package var region: String
+    package var site: String
+    package var service: ServiceReport?
+    package var heardMsAgo: Int64?
+
+    private enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case role, status, region, site, service
+        case heardMsAgo = "heard_ms_ago"
+    }
+}
+
+package struct ActiveRun: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var planID: PlanID
+    package var kind: PlanKind
+    package var phase: RunPhase
+    package var fromNodeID: NodeID
+    package var toNodeID: NodeID
+    package var startedAtMs: Int64
+    package var deadlineAtMs: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case planID = "plan_id"
+        case kind, phase
+        case fromNodeID = "from_node_id"
+        case toNodeID = "to_node_id"
+        case startedAtMs = "started_at_ms"
+        case deadlineAtMs = "deadline_at_ms"
+    }
+}
+
+extension Orchestrator {
+    package func statusReport(at now: Moment) -> StatusReport {
+        StatusReport(
+            epoch: state.epoch, seq: state.head.seq, pendingAlerts: state.pendingAlerts.count,
+            clusters: state.clusters.values
+                .sorted { $0.cluster.clusterID < $1.cluster.clusterID }
+                .map { status(of: $0, now) })
+    }
+
+    private func status(of cluster: ClusterState, _ now: Moment) -> ClusterStatus {
+        let id = cluster.cluster.clusterID
+        let nodes = cluster.cluster.nodes.map { node in
+            let seen = observations[id]?.nodes[node.nodeID]
+            return NodeStatusReport(
+                nodeID: node.nodeID, role: cluster.role(of: node),
+                status: cluster.status(of: node.nodeID), region: node.region, site: node.site,
+                service: seen?.report?.service,
+                heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 })
+        }
+        let run = cluster.run.map {
+            ActiveRun(
+                runID: $0.runID, planID: $0.plan.planID, kind: $0.kind, phase: $0.phase,
+                fromNodeID: $0.plan.primaryNodeID, toNodeID: $0.plan.failoverTargetID,
+                startedAtMs: $0.requestedAtMs, deadlineAtMs: $0.deadlineAtMs)
+        }
+        return ClusterStatus(
+            clusterID: id, name: cluster.cluster.name, policyID: cluster.policy.policyID,
+            state: cluster.health, primaryNodeID: cluster.primary, term: cluster.term,
+            nodes: nodes, run: run, lastRun: cluster.lastRun,
+            holds: cluster.hold.map { [$0] } ?? [])
+    }
+}

@@ -1,0 +1,154 @@
+/// What a plan is asked for.
+package struct PlanRequest: Hashable, Sendable {
+    package var kind: PlanKind
+    package var triggerReason: String
+    /// The node that a person asked for; the policy chooses when it is `nil`.
+    package var targetNodeID: NodeID?
+
+    package init(kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil) {
+        self.kind = kind
+        self.triggerReason = triggerReason
+        self.targetNodeID = targetNodeID
+    }
+}
+
+/// Why there is no plan: the rule that stands against it and the evidence.
+package struct PlanRefusal: Error, Hashable, Sendable {
+    package let rule: HoldRule
+    package let evidence: String
+
+    package init(rule: HoldRule, evidence: String) {
+        self.rule = rule
+        self.evidence = evidence
+    }
+}
+
+/// Turns a cluster's state and a policy into a plan. Pure: equal inputs, equal bytes.
+package enum Planner {
+    /// - Throws: ``PlanRefusal`` naming the first rule that forbids the plan, in this order:
+    ///   topology, quorum, target, healthy nodes.
+    package static func plan(
+        cluster: Cluster, policy: FailoverPolicy, request: PlanRequest,
+        estimates: ActionEstimates = ActionEstimates(), digest: ContentDigest
+    ) throws(PlanRefusal) -> Plan {
+        guard cluster.topology == .activePassive, let primary = cluster.primary else {
+            throw PlanRefusal(
+                rule: .noEligibleTarget,
+                evidence: "cluster \(cluster.clusterID) has no single primary to move")
+        }
+        if policy.needsQuorum { try checkQuorum(cluster) }
+        let target =
+            request.kind == .restart
+            ? primary.nodeID : try target(cluster: cluster, policy: policy, request: request)
+        if request.kind != .restart { try checkHealthyNodes(cluster, policy, request) }
+        let actions = actions(
+            kind: request.kind, primary: primary.nodeID, target: target, policy: policy,
+            estimates: estimates)
+        return Plan(
+            clusterID: cluster.clusterID, policyID: policy.policyID, kind: request.kind,
+            triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
+            failoverTargetID: target, actions: actions,
+            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, digest: digest)
+    }
+
+    private static func checkQuorum(_ cluster: Cluster) throws(PlanRefusal) {
+        var present = 0
+        cluster.nodes.withUnsafeBufferPointer { nodes in
+            for index in nodes.indices {
+                switch nodes[index].status {
+                case .healthy, .degraded: present += 1
+                case .failed, .unknown: break
+                }
+            }
+        }
+        guard present >= cluster.quorumSize else {
+            throw PlanRefusal(
+                rule: .noQuorum,
+                evidence: "\(present) of \(cluster.nodes.count) voters are present, "
+                    + "\(cluster.quorumSize) are needed")
+        }
+    }
+
+    private static func target(
+        cluster: Cluster, policy: FailoverPolicy, request: PlanRequest
+    ) throws(PlanRefusal) -> NodeID {
+        let selection = TargetSelection(policy: policy)
+        if let wanted = request.targetNodeID {
+            guard let node = cluster.node(wanted) else {
+                throw PlanRefusal(
+                    rule: .noEligibleTarget,
+                    evidence: "the cluster has no node '\(wanted)'")
+            }
+            if let reason = selection.reasonAgainst(node) {
+                throw PlanRefusal(rule: .noEligibleTarget, evidence: "\(wanted) \(reason)")
+            }
+            return wanted
+        }
+        guard let best = selection.best(of: cluster) else {
+            let reasons = selection.ineligible(in: cluster)
+                .map { "\($0.nodeID) \($0.reason)" }.joined(separator: ", ")
+            throw PlanRefusal(
+                rule: .noEligibleTarget,
+                evidence: reasons.isEmpty ? "the primary is the only node" : reasons)
+        }
+        return best
+    }
+
+    private static func checkHealthyNodes(
+        _ cluster: Cluster, _ policy: FailoverPolicy, _ request: PlanRequest
+    ) throws(PlanRefusal) {
+        var healthy = 0
+        cluster.nodes.withUnsafeBufferPointer { nodes in
+            for index in nodes.indices where nodes[index].status == .healthy {
+                switch nodes[index].role {
+                case .secondary: healthy += 1
+                // A primary that hands over stays in service; one that is given up does not.
+                case .primary: healthy += request.kind == .switchover ? 1 : 0
+                case .witness: break
+                }
+            }
+        }
+        guard healthy >= policy.minHealthyNodes else {
+            throw PlanRefusal(
+                rule: .minHealthyNodes,
+                evidence: "\(healthy) data nodes would be healthy, "
+                    + "min_healthy_nodes is \(policy.minHealthyNodes)")
+        }
+    }
+
+    private static func actions(
+        kind: PlanKind, primary: NodeID, target: NodeID, policy: FailoverPolicy,
+        estimates: ActionEstimates
+    ) -> [PlannedAction] {
+        let steps: [(ActionType, NodeID)] =
+            switch kind {
+            case .failover, .switchover:
+                [
+                    (.demote, primary), (.promote, target), (.dnsFlip, target),
+                    (.notify, target), (.verify, target),
+                ]
+            case .restart:
+                [(.restart, primary), (.notify, primary), (.verify, primary)]
+            }
+        return steps.map { action, node in
+            PlannedAction(
+                action: action, nodeID: node, estimatedMs: estimates[action],
+                hooks: policy.hookNames(at: action))
+        }
+    }
+}
+
+extension FailoverPolicy {
+    /// The bindings of a stage in the order in which they are called.
+    package func bindings(at stage: Stage, _ timing: HookBinding.Timing) -> [HookBinding] {
+        hooks.enumerated()
+            .filter { $0.element.stage == stage && $0.element.timing == timing }
+            .sorted { ($0.element.order, $0.offset) < ($1.element.order, $1.offset) }
+            .map(\.element)
+    }
+
+    fileprivate func hookNames(at action: ActionType) -> [String] {
+        guard !hooks.isEmpty, let stage = Stage(rawValue: action.rawValue) else { return [] }
+        return (bindings(at: stage, .before) + bindings(at: stage, .after)).map(\.pack)
+    }
+}

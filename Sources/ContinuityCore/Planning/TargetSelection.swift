@@ -1,0 +1,104 @@
+/// Why a node cannot be the target.
+package struct Ineligibility: Hashable, Sendable {
+    package let nodeID: NodeID
+    package let reason: String
+}
+
+/// Chooses the node to promote: eligible ones only, then lexicographically by region order, site
+/// order, priority, capacity, least lag and node id. Never a weighted sum, so that the choice can
+/// be explained by the first difference.
+package struct TargetSelection: Sendable {
+    private let regionOrder: [String]
+    private let siteOrder: [String]
+    private let maximumLagMs: Int64
+
+    package init(policy: FailoverPolicy) {
+        regionOrder = policy.regionPriority
+        siteOrder = policy.sitePriority
+        maximumLagMs = policy.rpoS * 1000
+    }
+
+    /// The best eligible node other than the primary. One pass, no allocation per node.
+    package func best(of cluster: Cluster) -> NodeID? {
+        cluster.nodes.withUnsafeBufferPointer { nodes in
+            var best: (index: Int, rank: Rank)?
+            for index in nodes.indices where ineligibility(of: nodes[index]) == nil {
+                let rank = rank(nodes[index])
+                guard let current = best else {
+                    best = (index, rank)
+                    continue
+                }
+                let order = rank.compare(current.rank)
+                if order < 0
+                    || (order == 0 && nodes[index].nodeID < nodes[current.index].nodeID)
+                {
+                    best = (index, rank)
+                }
+            }
+            return best.map { nodes[$0.index].nodeID }
+        }
+    }
+
+    /// Every node other than the primary that cannot be the target, in the cluster's order.
+    package func ineligible(in cluster: Cluster) -> [Ineligibility] {
+        cluster.nodes.compactMap { node in
+            guard node.role != .primary, let reason = ineligibility(of: node) else { return nil }
+            return Ineligibility(nodeID: node.nodeID, reason: describe(reason, node))
+        }
+    }
+
+    package func reasonAgainst(_ node: Node) -> String? {
+        ineligibility(of: node).map { describe($0, node) }
+    }
+
+    private enum Reason { case primary, witness, status, capacity, lag }
+
+    private func ineligibility(of node: borrowing Node) -> Reason? {
+        switch node.role {
+        case .primary: return .primary
+        case .witness: return .witness
+        case .secondary: break
+        }
+        if node.status != .healthy { return .status }
+        if node.capacity <= 0 { return .capacity }
+        if let lag = node.lagMs, lag > maximumLagMs { return .lag }
+        return nil
+    }
+
+    private func describe(_ reason: Reason, _ node: Node) -> String {
+        switch reason {
+        case .primary: "is the primary"
+        case .witness: "is a witness and holds no data"
+        case .status: "is \(node.status.rawValue)"
+        case .capacity: "has capacity 0"
+        case .lag: "lags \(node.lagMs ?? 0) ms, more than rpo_s allows (\(maximumLagMs) ms)"
+        }
+    }
+
+    private struct Rank {
+        var region: Int
+        var site: Int
+        var priority: Int64
+        var capacity: Int64
+        var lagMs: Int64
+
+        /// Negative when `self` is preferred.
+        func compare(_ other: Rank) -> Int {
+            if region != other.region { return region < other.region ? -1 : 1 }
+            if site != other.site { return site < other.site ? -1 : 1 }
+            if priority != other.priority { return priority > other.priority ? -1 : 1 }
+            if capacity != other.capacity { return capacity > other.capacity ? -1 : 1 }
+            if lagMs != other.lagMs { return lagMs < other.lagMs ? -1 : 1 }
+            return 0
+        }
+    }
+
+    private func rank(_ node: borrowing Node) -> Rank {
+        Rank(
+            region: regionOrder.firstIndex(of: node.region) ?? regionOrder.count,
+            site: siteOrder.firstIndex(of: node.site) ?? siteOrder.count,
+            priority: node.priority, capacity: node.capacity,
+            // A node whose lag nobody knows comes after those whose lag is known.
+            lagMs: node.lagMs ?? Int64.max)
+    }
+}

@@ -1,0 +1,214 @@
+/// The core's own part of the stages: orders to agents, and what their answers prove.
+extension RunScript {
+    private var oldPrimary: NodeID { run.plan.primaryNodeID }
+    private var target: NodeID { run.plan.failoverTargetID }
+
+    // MARK: demote
+
+    func demote() -> RunStep? {
+        guard run.fenceProof == nil else { return nil }
+        return run.kind == .switchover ? handOver() : fence()
+    }
+
+    private func handOver() -> RunStep? {
+        let prepare = Operation.command(
+            .prepare, on: oldPrimary, key: key("demote", "prepare", oldPrimary), runID: run.runID,
+            stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
+        if let step = complete([prepare]) { return step }
+        let demote = Operation.command(
+            .demote, on: oldPrimary, key: key("demote", "demote", oldPrimary), runID: run.runID,
+            stage: .demote, timeoutMs: Self.commandTimeoutMs)
+        if let step = complete([demote]) { return step }
+        let result = run.results[demote.key]
+        if result?.outcome == .ok, let receipt = result?.command?.receipt {
+            return .proveFence(.receipt, detail: "\(oldPrimary) stopped, \(receipt.method)")
+        }
+        return failure("\(oldPrimary) did not hand over: \(result?.detail ?? "")")
+    }
+
+    /// Fence first: a receipt, or the end of the lease where nobody can answer.
+    private func fence() -> RunStep? {
+        let operation = Operation.command(
+            .fence, on: oldPrimary, key: key("demote", "fence", oldPrimary), runID: run.runID,
+            stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
+        let isIntended = run.operations[operation.key] != nil
+        if !isIntended, surroundings.heard.contains(oldPrimary) { return .intend([operation]) }
+        if let result = run.results[operation.key] {
+            switch result.outcome {
+            case .ok:
+                guard let receipt = result.command?.receipt else {
+                    return failure("\(oldPrimary) answered the fence order without a receipt")
+                }
+                return .proveFence(
+                    .receipt, detail: "\(oldPrimary) is stopped (\(receipt.method))")
+            case .failed, .refused:
+                // An agent that lives and cannot stop its service will not at the lease's end
+                // either, so the lease proves nothing here.
+                return failure("\(oldPrimary) could not be fenced: \(result.detail)")
+            case .timedOut, .unreachable, .inDoubt: break
+            }
+        }
+        guard surroundings.leaseHasRunOut else { return .wait }
+        return .proveFence(
+            .leaseExpired, detail: "the lease of \(oldPrimary) and the clock margin have run out")
+    }
+
+    // MARK: promote
+
+    /// Whether the target was ordered to become primary without it being known what came of it.
+    var promotionIsInDoubt: Bool {
+        let key = promoteKey
+        guard run.operations[key] != nil else { return false }
+        guard let result = run.results[key] else { return true }
+        if result.outcome == .refused { return false }
+        guard result.outcome == .failed else { return true }
+        // The order failed and the node says that it is still a secondary: it did not happen.
+        return result.command?.service?.role != .secondary
+    }
+
+    private var promoteKey: OperationKey { key("promote", "promote", target) }
+
+    func promote() -> RunStep? {
+        guard !run.promoted else { return nil }
+        if let step = catchUp() { return step }
+        let promote = Operation.command(
+            .promote, on: target, key: promoteKey, runID: run.runID, stage: .promote,
+            timeoutMs: min(Self.promoteTimeoutMs, run.plan.maxFailoverTimeMs))
+        // The others turn to the target at the same time: with synchronous replication it can
+        // acknowledge nothing before one of them has.
+        let group = [promote] + followers().map { follow($0, source: target, "follow") }
+        let missing = group.filter { run.operations[$0.key] == nil }
+        if run.operations[promote.key] == nil, !missing.isEmpty { return .intend(missing) }
+        guard let result = run.results[promote.key] else { return .wait }
+        if result.outcome == .ok { return .promoted }
+        return failure("\(target) was not promoted: \(result.detail)")
+    }
+
+    private func followers() -> [NodeID] {
+        surroundings.cluster.nodes
+            .filter { $0.holdsData && $0.nodeID != target && $0.nodeID != oldPrimary }
+            .map(\.nodeID).filter(surroundings.heard.contains)
+    }
+
+    private func follow(_ node: NodeID, source: NodeID, _ name: String) -> Operation {
+        .command(
+            .follow, on: node, key: key("promote", name, node), runID: run.runID,
+            stage: .promote, timeoutMs: Self.commandTimeoutMs, source: source,
+            onFailure: .continue)
+    }
+
+    /// No acknowledged write may be lost because another secondary has more than the target: the
+    /// positions are read after the fence, and a target that is behind takes the rest first.
+    private func catchUp() -> RunStep? {
+        let readings = ([target] + followers()).map { reading($0, stage: .promote, round: 1) }
+        let started = run.operations[promoteKey] != nil
+        if started { return nil }
+        if let step = complete(readings) { return step }
+        let positions = readings.compactMap { operation -> (node: NodeID, position: Int64)? in
+            guard let node = operation.nodeID,
+                let position = run.results[operation.key]?.command?.service?.positionBytes
+            else { return nil }
+            return (node, position)
+        }
+        guard let own = positions.first(where: { $0.node == target })?.position else {
+            return failure("\(target) does not tell its position")
+        }
+        guard let most = positions.max(by: { $0.position < $1.position }), most.position > own
+        else { return nil }
+        let follow = follow(target, source: most.node, "catch-up")
+        if let step = complete([follow]) { return step }
+        guard run.results[follow.key]?.outcome == .ok else {
+            return failure("\(target) is behind \(most.node) and cannot follow it")
+        }
+        for round in 2...Self.readingRounds {
+            let again = reading(target, stage: .promote, round: round)
+            if let step = complete([again]) { return step }
+            let position = run.results[again.key]?.command?.service?.positionBytes ?? 0
+            if position >= most.position { return nil }
+        }
+        return failure("\(target) did not catch up with \(most.node)")
+    }
+
+    private func reading(_ node: NodeID, stage: Stage, round: Int) -> Operation {
+        .command(
+            .status, on: node, key: key(stage.rawValue, "status", node, round),
+            runID: run.runID, stage: stage, timeoutMs: Self.statusTimeoutMs,
+            onFailure: .continue)
+    }
+
+    // MARK: restart
+
+    func restart() -> RunStep? {
+        let operation = Operation.command(
+            .restart, on: oldPrimary, key: key("restart", "restart", oldPrimary),
+            runID: run.runID, stage: .restart, timeoutMs: Self.restartTimeoutMs)
+        if let step = complete([operation]) { return step }
+        guard let result = run.results[operation.key], result.outcome != .ok else { return nil }
+        return failure("\(oldPrimary) did not start again: \(result.detail)")
+    }
+
+    // MARK: verify
+
+    /// Reads every node that is heard; where only the secondaries still need a moment to follow,
+    /// reads again.
+    func verify() -> RunStep {
+        let pendingFollows = run.pendingOperations.contains { $0.command == .follow }
+        if pendingFollows { return .wait }
+        var verification = Verification(deductions: [])
+        for round in 1...Self.readingRounds {
+            let group = surroundings.cluster.nodes
+                .filter {
+                    surroundings.heard.contains($0.nodeID)
+                        || run.operations[key("verify", "status", $0.nodeID, round)] != nil
+                }
+                .map { reading($0.nodeID, stage: .verify, round: round) }
+            if let step = complete(group) { return step }
+            let readings = Dictionary(
+                group.compactMap { operation -> (NodeID, ServiceReport)? in
+                    guard let node = operation.nodeID,
+                        let service = run.results[operation.key]?.command?.service
+                    else { return nil }
+                    return (node, service)
+                }, uniquingKeysWith: { $1 })
+            verification = Verification.verify(
+                VerificationInput(
+                    cluster: surroundings.cluster, policy: surroundings.policy,
+                    expectedPrimary: target, readings: readings,
+                    failedOperations: failedOperations))
+            let isSettled = !followers().contains { node in
+                readings[node]?.state == .running && readings[node]?.streaming == false
+            }
+            if isSettled { break }
+        }
+        return .verified(verification)
+    }
+
+    /// What failed in the run and was passed over, because its binding says so.
+    private var failedOperations: [String] {
+        run.operations.values.filter {
+            guard let result = run.results[$0.key], result.outcome != .ok else { return false }
+            return $0.stage != .verify && $0.command != .status && $0.command != .fence
+        }
+        .sorted { $0.key < $1.key }
+        .map { "\($0.pack ?? $0.command?.rawValue ?? "") at \($0.stage?.rawValue ?? "")" }
+    }
+
+    // MARK: rollback
+
+    /// The only compensation the core knows: an orderly stopped primary is started again, as
+    /// long as nobody else became primary.
+    func rollback() -> RunStep {
+        let reason = run.rollbackReason ?? ""
+        let restart = Operation.command(
+            .restart, on: oldPrimary, key: key("rollback", "restart", oldPrimary),
+            runID: run.runID, stage: .rollback, timeoutMs: Self.restartTimeoutMs)
+        if let step = complete([restart]) { return step }
+        guard run.results[restart.key]?.outcome == .ok else {
+            return .finish(
+                .failed,
+                reason: "\(reason); and the rollback failed: "
+                    + (run.results[restart.key]?.detail ?? ""))
+        }
+        return .finish(.rolledBack, reason: reason)
+    }
+}

@@ -1,0 +1,208 @@
+/// What a run does next.
+package enum RunStep: Hashable, Sendable {
+    /// These effects leave now, together.
+    case intend([Operation])
+    /// Results or time are awaited.
+    case wait
+    case admit([PolicyVerdict])
+    case proveFence(FenceProof, detail: String)
+    case promoted
+    case notify
+    case verified(Verification)
+    case rollBack(reason: String)
+    case finish(RunOutcome, reason: String)
+}
+
+/// What a run's script looks at beside the run itself.
+package struct RunSurroundings: Sendable {
+    package var cluster: Cluster
+    package var policy: FailoverPolicy
+    /// Nodes that report at the moment.
+    package var heard: Set<NodeID>
+    /// Whether the lease of the old primary and the clock margin have run out, with nothing heard
+    /// since that speaks against it.
+    package var leaseHasRunOut: Bool
+    package var deadlineHasPassed: Bool
+
+    package init(
+        cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
+        deadlineHasPassed: Bool
+    ) {
+        self.cluster = cluster
+        self.policy = policy
+        self.heard = heard
+        self.leaseHasRunOut = leaseHasRunOut
+        self.deadlineHasPassed = deadlineHasPassed
+    }
+}
+
+/// The course of a run, as a pure function of what has been intended and what has come back.
+///
+/// It holds no position of its own: it walks the stages from the first, passes over what is done
+/// and stops at the first thing that is not. So a run goes on after a restart exactly where the
+/// journal says it is.
+package struct RunScript: Sendable {
+    let run: RunState
+    let surroundings: RunSurroundings
+
+    static let commandTimeoutMs: Int64 = 10_000
+    static let statusTimeoutMs: Int64 = 3_000
+    static let promoteTimeoutMs: Int64 = 30_000
+    static let restartTimeoutMs: Int64 = 60_000
+    /// How many readings are taken while a target catches up or a secondary comes to follow.
+    static let readingRounds = 50
+
+    package init(run: RunState, surroundings: RunSurroundings) {
+        self.run = run
+        self.surroundings = surroundings
+    }
+
+    package func next() -> RunStep {
+        if run.phase == .rollingBack { return rollback() }
+        if surroundings.deadlineHasPassed {
+            return failure(
+                "max_failover_time_s (\(run.plan.maxFailoverTimeMs / 1000) s) has passed")
+        }
+        if run.phase == .requested { return admit() }
+        let stages: [Stage] = [.preCheck] + run.plan.actions.compactMap { Stage($0.action) }
+        for stage in stages {
+            if let step = step(of: stage) { return step }
+        }
+        return finish()
+    }
+
+    private func finish() -> RunStep {
+        guard let verification = run.verification else {
+            return .finish(.failed, reason: "the result was not verified")
+        }
+        guard verification.passed else {
+            let evidence = verification.deductions.map(\.evidence).joined(separator: "; ")
+            return .finish(.failed, reason: "verification failed: \(evidence)")
+        }
+        return .finish(.committed, reason: "")
+    }
+
+    private func step(of stage: Stage) -> RunStep? {
+        if let step = hooks(at: stage, .before) { return step }
+        if let step = core(of: stage) { return step }
+        return hooks(at: stage, .after)
+    }
+
+    private func core(of stage: Stage) -> RunStep? {
+        switch stage {
+        case .demote: demote()
+        case .promote: promote()
+        case .restart: restart()
+        case .notify: run.alerts.contains(run.promotionAlertID) ? nil : .notify
+        case .verify: run.verification == nil ? verify() : nil
+        case .admit, .preCheck, .dnsFlip, .rollback: nil
+        }
+    }
+
+    // MARK: Operations
+
+    func key(_ parts: Any...) -> OperationKey {
+        OperationKey(([run.runID.rawValue] + parts.map { "\($0)" }).joined(separator: "/"))
+    }
+
+    /// The step that brings a group of operations to an end; `nil` when all have results.
+    func complete(_ group: [Operation]) -> RunStep? {
+        let missing = group.filter { run.operations[$0.key] == nil }
+        if !missing.isEmpty { return .intend(missing) }
+        return group.allSatisfy { run.results[$0.key] != nil } ? nil : .wait
+    }
+
+    /// What a failure at this point means: nothing is undone once the target may accept writes.
+    func failure(_ reason: String) -> RunStep {
+        if run.kind == .switchover, run.fenceProof != nil, !run.promoted, !promotionIsInDoubt {
+            return .rollBack(reason: reason)
+        }
+        return .finish(.failed, reason: reason)
+    }
+
+    // MARK: Hooks
+
+    private func hooks(at stage: Stage, _ timing: HookBinding.Timing) -> RunStep? {
+        for (index, binding) in surroundings.policy.bindings(at: stage, timing).enumerated() {
+            switch outcome(of: binding, index) {
+            case .success: continue
+            case .step(let step): return step
+            case .failure(let result):
+                guard binding.onFailure != .continue else { continue }
+                return failure("\(binding.pack) at \(stage.rawValue): \(result.detail)")
+            }
+        }
+        return nil
+    }
+
+    private enum HookProgress {
+        case success(OperationResult)
+        case failure(OperationResult)
+        case step(RunStep)
+    }
+
+    private func outcome(of binding: HookBinding, _ index: Int) -> HookProgress {
+        var last = OperationResult(outcome: .failed)
+        for attempt in 1...(binding.retries + 1) {
+            let key = key(
+                binding.stage.rawValue, binding.timing.rawValue, "\(index)-\(binding.pack)",
+                attempt)
+            guard run.operations[key] != nil else {
+                return .step(
+                    .intend([.hook(binding, key: key, runID: run.runID, attempt: attempt)]))
+            }
+            guard let result = run.results[key] else { return .step(.wait) }
+            if result.outcome == .ok { return .success(result) }
+            last = result
+            // Nobody knows whether it was done: repeating is not this script's to decide.
+            if result.outcome == .inDoubt { break }
+        }
+        return .failure(last)
+    }
+
+    private func admit() -> RunStep {
+        var verdicts: [PolicyVerdict] = []
+        for timing in HookBinding.Timing.allCases {
+            let bindings = surroundings.policy.bindings(at: .admit, timing)
+            for (index, binding) in bindings.enumerated() {
+                switch outcome(of: binding, index) {
+                case .step(let step): return step
+                case .success(let result):
+                    verdicts.append(verdict(of: binding, result.hook?.value ?? .null))
+                case .failure(let result):
+                    // A policy that cannot answer never allows.
+                    let verdict = binding.onFailure == .continue ? "abstain" : "deny"
+                    verdicts.append(
+                        PolicyVerdict(pack: binding.pack, verdict: verdict, reason: result.detail))
+                }
+            }
+        }
+        if let denial = verdicts.first(where: { $0.verdict == "deny" }) {
+            return .finish(.refused, reason: "\(denial.pack) denies: \(denial.reason)")
+        }
+        return .admit(verdicts)
+    }
+
+    private func verdict(of binding: HookBinding, _ value: JSONValue) -> PolicyVerdict {
+        let reason = value["reason"]?.string ?? ""
+        switch value["verdict"]?.string {
+        case "allow": return PolicyVerdict(pack: binding.pack, verdict: "allow", reason: reason)
+        case "abstain":
+            return PolicyVerdict(pack: binding.pack, verdict: "abstain", reason: reason)
+        case "deny": return PolicyVerdict(pack: binding.pack, verdict: "deny", reason: reason)
+        default:
+            return PolicyVerdict(
+                pack: binding.pack, verdict: "deny",
+                reason: "it returned no verdict of allow, deny or abstain")
+        }
+    }
+}
+
+extension Stage {
+    package init?(_ action: ActionType) { self.init(rawValue: action.rawValue) }
+}
+
+extension RunState {
+    /// The alert of the plan's `notify` action.
+    package var promotionAlertID: AlertID { AlertID("\(runID.rawValue)-promoted") }
+}

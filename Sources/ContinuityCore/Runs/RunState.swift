@@ -1,0 +1,113 @@
+/// How a run ended.
+package enum RunOutcome: String, Codable, Hashable, Sendable {
+    case committed
+    case rolledBack = "rolled_back"
+    case failed
+    /// A policy said no, or the plan did not hold any more.
+    case refused
+}
+
+package enum RunPhase: String, Codable, Hashable, Sendable {
+    case requested, running, verifying
+    case rollingBack = "rolling_back"
+}
+
+/// What shows that the old primary cannot accept a write any more.
+package enum FenceProof: String, Codable, Hashable, Sendable {
+    /// Its agent has stopped the service and found nothing of it alive.
+    case receipt
+    /// Its lease and the clock margin have run out; a lease that nobody renews ends with the
+    /// agent stopping the service.
+    case leaseExpired = "lease_expired"
+}
+
+/// A run under way: the fold of its entries.
+package struct RunState: Hashable, Sendable {
+    package var runID: RunID
+    package var kind: PlanKind
+    package var plan: Plan
+    package var trigger: String
+    package var requestedBy: String
+    package var reason: String
+    package var requestedAtMs: Int64
+    package var deadlineAtMs: Int64
+    package var phase: RunPhase = .requested
+    package var operations: [OperationKey: Operation] = [:]
+    package var results: [OperationKey: OperationResult] = [:]
+    package var verdicts: [PolicyVerdict] = []
+    package var fenceProof: FenceProof?
+    /// Whether the target became primary: from here on nothing is blindly undone.
+    package var promoted = false
+    package var verification: Verification?
+    package var rollbackReason: String?
+    package var alerts: Set<AlertID> = []
+    package var stageStartedAtMs: [(stage: Stage, atMs: Int64)] = []
+
+    package init(_ body: RunRequested, atMs: Int64) {
+        runID = body.runID
+        kind = body.kind
+        plan = body.plan
+        trigger = body.trigger
+        requestedBy = body.requestedBy
+        reason = body.reason
+        requestedAtMs = atMs
+        deadlineAtMs = body.deadlineAtMs
+    }
+
+    package static func == (left: RunState, right: RunState) -> Bool {
+        left.runID == right.runID && left.phase == right.phase
+            && left.operations == right.operations && left.results == right.results
+            && left.fenceProof == right.fenceProof && left.promoted == right.promoted
+            && left.verification == right.verification
+            && left.rollbackReason == right.rollbackReason
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(runID) }
+
+    package var pendingOperations: [Operation] {
+        operations.values.filter { results[$0.key] == nil }.sorted { $0.key < $1.key }
+    }
+
+    mutating func enter(_ stage: Stage?, atMs: Int64) {
+        guard let stage, !stageStartedAtMs.contains(where: { $0.stage == stage }) else { return }
+        stageStartedAtMs.append((stage, atMs))
+    }
+
+    /// How long each stage took, in milliseconds, by stage name; a stage lasts until the next
+    /// one begins.
+    package func phasesMs(endMs: Int64) -> [String: Int64] {
+        var phases: [String: Int64] = [:]
+        let ends = stageStartedAtMs.dropFirst().map(\.atMs) + [endMs]
+        for (start, end) in zip(stageStartedAtMs, ends) {
+            phases[start.stage.rawValue] = max(0, end - start.atMs)
+        }
+        return phases
+    }
+}
+
+/// What is remembered of a run that has ended.
+package struct RunSummary: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var planID: PlanID
+    package var kind: PlanKind
+    package var state: RunOutcome
+    package var reason: String
+    package var fromNodeID: NodeID
+    package var toNodeID: NodeID
+    package var confidence: Int64?
+    package var fenceProof: FenceProof?
+    package var startedAtMs: Int64
+    package var finishedAtMs: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case planID = "plan_id"
+        case kind, state, reason
+        case fromNodeID = "from_node_id"
+        case toNodeID = "to_node_id"
+        case confidence
+        case fenceProof = "fence_proof"
+        case startedAtMs = "started_at_ms"
+        case finishedAtMs = "finished_at_ms"
+    }
+}

@@ -1,0 +1,63 @@
+import ContinuityPostgres
+
+/// Who is who in the demo's cluster, and on which ports.
+struct DemoLayout: Sendable {
+    struct Member: Sendable {
+        let id: String
+        let region: String
+        let site: String
+        let agentPort: Int
+        let postgres: PostgresNode
+
+        var agentURL: String { "http://127.0.0.1:\(agentPort)" }
+    }
+
+    static let clusterID = "demo"
+    static let alertChannel = "oncall"
+    private static let places = [
+        ("node-1", "region-1", "site-a"), ("node-2", "region-1", "site-b"),
+        ("node-3", "region-2", "site-c"),
+    ]
+
+    let folder: DemoFolder
+    let secrets: DemoSecrets
+    let postgres: PostgresCluster
+    let members: [Member]
+    let servePort: Int
+    let alertPort: Int
+
+    init(folder: DemoFolder, installation: PostgresInstallation) throws {
+        let count = Self.places.count
+        let ports = try LoopbackPorts.free(2 * count + 2)
+        let secrets = DemoSecrets()
+        let postgres = PostgresCluster(
+            installation: installation, folder: folder.postgres,
+            nodeIDs: Self.places.map(\.0), ports: Array(ports[..<count]),
+            password: secrets.postgresPassword)
+        self.folder = folder
+        self.secrets = secrets
+        self.postgres = postgres
+        members = Self.places.indices.map { index in
+            let (id, region, site) = Self.places[index]
+            return Member(
+                id: id, region: region, site: site, agentPort: ports[count + index],
+                postgres: postgres.nodes[index])
+        }
+        servePort = ports[2 * count]
+        alertPort = ports[2 * count + 1]
+    }
+
+    var serveURL: String { "http://127.0.0.1:\(servePort)" }
+    var tokenFile: String { folder.file("token") }
+    var journalFile: String { folder.file("journal.sqlite") }
+    var serveFile: String { folder.file("serve.yaml") }
+
+    func agentFile(_ member: Member) -> String { folder.file("agent-\(member.id).yaml") }
+
+    func member(_ id: String) throws -> Member {
+        guard let member = members.first(where: { $0.id == id }) else {
+            throw DemoFailure("there is no node '\(id)' in the demo's cluster")
+        }
+        return member
+    }
+}

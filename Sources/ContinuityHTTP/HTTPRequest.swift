@@ -1,0 +1,77 @@
+/// A request as `HTTPClient` sends it: HTTP/1.1, no redirects, no proxy.
+package struct HTTPRequest: Sendable {
+    package var method: String
+    /// An absolute `http` or `https` URL.
+    package var url: String
+    package var headers: HTTPHeaders
+    package var body: [UInt8]
+    /// From `send` to the last byte of the response, waiting for a free slot included.
+    package var timeout: Duration
+    /// Name resolution, TCP and TLS; the whole `timeout` bounds it too.
+    package var connectTimeout: Duration
+    /// A longer body ends the transfer with `HTTPError.Code.tooLarge`.
+    package var maxResponseBytes: Int
+
+    package init(
+        method: String = "GET", url: String, headers: HTTPHeaders = [], body: [UInt8] = [],
+        timeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(3),
+        maxResponseBytes: Int = 1 << 20
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.timeout = timeout
+        self.connectTimeout = connectTimeout
+        self.maxResponseBytes = maxResponseBytes
+    }
+}
+
+extension HTTPRequest {
+    /// Scheme, host and port of the URL: what an error may name without telling a secret. User
+    /// names, paths and query strings hold tokens often enough.
+    package var origin: String {
+        guard let scheme = url.firstRange(of: "://") else { return "the URL" }
+        let authority = url[scheme.upperBound...].prefix { !"/?#\\".contains($0) }
+        let host = authority.split(separator: "@").last ?? ""
+        return "\(url[..<scheme.lowerBound])://\(host)"
+    }
+
+    /// Refuses what libcurl would send as something else than it says: a line break in a header
+    /// starts another header.
+    package func validate() throws(HTTPError) {
+        let lowercased = url.prefix(8).lowercased()
+        guard lowercased.hasPrefix("http://") || lowercased.hasPrefix("https://") else {
+            throw HTTPError(.invalidRequest, "the URL must begin with http:// or https://")
+        }
+        guard url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+            throw HTTPError(
+                .invalidRequest, "the URL for \(origin) holds white space; percent-encode it")
+        }
+        guard Self.isToken(method) else {
+            throw HTTPError(.invalidRequest, "the method must be a name such as GET or POST")
+        }
+        for header in headers {
+            guard Self.isToken(header.name) else {
+                throw HTTPError(.invalidRequest, "a header name for \(origin) is not a token")
+            }
+            guard header.value.utf8.allSatisfy({ ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }) else {
+                throw HTTPError(
+                    .invalidRequest, "the header '\(header.name)' holds a control character")
+            }
+        }
+    }
+
+    /// A token of RFC 9110 section 5.6.2.
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
+}

@@ -1,0 +1,71 @@
+package import ContinuityConfig
+import ContinuityCore
+import ContinuityCrypto
+import Foundation
+
+/// A hook as it stands on disk, read once: what is run is what was digested.
+package struct HookPack: Hashable, Sendable {
+    static let manifestFile = "hook.yaml"
+    static let scriptFile = "main.lua"
+    static let manifestBytesMax = 64 << 10
+    static let scriptBytesMax = 256 << 10
+
+    package let folder: String
+    package let manifest: HookManifest
+    /// The text of `main.lua`.
+    package let script: String
+    /// SHA-256 over the bytes of `hook.yaml`, in hexadecimal.
+    package let manifestSHA256: String
+    /// SHA-256 over the bytes of `main.lua`, in hexadecimal.
+    package let scriptSHA256: String
+    /// SHA-256 over the canonical JSON of the two digests above: what an operator pins.
+    package let packSHA256: String
+
+    package static func load(folder: String) throws(ConfigError) -> HookPack {
+        let manifestPath = folder + "/" + manifestFile
+        let manifestText = try text(of: manifestPath, bytesMax: manifestBytesMax)
+        let scriptText = try text(of: folder + "/" + scriptFile, bytesMax: scriptBytesMax)
+        return try HookPack(
+            folder: folder, manifestText: manifestText, manifestFile: manifestPath,
+            script: scriptText)
+    }
+
+    /// A pack from texts in memory. `manifestFile` is the name that errors show.
+    package init(
+        folder: String, manifestText: String, manifestFile: String, script: String
+    ) throws(ConfigError) {
+        self.folder = folder
+        self.script = script
+        manifest = try HookManifest(text: manifestText, file: manifestFile)
+        manifestSHA256 = hexString(SHA256.digest(Array(manifestText.utf8)))
+        scriptSHA256 = hexString(SHA256.digest(Array(script.utf8)))
+        let digests: JSONValue = [
+            "manifest_sha256": .string(manifestSHA256), "script_sha256": .string(scriptSHA256),
+        ]
+        packSHA256 = hexString(SHA256.digest(CanonicalJSON.bytes(digests)))
+    }
+
+    private static func text(of file: String, bytesMax: Int) throws(ConfigError) -> String {
+        let data: Data
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
+            defer { try? handle.close() }
+            data = try handle.read(upToCount: bytesMax + 1) ?? Data()
+        } catch {
+            throw ConfigError(
+                file: file, line: nil, message: "cannot be read",
+                remedy: "a pack is a folder with \(manifestFile) and \(scriptFile)")
+        }
+        guard data.count <= bytesMax else {
+            throw ConfigError(
+                file: file, line: nil, message: "is larger than \(bytesMax) bytes",
+                remedy: "make it shorter")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw ConfigError(
+                file: file, line: nil, message: "is not UTF-8 text",
+                remedy: "save it as UTF-8; compiled Lua is never loaded")
+        }
+        return text
+    }
+}

@@ -1,0 +1,118 @@
+package import ContinuityCore
+import Foundation
+import Glibc
+package import Logging
+
+/// Runs hooks in the sandbox: one process for each invocation, never in this one.
+///
+/// At most `workers` invocations run at a time; further ones wait in a bounded queue, no longer
+/// than their own wall budget.
+package final class HookRuntime: Sendable {
+    package static let workersMax = 64
+
+    private let supervisor: SandboxSupervisor
+    private let crew: ThreadCrew
+    private let logger: Logger
+    private let report: SandboxReport
+
+    /// Starts the sandbox and waits until it is confined.
+    ///
+    /// - Parameter workers: how many invocations may run at once, and how many processes are kept
+    ///   ready; 1 to 64.
+    /// - Throws: `SandboxError` when the program is missing or this machine has no seccomp. Other
+    ///   missing layers are logged and reported, see `sandboxReport()`.
+    package init(sandboxPath: String, workers: Int, logger: Logger) throws {
+        precondition(workers >= 1 && workers <= Self.workersMax, "1 to 64 workers")
+        self.logger = logger
+        supervisor = SandboxSupervisor(path: sandboxPath, workers: workers, logger: logger)
+        do {
+            report = try supervisor.start()
+        } catch {
+            supervisor.stop()
+            throw error
+        }
+        crew = ThreadCrew(name: "hook", count: workers)
+        if !report.missing.isEmpty {
+            logger.warning(
+                "the hook sandbox runs without some layers",
+                metadata: ["missing": "\(report.missing.joined(separator: ", "))"])
+        }
+    }
+
+    deinit { shutdown() }
+
+    /// The layers of confinement that are active.
+    package func sandboxReport() -> SandboxReport { report }
+
+    /// The sandbox's process id at the moment, for diagnostics.
+    package var sandboxProcessID: Int32 { supervisor.processID }
+
+    /// Ends the sandbox and every invocation in it; they come out as `crash`. Blocks for a moment.
+    /// Later invocations give `crash` at once.
+    package func shutdown() {
+        crew.stop()
+        supervisor.stop()
+    }
+
+    /// Calls the function of `invocation.stage`. Never throws and never hangs: whatever goes wrong
+    /// is an outcome.
+    package func invoke(
+        _ invocation: HookInvocation, broker: any HookBroker
+    ) async -> HookOutcome {
+        let configuration: [String: JSONValue]
+        var problem: String?
+        do throws(HookConfigProblem) {
+            configuration = try invocation.pack.manifest.config.resolve(invocation.configuration)
+        } catch {
+            configuration = invocation.configuration
+            problem = "configuration: \(error)"
+        }
+        if !invocation.pack.manifest.stages.contains(invocation.stage) {
+            problem = "the pack '\(invocation.pack.manifest.name)' does not declare the stage "
+                + "'\(invocation.stage.rawValue)'"
+        } else if invocation.context.object == nil {
+            problem = "the context is not a JSON object"
+        }
+        let session = InvocationSession(
+            invocation, configuration: configuration, broker: broker, supervisor: supervisor)
+        if let problem { return session.outcome(.error, error: problem) }
+        return await run(session, wallMs: invocation.wallMs)
+    }
+
+    private func run(_ session: InvocationSession, wallMs: Int64) async -> HookOutcome {
+        let ticket = crew.ticket()
+        let crew = crew
+        let timer = Task {
+            try await Task.sleep(for: .milliseconds(wallMs))
+            crew.withdraw(ticket: ticket)
+        }
+        defer { timer.cancel() }
+        return await withCheckedContinuation { continuation in
+            crew.submit(
+                ticket: ticket,
+                run: { continuation.resume(returning: session.run()) },
+                dropped: {
+                    continuation.resume(
+                        returning: session.outcome(
+                            .crash, error: "no sandbox worker was free within \(wallMs) ms"))
+                })
+        }
+    }
+}
+
+extension HookRuntime {
+    /// The environment variable that names the sandbox program.
+    package static let sandboxPathVariable = "CONTINUITY_HOOK_SANDBOX"
+
+    /// Where the sandbox program is expected: as the environment says, else beside this program.
+    package static func defaultSandboxPath() -> String {
+        if let path = getenv(sandboxPathVariable).map({ String(cString: $0) }), !path.isEmpty {
+            return path
+        }
+        let name = "continuity-hook-sandbox"
+        guard let program = realpath("/proc/self/exe", nil) else { return name }
+        defer { free(program) }
+        return URL(fileURLWithPath: String(cString: program)).deletingLastPathComponent()
+            .appendingPathComponent(name).path
+    }
+}

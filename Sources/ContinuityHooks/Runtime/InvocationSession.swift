@@ -1,0 +1,196 @@
+import CLinux
+import ContinuityCore
+import ContinuityCrypto
+import Glibc
+
+/// One invocation from request to outcome, on one worker. Blocks its thread, never longer than the
+/// wall budget for a worker to be free, the wall budget itself, and a second to learn how the
+/// worker ended.
+struct InvocationSession: Sendable {
+    static let logLinesMax = 200
+    static let endTimeoutNs: Int64 = 1_000_000_000
+
+    let invocation: HookInvocation
+    let configuration: [String: JSONValue]
+    let broker: any HookBroker
+    let supervisor: SandboxSupervisor
+    /// SHA-256 over the canonical input, as bytes.
+    let inputDigest: [UInt8]
+
+    init(
+        _ invocation: HookInvocation, configuration: [String: JSONValue],
+        broker: any HookBroker, supervisor: SandboxSupervisor
+    ) {
+        self.invocation = invocation
+        self.configuration = configuration
+        self.broker = broker
+        self.supervisor = supervisor
+        inputDigest = SHA256.digest(
+            CanonicalJSON.bytes([
+                "conf": .object(configuration), "ctx": invocation.context,
+                "entry": .string(invocation.stage.rawValue),
+            ]))
+    }
+
+    func outcome(
+        _ status: HookOutcome.Status, limit: String? = nil, error: String? = nil
+    ) -> HookOutcome {
+        HookOutcome(
+            status: status, limit: limit, error: error,
+            scriptSHA256: invocation.pack.scriptSHA256,
+            manifestSHA256: invocation.pack.manifestSHA256,
+            inputSHA256: hexString(inputDigest))
+    }
+
+    func run() -> HookOutcome {
+        let wallNs = invocation.wallMs * 1_000_000
+        guard let worker = supervisor.lease(deadlineNs: continuity_monotonic_ns() + wallNs) else {
+            return outcome(
+                .crash, error: "no sandbox worker came within \(invocation.wallMs) ms")
+        }
+        defer { supervisor.retire(worker) }
+        let startNs = continuity_monotonic_ns()
+        var calls = HostCalls(invocation, broker: broker, deadlineNs: startNs + wallNs)
+        var logs: [String] = []
+        var result = converse(
+            with: worker, deadlineNs: startNs + wallNs, calls: &calls, logs: &logs)
+        if let denial = calls.denial, result.status == .failed || result.status == .error {
+            result.status = .denied
+            result.error = [denial, result.error].compactMap(\.self).joined(separator: "\n")
+        }
+        result.logs = logs
+        result.effects = calls.effects
+        result.usage.wallUs = (continuity_monotonic_ns() - startNs) / 1000
+        return result
+    }
+
+    // MARK: The conversation
+
+    private func converse(
+        with worker: SandboxWorker, deadlineNs: Int64, calls: inout HostCalls,
+        logs: inout [String]
+    ) -> HookOutcome {
+        let budgets = invocation.pack.manifest.budgets
+        let channel = WorkerChannel(
+            socket: worker.socket,
+            frameBytesMax: Int(budgets.outputBytes + 6 * budgets.logBytes) + (128 << 10),
+            deadlineNs: deadlineNs)
+        var logBytesLeft = Int(budgets.logBytes)
+        do throws(WorkerChannel.Failure) {
+            try channel.send(request)
+            while true {
+                switch try channel.receive() {
+                case .log(let line):
+                    // The worker keeps to this by itself, as long as it is what it should be.
+                    guard logs.count < Self.logLinesMax, logBytesLeft > 0 else { continue }
+                    logBytesLeft -= line.utf8.count
+                    logs.append(line)
+                case .call(let name, let arguments):
+                    switch calls.perform(name: name, arguments: arguments) {
+                    case .reply(let reply): try channel.send(reply.json)
+                    case .limit: return ended(worker, limit: "host_calls")
+                    case .timeout: throw .timeout
+                    }
+                case .done(let verdict):
+                    return outcome(of: verdict)
+                }
+            }
+        } catch {
+            switch error {
+            case .timeout: return ended(worker, limit: "wall")
+            case .closed: return crashed(worker)
+            case .malformed(let what):
+                return outcome(.crash, error: "the sandbox worker sent \(what)")
+            }
+        }
+    }
+
+    private var request: JSONValue {
+        let manifest = invocation.pack.manifest
+        let budgets = manifest.budgets
+        return [
+            "script": .string(invocation.pack.script),
+            "chunk": .string("=\(manifest.name)/\(HookPack.scriptFile)"),
+            "entry": .string(invocation.stage.rawValue),
+            "kind": .string(manifest.kind.rawValue),
+            "ctx": invocation.context,
+            "conf": .object(configuration),
+            "seed": [.int(seed(at: 0)), .int(seed(at: 8))],
+            "limits": [
+                "instructions": .int(budgets.instructions),
+                "memory_bytes": .int(budgets.memoryBytes),
+                "output_bytes": .int(budgets.outputBytes),
+                "log_bytes": .int(budgets.logBytes),
+                "cpu_ms": .int(budgets.cpuMs),
+            ],
+        ]
+    }
+
+    private func seed(at offset: Int) -> Int64 {
+        inputDigest.withUnsafeBytes { bytes in
+            Int64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int64.self))
+        }
+    }
+
+    // MARK: How it ended
+
+    private func outcome(of verdict: WorkerVerdict) -> HookOutcome {
+        var result = outcome(verdict.status, limit: verdict.limit, error: verdict.error)
+        result.usage = HookUsage(
+            instructions: verdict.instructions, memoryBytes: verdict.memoryBytes,
+            cpuUs: verdict.cpuUs)
+        guard verdict.status == .ok else { return result }
+        if invocation.pack.manifest.kind == .policy, let problem = Self.problem(of: verdict.value) {
+            result.status = .error
+            result.error = problem
+            return result
+        }
+        result.value = verdict.value
+        return result
+    }
+
+    private static func problem(of value: JSONValue) -> String? {
+        guard let verdict = value["verdict"]?.string,
+            ["allow", "deny", "abstain"].contains(verdict)
+        else {
+            return "a policy must return {verdict = \"allow\"|\"deny\"|\"abstain\", reason = …}"
+        }
+        guard value["reason"]?.string != nil || verdict != "deny" else {
+            return "a policy that denies must give a reason"
+        }
+        return nil
+    }
+
+    /// Kills the worker at a limit that this side holds.
+    private func ended(_ worker: SandboxWorker, limit: String) -> HookOutcome {
+        _ = continuity_pidfd_kill(worker.pidfd)
+        var result = outcome(.limit, limit: limit)
+        result.usage.cpuUs = end(of: worker)?.cpuUs ?? 0
+        return result
+    }
+
+    private func end(of worker: SandboxWorker) -> WorkerEnd? {
+        supervisor.end(
+            of: worker, deadlineNs: continuity_monotonic_ns() + Self.endTimeoutNs)
+    }
+
+    /// The worker closed its socket without a last word: its wait status is the only witness.
+    private func crashed(_ worker: SandboxWorker) -> HookOutcome {
+        guard let end = end(of: worker) else {
+            return outcome(.crash, error: "the sandbox ended during the invocation")
+        }
+        var result: HookOutcome
+        switch end.signal {
+        case SIGPROF, SIGXCPU: result = outcome(.limit, limit: "cpu")
+        case SIGSYS:
+            result = outcome(.crash, error: "the sandbox stopped a forbidden system call")
+        case .some(let signal):
+            result = outcome(.crash, error: "the sandbox worker was ended by signal \(signal)")
+        case nil:
+            result = outcome(
+                .crash, error: "the sandbox worker ended by itself with status \(end.status)")
+        }
+        result.usage.cpuUs = end.cpuUs
+        return result
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+
+/// A fixed number of threads for work that blocks, so that it never blocks Swift's cooperative
+/// pool, and a bounded queue before them.
+final class ThreadCrew: Sendable {
+    static let queueMax = 1024
+
+    private struct Job: Sendable {
+        let ticket: UInt64
+        let run: @Sendable () -> Void
+        let dropped: @Sendable () -> Void
+    }
+
+    private struct State: Sendable {
+        var queue: [Job] = []
+        var lastTicket: UInt64 = 0
+        var isStopped = false
+    }
+
+    private let state = Monitor(State())
+
+    init(name: String, count: Int) {
+        for number in 1...count {
+            let state = state
+            let thread = Thread {
+                while let job = Self.next(state) { job.run() }
+            }
+            thread.name = "\(name)-\(number)"
+            thread.start()
+        }
+    }
+
+    private static func next(_ state: Monitor<State>) -> Job? {
+        let next: Job?? = state.wait(untilNs: nil) { state in
+            if !state.queue.isEmpty { return .some(state.queue.removeFirst()) }
+            return state.isStopped ? .some(nil) : nil
+        }
+        return next ?? nil
+    }
+
+    /// A number for a job to come, by which it can be withdrawn while it waits.
+    func ticket() -> UInt64 {
+        state.change { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+    }
+
+    /// Queues a job. Exactly one of `run` and `dropped` is called: `dropped` when the queue is
+    /// full, the crew is stopped, or the job is withdrawn before its turn.
+    func submit(
+        ticket: UInt64, run: @escaping @Sendable () -> Void,
+        dropped: @escaping @Sendable () -> Void
+    ) {
+        let isQueued = state.change { state in
+            guard !state.isStopped, state.queue.count < Self.queueMax else { return false }
+            state.queue.append(Job(ticket: ticket, run: run, dropped: dropped))
+            return true
+        }
+        if !isQueued { dropped() }
+    }
+
+    /// Drops a job that still waits. Does nothing when it runs or has run.
+    func withdraw(ticket: UInt64) {
+        let job: Job? = state.change { state in
+            guard let index = state.queue.firstIndex(where: { $0.ticket == ticket }) else {
+                return nil
+            }
+            return state.queue.remove(at: index)
+        }
+        job?.dropped()
+    }
+
+    /// Drops what waits; the threads end after the job that each is in.
+    func stop() {
+        let waiting = state.change { state in
+            state.isStopped = true
+            defer { state.queue = [] }
+            return state.queue
+        }
+        for job in waiting { job.dropped() }
+    }
+}

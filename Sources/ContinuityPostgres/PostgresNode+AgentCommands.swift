@@ -1,0 +1,93 @@
+extension PostgresNode {
+    /// What the agent's configuration names a program for, with the agent's placeholders
+    /// (`{primary_host}`, `{primary_port}`) where they belong.
+    package struct AgentCommand: Sendable {
+        package let name: String
+        package let argv: [String]
+        /// How long the agent lets the program run, in milliseconds.
+        package let timeoutMs: Int
+        /// Why the command is made as it is; becomes a comment in the configuration.
+        package let comment: String
+    }
+
+    /// One JSON object that says what this server is and how far it has come.
+    ///
+    /// On a primary the flushed position, not the inserted one: only what is on disk counts. On a
+    /// standby what it has received, as all of that will be replayed before it is promoted. The
+    /// lag is 0 while everything received is also replayed, however long ago the last write was.
+    static let statusQuery = """
+        SELECT json_build_object(
+         'role', CASE WHEN r THEN 'secondary' ELSE 'primary' END,
+         'position_bytes', (CASE WHEN r
+           THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+           ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
+         'lag_ms', CASE WHEN NOT r THEN 0
+           WHEN pg_last_wal_receive_lsn() IS NULL THEN NULL
+           WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+           ELSE greatest(0, extract(epoch FROM
+             clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END,
+         'streaming', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'))
+        FROM pg_is_in_recovery() AS r
+        """
+
+    package var statusCommand: [String] {
+        psql(Self.statusQuery.replacing("\n", with: ""))
+    }
+
+    package var promoteCommand: [String] { pgCtl("promote", "--no-wait") }
+
+    /// Takes changes from another primary, without a restart. `ALTER SYSTEM` refuses to run within
+    /// a transaction, hence one statement for each.
+    package func followCommand(host: String, port: String) -> [String] {
+        let conninfo = Quote.literal(connection(toHost: host, port: port).conninfo)
+        return psql("ALTER SYSTEM SET primary_conninfo = \(conninfo)", "SELECT pg_reload_conf()")
+    }
+
+    package func rejoinCommand(executable: String, host: String, port: String) -> [String] {
+        [
+            executable, "postgres", "rejoin", "--data-directory", dataDirectory,
+            "--config-file", configFile, "--log-file", logFile,
+            "--primary-host", host, "--primary-port", port, "--user", user,
+            "--passfile", passfile, "--application-name", id,
+        ]
+    }
+
+    /// Every command of this node's agent.
+    ///
+    /// - Parameter executable: the absolute path of `continuity`, for `rejoin`.
+    package func agentCommands(executable: String) -> [AgentCommand] {
+        [
+            .init(
+                name: "status", argv: statusCommand, timeoutMs: 2000,
+                comment: "Prints one JSON object: role, position_bytes, lag_ms, streaming."),
+            .init(
+                name: "prepare", argv: psql("CHECKPOINT"), timeoutMs: 10_000,
+                comment: "Writes out now what the stop would else have to write."),
+            .init(
+                name: "demote", argv: pgCtl("stop", "-m", "fast", "--no-wait"), timeoutMs: 20_000,
+                comment: "Ends sessions, sends the last WAL to the standbys, stops. The agent "
+                    + "waits for the end."),
+            .init(
+                name: "fence", argv: pgCtl("stop", "-m", "immediate", "--no-wait"),
+                timeoutMs: 3000,
+                comment: "Stops without a word. The agent kills whatever is left afterwards."),
+            .init(
+                name: "promote", argv: promoteCommand, timeoutMs: 20_000,
+                comment: "Orders it; the agent asks `status` until the server says primary."),
+            .init(
+                name: "follow", argv: followCommand(host: "{primary_host}", port: "{primary_port}"),
+                timeoutMs: 5000,
+                comment: "Points a running standby at another primary, without a restart."),
+            .init(
+                name: "rejoin",
+                argv: rejoinCommand(
+                    executable: executable, host: "{primary_host}", port: "{primary_port}"),
+                timeoutMs: 120_000,
+                comment: "Makes a stopped node a standby: as it is, by pg_rewind, or from a new "
+                    + "base backup, whichever comes first."),
+            .init(
+                name: "restart", argv: startCommand, timeoutMs: 40_000,
+                comment: "Starts the server again where it is."),
+        ]
+    }
+}

@@ -1,0 +1,53 @@
+#include "frames.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool read_exact(int fd, char *into, size_t length) {
+    while (length > 0) {
+        ssize_t got = read(fd, into, length);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        into += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+static bool write_exact(int fd, const char *from, size_t length) {
+    while (length > 0) {
+        ssize_t put = write(fd, from, length);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return false;
+        from += put;
+        length -= (size_t)put;
+    }
+    return true;
+}
+
+bool frame_read(int fd, size_t max, char **body, size_t *length) {
+    uint32_t header;
+    if (!read_exact(fd, (char *)&header, sizeof header)) return false;
+    size_t count = ntohl(header);
+    if (count == 0 || count > max) return false;
+    char *bytes = malloc(count + 1);
+    if (bytes == NULL) return false;
+    if (!read_exact(fd, bytes, count)) {
+        free(bytes);
+        return false;
+    }
+    bytes[count] = '\0';
+    *body = bytes;
+    *length = count;
+    return true;
+}
+
+bool frame_write(int fd, const char *body, size_t length) {
+    if (length == 0 || length > UINT32_MAX) return false;
+    uint32_t header = htonl((uint32_t)length);
+    return write_exact(fd, (const char *)&header, sizeof header) && write_exact(fd, body, length);
+}

@@ -1,0 +1,94 @@
+#include "limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frames.h"
+
+// A worker is one process for one invocation, so its budgets are the process's.
+static struct budgets granted;
+static struct usage used;
+static int report_fd = -1;
+
+static uint64_t process_cpu_us(void) {
+    struct timespec spent;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent) != 0) return 0;
+    return (uint64_t)spent.tv_sec * 1000000u + (uint64_t)spent.tv_nsec / 1000u;
+}
+
+void limits_begin(int fd, const struct budgets *budgets) {
+    granted = *budgets;
+    report_fd = fd;
+    // ITIMER_PROF counts the processor time of the process; SIGPROF's default action ends it, and
+    // serve reads that signal as the limit `cpu`.
+    struct itimerval timer = {
+        .it_value = {
+            .tv_sec = (time_t)(budgets->cpu_ms / 1000u),
+            .tv_usec = (suseconds_t)(budgets->cpu_ms % 1000u) * 1000,
+        },
+    };
+    if (setitimer(ITIMER_PROF, &timer, NULL) != 0) _exit(EXIT_FAILURE);
+}
+
+_Noreturn void limits_reached(const char *which) {
+    struct usage final = limits_usage();
+    // No allocation here: this runs inside the allocator.
+    char frame[256];
+    int length = snprintf(
+        frame, sizeof frame,
+        "{\"done\":{\"status\":\"limit\",\"limit\":\"%s\",\"instructions\":%" PRIu64
+        ",\"memory_bytes\":%zu,\"cpu_us\":%" PRIu64 "}}",
+        which, final.instructions, final.memory_peak_bytes, final.cpu_us);
+    if (length > 0 && (size_t)length < sizeof frame) {
+        (void)frame_write(report_fd, frame, (size_t)length);
+    }
+    _exit(EXIT_LIMIT);
+}
+
+void limits_charge(uint64_t instructions) {
+    used.instructions += instructions;
+    if (used.instructions > granted.instructions) limits_reached("instructions");
+}
+
+static void on_count(lua_State *state, lua_Debug *event) {
+    (void)state;
+    (void)event;
+    limits_charge(INSTRUCTION_STEP);
+}
+
+void limits_watch(lua_State *state) {
+    lua_sethook(state, on_count, LUA_MASKCOUNT, INSTRUCTION_STEP);
+}
+
+void *limits_allocate(void *context, void *block, size_t old_size, size_t new_size) {
+    (void)context;
+    // For a new block Lua passes the kind of object instead of a size.
+    size_t old_bytes = block == NULL ? 0 : old_size;
+    if (new_size == 0) {
+        free(block);
+        used.memory_bytes -= old_bytes;
+        return NULL;
+    }
+    size_t others = used.memory_bytes - old_bytes;
+    if (new_size > granted.memory_bytes || others > granted.memory_bytes - new_size) {
+        limits_reached("memory");
+    }
+    void *fresh = realloc(block, new_size);
+    if (fresh == NULL) limits_reached("memory");
+    used.memory_bytes = others + new_size;
+    if (used.memory_bytes > used.memory_peak_bytes) used.memory_peak_bytes = used.memory_bytes;
+    return fresh;
+}
+
+size_t limits_output_bytes(void) { return granted.output_bytes; }
+size_t limits_log_bytes(void) { return granted.log_bytes; }
+
+struct usage limits_usage(void) {
+    used.cpu_us = process_cpu_us();
+    return used;
+}
