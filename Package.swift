@@ -19,7 +19,11 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let signals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+// Subprocess names paths with its types.
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -35,6 +39,7 @@ let package = Package(
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1",
             traits: ["FullFoundation"]),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -101,24 +106,25 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                lifecycle, logging,
+                lifecycle, logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(
-            name: "ContinuityPostgres", dependencies: ["CLinux", subprocess],
+            name: "ContinuityPostgres", dependencies: [subprocess, system],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityDemo",
             dependencies: [
-                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
-                "ContinuityAPI", "ContinuityAlerts", "ContinuityStore", "ContinuityPostgres",
-                "CLinux", hummingbird, logging, subprocess,
+                "ContinuityCore", "ContinuityCrypto", "ContinuityHTTP", "ContinuityAlerts",
+                "ContinuityPostgres", hummingbird, logging, signals, subprocess, system,
             ],
             swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity",
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
+                "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityHTTP",
+                "ContinuityHooks", lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),
@@ -138,13 +144,16 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
         .testTarget(
-            name: "HooksTests", dependencies: ["ContinuityHooks", "ContinuityCore", "HookSandbox"],
+            name: "HooksTests",
+            dependencies: [
+                "ContinuityHooks", "ContinuityConfig", "ContinuityCore", "HookSandbox", logging,
+            ],
             swiftSettings: swiftRules),
         .testTarget(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
-                hummingbird,
+                hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),
     ]

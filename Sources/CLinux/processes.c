@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -39,6 +40,16 @@ int continuity_memory_file(const char *name) {
 
 int continuity_memory_file_freeze(int descriptor) {
     return fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW);
+}
+
+int64_t continuity_file_size(int descriptor) {
+    struct stat status;
+    return fstat(descriptor, &status) == 0 ? (int64_t)status.st_size : -1;
+}
+
+int64_t continuity_owner(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 ? (int64_t)status.st_uid : -1;
 }
 
 int64_t continuity_boot_milliseconds(void) {

@@ -93,7 +93,7 @@ package final class AlertOutbox: Service {
     }
 
     /// Delivers until the task is cancelled or the service group shuts down gracefully. Attempts in
-    /// progress are then given up without a result: they are pending in the journal.
+    /// progress are then given up without a result: they are pending in the journal. Runs once.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in

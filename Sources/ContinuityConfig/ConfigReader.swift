@@ -10,10 +10,10 @@ package final class ConfigReader {
     package let file: String
     package let line: Int
     private let path: String
-    private let mapping: Node.Mapping
+    private let mapping: YAMLNode.Mapping
     private var asked: Set<String> = []
 
-    private init(file: String, path: String, node: Node) throws(ConfigError) {
+    private init(file: String, path: String, node: YAMLNode) throws(ConfigError) {
         self.file = file
         self.path = path
         self.line = node.mark?.line ?? 1
@@ -44,7 +44,7 @@ package final class ConfigReader {
     }
 
     package static func parse(text: String, file: String) throws(ConfigError) -> ConfigReader {
-        let node: Node?
+        let node: YAMLNode?
         do {
             node = try Yams.compose(yaml: text)
         } catch {
@@ -87,15 +87,15 @@ package final class ConfigReader {
     // MARK: Errors
 
     package func error(_ message: String, remedy: String, at key: String? = nil) -> ConfigError {
-        let line = key.flatMap { mapping[Node($0)]?.mark?.line } ?? self.line
+        let line = key.flatMap { mapping[YAMLNode($0)]?.mark?.line } ?? self.line
         return ConfigError(file: file, line: line, message: message, remedy: remedy)
     }
 
     private func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    private func node(_ key: String) -> Node? {
+    private func node(_ key: String) -> YAMLNode? {
         asked.insert(key)
-        guard let node = mapping[Node(key)] else { return nil }
+        guard let node = mapping[YAMLNode(key)] else { return nil }
         if case .scalar(let scalar) = node, node.null != nil,
             scalar.style == .any || scalar.style == .plain
         {
@@ -130,7 +130,7 @@ package final class ConfigReader {
     package var keys: [String] { mapping.keys.compactMap(\.string) }
 
     /// The line of a key's value, for errors that only show after reading.
-    package func line(of key: String) -> Int { mapping[Node(key)]?.mark?.line ?? line }
+    package func line(of key: String) -> Int { mapping[YAMLNode(key)]?.mark?.line ?? line }
 
     // MARK: Values
 
@@ -244,7 +244,7 @@ package final class ConfigReader {
         return try json(node, key: key)
     }
 
-    private func json(_ node: Node, key: String) throws(ConfigError) -> JSONValue {
+    private func json(_ node: YAMLNode, key: String) throws(ConfigError) -> JSONValue {
         switch node {
         case .scalar(let scalar):
             guard isPlain(scalar) else { return .string(scalar.string) }
@@ -273,7 +273,7 @@ package final class ConfigReader {
         }
     }
 
-    private func isPlain(_ scalar: Node.Scalar) -> Bool {
+    private func isPlain(_ scalar: YAMLNode.Scalar) -> Bool {
         scalar.style == .plain || scalar.style == .any
     }
 }

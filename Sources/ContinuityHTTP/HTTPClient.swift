@@ -20,9 +20,10 @@ package final class HTTPClient: Sendable {
         let mailbox = TransferMailbox(multi: multi, capacity: maxConcurrent + maxWaiting)
         self.mailbox = mailbox
         let thread = Thread {
+            // Only a thread itself can give the kernel its name.
+            Thread.current.name = "continuity-http"
             TransferLoop(multi: multi, mailbox: mailbox, maxConcurrent: maxConcurrent).run()
         }
-        thread.name = "continuity-http"
         thread.start()
     }
 

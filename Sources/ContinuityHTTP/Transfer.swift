@@ -239,11 +239,12 @@ extension HTTPError.Code {
             CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
             CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS:
             (.tls, "check its certificate and the trusted authorities")
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_URL_MALFORMAT:
             (.invalidRequest, "correct the URL")
         case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE:
             (.connectionLost, "look into the log of the other side")
-        case CURLE_WEIRD_SERVER_REPLY, CURLE_HTTP2:
+        // An unsupported protocol is the answer's: that of the URL was checked before.
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY:
             (.badResponse, "check that an HTTP server listens there")
         default:
             (.other, "look into the log of the other side")

@@ -138,6 +138,12 @@ static bool take_orders(struct zygote *zygote) {
     return true;
 }
 
+/// SwiftPM links every program with Swift's runtime, which catches SIGSEGV and its like to print a
+/// backtrace. A worker's crash must be a plain death by that signal.
+static void forget_handlers(void) {
+    for (int number = 1; number < NSIG; number++) (void)signal(number, SIG_DFL);
+}
+
 static bool open_signals(struct zygote *zygote) {
     sigset_t watched;
     sigemptyset(&watched);
@@ -172,6 +178,7 @@ static void run_loop(struct zygote *zygote) {
 int zygote_run(int control_fd, unsigned pool) {
     static struct zygote zygote;
     zygote.control_fd = control_fd;
+    forget_handlers();
     if (control_fd > 3) (void)close_range(3, (unsigned)control_fd - 1, 0);
     (void)close_range((unsigned)control_fd + 1, ~0u, 0);
     zygote.wanted = pool < WORKERS_MAX ? pool : WORKERS_MAX;

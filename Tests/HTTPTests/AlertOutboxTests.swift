@@ -65,7 +65,7 @@ import Testing
                 #expect(await results.next(200) == expected)
                 let seen = await receiver.deliveries.next(200)
                 #expect(seen.map(\.id) == ids.map(\.rawValue))
-                #expect(seen.allSatisfy(\.isRight))
+                #expect(seen.allSatisfy { $0.isRight })
             }
         }
     }
@@ -81,7 +81,7 @@ import Testing
                 let seen = await receiver.deliveries.next(5)
                 #expect(Set(seen.map(\.id)) == ["a"])
                 #expect(Set(seen.map(\.timestamp)).count == 5)
-                #expect(seen.allSatisfy(\.isRight))
+                #expect(seen.allSatisfy { $0.isRight })
                 #expect(
                     await delays.next(4) == [200, 400, 800, 1600].map { .milliseconds($0) })
             }

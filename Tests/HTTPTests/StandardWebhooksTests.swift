@@ -106,8 +106,9 @@ import Testing
         let text = Data("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n".utf8)
         for mode in [0o600, 0o400, 0o440] {
             try? FileManager.default.removeItem(atPath: file)
-            FileManager.default.createFile(
-                atPath: file, contents: text, attributes: [.posixPermissions: mode])
+            #expect(
+                FileManager.default.createFile(
+                    atPath: file, contents: text, attributes: [.posixPermissions: mode]))
             #expect(try WebhookSecret.load(file: file).key == secret.key)
         }
         try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)

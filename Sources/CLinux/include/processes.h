@@ -24,6 +24,12 @@ int continuity_memory_file(const char *name);
 // No one can make the memory file larger from now on.
 int continuity_memory_file_freeze(int descriptor);
 
+// The bytes in an open file.
+int64_t continuity_file_size(int descriptor);
+
+// The user id that owns a path, links followed.
+int64_t continuity_owner(const char *path);
+
 // Milliseconds since the machine started, counting the time it was suspended.
 int64_t continuity_boot_milliseconds(void);
 

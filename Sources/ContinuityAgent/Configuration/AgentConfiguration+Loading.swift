@@ -65,14 +65,15 @@ extension AgentConfiguration {
 
     private static func readToken(_ reader: ConfigReader) throws(ConfigError) -> String {
         let path = try absolutePath("token_file", reader: reader)
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        let attributes = try? FileManager.default.attributesOfItem(
+            atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
+        guard let mode = attributes?[.posixPermissions] as? NSNumber else {
             throw reader.error(
                 "the token file \(path) cannot be found",
                 remedy: "create it with mode 0600 and the orchestrator's agent token in it",
                 at: "token_file")
         }
-        guard status.st_mode & 0o007 == 0 else {
+        guard mode.intValue & 0o007 == 0 else {
             throw reader.error(
                 "the token file \(path) is open to every user of this machine",
                 remedy: "run: chmod 600 \(path)", at: "token_file")

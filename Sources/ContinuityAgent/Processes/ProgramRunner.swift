@@ -55,6 +55,10 @@ enum ProgramRunner {
     static let tailLimitBytes: Int64 = 16 << 10
 
     private enum Cause { case timedOut, wroteTooMuch }
+    private enum Event {
+        case ended(ProgramResult.Ending)
+        case limitReached(Cause?)
+    }
 
     /// Cancelling the task kills the program's process group.
     static func run(
@@ -65,30 +69,29 @@ enum ProgramRunner {
         guard let output = MemoryFile(), let errors = MemoryFile() else {
             return ProgramResult(ending: .failedToStart(String(cString: strerror(errno))))
         }
-        let cause = Mutex<Cause?>(nil)
-        let ending = await withTaskGroup(of: ProgramResult.Ending?.self) { group in
+        let (ending, cause) = await withTaskGroup(of: Event.self) { group in
             group.addTask {
-                await launch(argv, environment, output: output, errors: errors)
+                .ended(await launch(argv, environment, output: output, errors: errors))
             }
             group.addTask {
-                guard let found = await watch(output, errors, timeoutMs: timeoutMs) else {
-                    return nil
-                }
-                cause.withLock { $0 = found }
-                return nil
+                .limitReached(await watch(output, errors, timeoutMs: timeoutMs))
             }
-            // Whichever comes first ends the other; only the launch gives an ending.
-            var ending: ProgramResult.Ending?
-            for await result in group {
+            // Whichever comes first ends the other.
+            var ending = ProgramResult.Ending.cancelled
+            var cause: Cause?
+            for await event in group {
                 group.cancelAll()
-                if let result { ending = result }
+                switch event {
+                case .ended(let how): ending = how
+                case .limitReached(let which): cause = which
+                }
             }
-            return ending ?? .cancelled
+            return (ending, cause)
         }
         output.freeze()
         errors.freeze()
         return ProgramResult(
-            ending: resolve(ending, cause: cause.withLock(\.self)),
+            ending: resolve(ending, cause: cause),
             output: output.head(tailLimitBytes), tail: tail(errors, output))
     }
 
@@ -184,10 +187,7 @@ private final class MemoryFile: Sendable {
 
     deinit { close(descriptor.rawValue) }
 
-    var size: Int64 {
-        var status = stat()
-        return fstat(descriptor.rawValue, &status) == 0 ? Int64(status.st_size) : 0
-    }
+    var size: Int64 { max(0, continuity_file_size(descriptor.rawValue)) }
 
     /// A daemon that still holds the file cannot fill the machine's memory through it.
     func freeze() { _ = continuity_memory_file_freeze(descriptor.rawValue) }

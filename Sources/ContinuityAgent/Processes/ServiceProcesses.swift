@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 
@@ -31,8 +32,7 @@ struct ServiceProcesses: Sendable {
     /// needs proof therefore scans again until nothing more is found.
     func scan() -> Scan {
         let wanted = resolvedDirectory()
-        var owner = stat()
-        let ownerID = stat(wanted, &owner) == 0 ? owner.st_uid : nil
+        let owner = continuity_owner(wanted)
         let own = getpid()
         var scan = Scan()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
@@ -41,9 +41,7 @@ struct ServiceProcesses: Sendable {
             case .path(let path):
                 if matches(path, wanted) { scan.alive.append(pid) }
             case .hidden:
-                var process = stat()
-                if let ownerID, ownerID != geteuid(), stat("/proc/\(pid)", &process) == 0,
-                    process.st_uid == ownerID
+                if owner >= 0, owner != Int64(geteuid()), continuity_owner("/proc/\(pid)") == owner
                 {
                     scan.hidden.append(pid)
                 }

@@ -53,9 +53,9 @@ final class NodeState: Sendable {
 
     /// A reading that began later always wins over one that began earlier.
     func takeTicket() -> UInt64 {
-        storage.withLock {
-            defer { $0.nextTicket += 1 }
-            return $0.nextTicket
+        storage.withLock { storage in
+            defer { storage.nextTicket += 1 }
+            return storage.nextTicket
         }
     }
 

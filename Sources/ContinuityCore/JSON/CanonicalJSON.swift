@@ -56,6 +56,9 @@ package struct CanonicalWriter {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
+    /// Appends what already is canonical JSON.
+    package mutating func append(_ json: [UInt8]) { bytes.append(contentsOf: json) }
+
     package mutating func int(_ value: Int64) {
         guard value != 0 else { return bytes.append(UInt8(ascii: "0")) }
         if value < 0 { bytes.append(UInt8(ascii: "-")) }

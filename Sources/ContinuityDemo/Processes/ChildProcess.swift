@@ -1,4 +1,5 @@
 import ContinuityPostgres
+import FoundationEssentials
 import Glibc
 import Subprocess
 import Synchronization

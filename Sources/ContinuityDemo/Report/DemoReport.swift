@@ -1,8 +1,13 @@
 import ContinuityCore
+import Synchronization
 
 /// What one fault came to.
 struct RunReport: Sendable {
     var outageMs: Int64
+    /// From the fault to the first write that the new primary acknowledged.
+    var untilNewPrimaryMs: Int64
+    /// The longest gap afterwards, until the old primary was back.
+    var laterGapMs: Int64
     var lostAcknowledgedWrites: Int
     var dualPrimaryWrites: Int
     /// `nil` by hand: nobody verified anything.
@@ -14,9 +19,28 @@ struct RunReport: Sendable {
     var fromNode: String
     var toNode: String
 
+    init(
+        _ measured: OutageMeasurement, lostAcknowledgedWrites: Int, story: RunStory? = nil,
+        phasesMs: [String: Int64], fromNode: String, toNode: String
+    ) {
+        outageMs = measured.outage.milliseconds
+        untilNewPrimaryMs = measured.untilNewPrimary?.milliseconds ?? -1
+        laterGapMs = measured.laterGap.milliseconds
+        dualPrimaryWrites = measured.dualPrimaryWrites
+        self.lostAcknowledgedWrites = lostAcknowledgedWrites
+        confidence = story?.verification?.confidence
+        fenceProof = story?.fenceProof?.rawValue
+        planID = story?.plan.planID.rawValue
+        self.phasesMs = phasesMs
+        self.fromNode = fromNode
+        self.toNode = toNode
+    }
+
     var json: JSONValue {
         [
             "outage_ms": .int(outageMs),
+            "until_new_primary_ms": .int(untilNewPrimaryMs),
+            "later_gap_ms": .int(laterGapMs),
             "lost_acknowledged_writes": .int(Int64(lostAcknowledgedWrites)),
             "dual_primary_writes": .int(Int64(dualPrimaryWrites)),
             "confidence": confidence.map { .int($0) } ?? .null,
@@ -76,4 +100,17 @@ struct DemoReport: Sendable {
         }
         return .object(members)
     }
+}
+
+/// The report while it grows: what was measured before a failure is still told.
+final class DemoRecord: Sendable {
+    private let current: Mutex<DemoReport>
+
+    init(_ report: DemoReport) {
+        current = Mutex(report)
+    }
+
+    var report: DemoReport { current.withLock { $0 } }
+
+    func change(_ body: (inout DemoReport) -> Void) { current.withLock { body(&$0) } }
 }

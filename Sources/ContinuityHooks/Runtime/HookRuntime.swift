@@ -68,7 +68,8 @@ package final class HookRuntime: Sendable {
             problem = "configuration: \(error)"
         }
         if !invocation.pack.manifest.stages.contains(invocation.stage) {
-            problem = "the pack '\(invocation.pack.manifest.name)' does not declare the stage "
+            problem =
+                "the pack '\(invocation.pack.manifest.name)' does not declare the stage "
                 + "'\(invocation.stage.rawValue)'"
         } else if invocation.context.object == nil {
             problem = "the context is not a JSON object"

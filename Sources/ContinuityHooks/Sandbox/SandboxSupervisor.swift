@@ -133,7 +133,11 @@ final class SandboxSupervisor: Sendable {
 
     private func run() {
         while awaitStartBudget() {
-            guard launch() else { break }
+            guard launch() else {
+                // A sandbox that never ran is a mistake to report; one that ran is tried again.
+                if state.read({ $0.report == nil }) { break }
+                continue
+            }
             receiveUntilClosed()
             let processID = bury()
             continuity_kill_and_reap(processID)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// A TCP port on loopback that is taken and refuses every connection.
-final class RefusingPort {
+final class RefusingPort: Sendable {
     private let descriptor: Int32
     let port: Int
 

@@ -1,0 +1,226 @@
+import ContinuityCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+package import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// The HTTP interface of `serve`.
+package final class APIServer: Service {
+    private static let maxBodyBytes = 1 << 20
+    private static let maxEntries = 1000
+    private static let maxWaitMs: Int64 = 30_000
+
+    private let host: String
+    private let port: Int
+    private let token: [UInt8]
+    private let orchestrator: any OrchestratorPort
+    private let logger: Logger
+    private let onListening: @Sendable (Int) -> Void
+
+    /// - Parameter onListening: Told the port once connections are accepted.
+    package init(
+        host: String, port: Int, token: [UInt8], orchestrator: any OrchestratorPort,
+        logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        self.host = host
+        self.port = port
+        self.token = token
+        self.orchestrator = orchestrator
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    /// - Throws: when the address cannot be listened on.
+    package func run() async throws {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let onListening = onListening
+        let application = Application(
+            router: router(),
+            configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
+            logger: quiet)
+        try await application.run()
+    }
+
+    func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        router.get("/health/live") { _, _ in Self.json(["status": "live"]) }
+        router.get("/health/ready") { [orchestrator] _, _ in
+            guard orchestrator.isReady else {
+                throw Problem(.serviceUnavailable, "not-ready", "the server does not lead yet")
+            }
+            return Self.json(["status": "ready"])
+        }
+        let api = router.group("/api/v1/continuity")
+            .add(middleware: BearerTokenMiddleware(token: token))
+        addAgentRoutes(to: api)
+        addOperatorRoutes(to: api)
+        addAuditRoutes(to: api)
+        return router
+    }
+
+    // MARK: Agents
+
+    private func addAgentRoutes(to api: RouterGroup<BasicRequestContext>) {
+        api.post("agent/report") { [orchestrator] request, _ in
+            let report = try await Self.body(NodeReport.self, of: request)
+            return try Self.answer(
+                try await Self.journaled { try await orchestrator.report(report) })
+        }
+    }
+
+    // MARK: Operators
+
+    private struct MoveRequest: Decodable {
+        var clusterID: ClusterID
+        var targetNodeID: NodeID?
+        var reason: String?
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case targetNodeID = "target_node_id"
+            case reason
+            case requestedBy = "requested_by"
+        }
+    }
+
+    private func addOperatorRoutes(to api: RouterGroup<BasicRequestContext>) {
+        api.get("status") { [orchestrator] _, _ in
+            try Self.json(encoding: try await Self.journaled { try await orchestrator.status() })
+        }
+        for kind in [PlanKind.failover, .switchover] {
+            api.post("\(kind.rawValue)") { [orchestrator] request, _ in
+                let move = try await Self.body(MoveRequest.self, of: request)
+                let reply = try await Self.journaled {
+                    try await orchestrator.request(
+                        OperatorRequest(
+                            clusterID: move.clusterID, kind: kind,
+                            targetNodeID: move.targetNodeID, reason: move.reason ?? "",
+                            requestedBy: move.requestedBy ?? "api"))
+                }
+                return try Self.answer(reply)
+            }
+        }
+    }
+
+    // MARK: Audit
+
+    private func addAuditRoutes(to api: RouterGroup<BasicRequestContext>) {
+        api.get("audit") { [orchestrator] request, _ in
+            let after = try Self.number("after", request, in: 0...Int64.max, default: 0)
+            let limit = try Self.number(
+                "limit", request, in: 1...Int64(Self.maxEntries), default: 100)
+            let waitMs = try Self.number("wait_ms", request, in: 0...Self.maxWaitMs, default: 0)
+            let entries = try await Self.journaled {
+                try await orchestrator.entries(after: after, limit: Int(limit), waitMs: waitMs)
+            }
+            var bytes = Array(#"{"entries":["#.utf8)
+            for (index, entry) in entries.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                bytes += entry.jsonBytes()
+            }
+            bytes += Array("]}".utf8)
+            return Self.json(bytes: bytes)
+        }
+        api.get("audit/{seq}") { [orchestrator] _, context in
+            let seq = try context.parameters.require("seq", as: Int64.self)
+            guard let entry = try await Self.journaled({ try await orchestrator.entry(seq) }) else {
+                throw Problem(.notFound, "no-such-entry", "the journal has no entry \(seq)")
+            }
+            return Self.json(bytes: entry.jsonBytes())
+        }
+    }
+
+    // MARK: Bodies and answers
+
+    private static func number(
+        _ name: String, _ request: Request, in range: ClosedRange<Int64>, default fallback: Int64
+    ) throws -> Int64 {
+        guard let text = request.uri.queryParameters[Substring(name)] else { return fallback }
+        guard let value = Int64(text), range.contains(value) else {
+            throw Problem(
+                .badRequest, "bad-parameter",
+                "'\(name)' must be a whole number from \(range.lowerBound) to "
+                    + "\(range.upperBound)")
+        }
+        return value
+    }
+
+    private static func body<Body: Decodable>(
+        _ type: Body.Type, of request: Request
+    ) async throws -> Body {
+        let bytes: ByteBuffer
+        do {
+            bytes = try await request.body.collect(upTo: maxBodyBytes)
+        } catch {
+            throw Problem(
+                .contentTooLarge, "body-too-large",
+                "the body must arrive whole, within \(maxBodyBytes) bytes")
+        }
+        do {
+            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+        } catch {
+            throw Problem(.badRequest, "bad-body", describe(error))
+        }
+    }
+
+    private static func describe(_ error: any Error) -> String {
+        switch error as? DecodingError {
+        case .keyNotFound(let key, _): "the field '\(key.stringValue)' is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            "the field '\(context.codingPath.map(\.stringValue).joined(separator: "."))' has the "
+                + "wrong type: \(context.debugDescription)"
+        case .dataCorrupted(let context):
+            "the body is not the expected JSON: \(context.debugDescription)"
+        default: "the body is not the expected JSON"
+        }
+    }
+
+    /// A journal that cannot be written or read is the server's trouble, and it acts on nothing.
+    private static func journaled<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch {
+            throw Problem(
+                .serviceUnavailable, "journal-unavailable",
+                "the journal cannot be used, nothing was done: \(error)")
+        }
+    }
+
+    private static func answer(_ reply: Reply) throws -> Response {
+        switch reply {
+        case .report(let reply): return try json(encoding: reply)
+        case .accepted(let runID, let planID):
+            return json(
+                ["run_id": .string(runID.rawValue), "plan_id": .string(planID.rawValue)],
+                status: .accepted)
+        case .refused(let refusal):
+            throw Problem(
+                .conflict, refusal.rule.rawValue.replacing("_", with: "-"), refusal.evidence)
+        case .unknownCluster(let id):
+            throw Problem(
+                .notFound, "no-such-cluster", "the server's configuration has no cluster '\(id)'")
+        case .unknownNode(let id):
+            throw Problem(.notFound, "no-such-node", "the cluster has no node '\(id)'")
+        }
+    }
+
+    private static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+        json(bytes: CanonicalJSON.bytes(value), status: status)
+    }
+
+    private static func json(encoding value: some Encodable) throws -> Response {
+        json(bytes: try CanonicalJSON.bytes(encoding: value))
+    }
+
+    private static func json(bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

@@ -1,0 +1,14 @@
+package import ContinuityCore
+
+/// What the API needs of the server: a port, so that tests can stand behind it.
+package protocol OrchestratorPort: Sendable {
+    /// - Throws: when the journal cannot take entries: nothing was done.
+    func report(_ report: NodeReport) async throws -> Reply
+    func request(_ request: OperatorRequest) async throws -> Reply
+    func status() async throws -> StatusReport
+    /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
+    func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]
+    func entry(_ seq: Int64) async throws -> JournalEntry?
+    /// Whether the server has the lead and can take entries.
+    var isReady: Bool { get }
+}

@@ -1,0 +1,52 @@
+package import ContinuityCore
+
+/// A cluster description in YAML or JSON, with the field names of DESIGN section 3.
+package enum ClusterFile {
+    /// - Throws: ``ConfigError`` with the line of the first mistake: unknown, missing or mistyped
+    ///   fields, duplicate ids, two primaries, a quorum below the majority.
+    package static func load(file: String) throws(ConfigError) -> Cluster {
+        try read(ConfigReader.load(file: file))
+    }
+
+    package static func read(_ reader: ConfigReader) throws(ConfigError) -> Cluster {
+        let nodeReaders = try reader.list("nodes")
+        var nodes: [Node] = []
+        for nodeReader in nodeReaders { nodes.append(try node(nodeReader)) }
+        let id = ClusterID(try reader.string("cluster_id"))
+        let quorum = try reader.optionalInt("quorum_size", in: 1...100_000)
+        let cluster = Cluster(
+            clusterID: id,
+            name: try reader.optionalString("name") ?? id.rawValue,
+            topology: try reader.choice("topology", default: .activePassive),
+            quorumSize: quorum.map { Int($0) },
+            regions: try reader.strings("regions", default: []),
+            nodes: nodes,
+            metadata: try reader.stringMap("metadata"))
+        try reader.finish()
+        if let problem = cluster.firstProblem() {
+            let place = problem.nodeIndex.map { nodeReaders[$0] } ?? reader
+            throw place.error(problem.message, remedy: problem.remedy, at: problem.field)
+        }
+        return cluster
+    }
+
+    private static func node(_ reader: ConfigReader) throws(ConfigError) -> Node {
+        let id = NodeID(try reader.string("node_id"))
+        let node = Node(
+            nodeID: id,
+            hostname: try reader.optionalString("hostname") ?? id.rawValue,
+            role: try reader.choice("role"),
+            region: try reader.optionalString("region") ?? "",
+            site: try reader.optionalString("site") ?? "",
+            status: try reader.choice("status", default: .healthy),
+            priority: try reader.int("priority", in: 0...1000, default: 100),
+            capacity: try reader.int("capacity", in: 0...100, default: 100),
+            weight: try reader.int("weight", in: 0...1000, default: 100),
+            lagMs: try reader.optionalInt("lag_ms", in: 0...Int64.max),
+            agentURL: try reader.optionalString("agent_url"),
+            serviceAddress: try reader.optionalString("service_address"),
+            metadata: try reader.stringMap("metadata"))
+        try reader.finish()
+        return node
+    }
+}

@@ -1,0 +1,93 @@
+package import ContinuityCore
+import Foundation
+import Yams
+
+/// A plan as a file: canonical JSON, or YAML with the keys in the same order.
+package enum PlanFile {
+    package enum Format: String, CaseIterable, Sendable {
+        case json, yaml
+
+        /// By the ending of the file's name; YAML when it says nothing.
+        package init(file: String) {
+            self = file.hasSuffix(".json") ? .json : .yaml
+        }
+    }
+
+    /// The same plan gives the same bytes in every process. Both forms end with a line break.
+    package static func text(_ plan: Plan, _ format: Format) -> String {
+        switch format {
+        case .json: return String(decoding: plan.canonicalBytes(), as: UTF8.self) + "\n"
+        case .yaml: return yaml(plan)
+        }
+    }
+
+    /// - Throws: ``ConfigError`` when the file is no plan, or was changed: its `plan_id` must
+    ///   follow from its content.
+    package static func load(
+        file: String, digest: ContentDigest
+    ) throws(ConfigError) -> Plan {
+        let reader = try ConfigReader.load(file: file)
+        var actions: [PlannedAction] = []
+        for action in try reader.list("actions") {
+            actions.append(
+                PlannedAction(
+                    action: try action.choice("action"),
+                    nodeID: NodeID(try action.string("node_id")),
+                    estimatedMs: try action.int("estimated_ms", in: 0...Int64.max),
+                    hooks: try action.strings("hooks", default: [])))
+            try action.finish()
+        }
+        let plan = Plan(
+            clusterID: ClusterID(try reader.string("cluster_id")),
+            policyID: PolicyID(try reader.string("policy_id")),
+            kind: try reader.choice("kind"),
+            triggerReason: try reader.string("trigger_reason"),
+            primaryNodeID: NodeID(try reader.string("primary_node_id")),
+            failoverTargetID: NodeID(try reader.string("failover_target_id")),
+            actions: actions,
+            maxFailoverTimeMs: try reader.int("max_failover_time_ms", in: 1...Int64.max),
+            digest: digest)
+        let total = try reader.int("estimated_total_ms", in: 0...Int64.max)
+        let stated = try reader.string("plan_id")
+        try reader.finish()
+        guard stated == plan.planID.rawValue, total == plan.estimatedTotalMs else {
+            throw reader.error(
+                "plan_id '\(stated)' does not follow from the content (that gives "
+                    + "'\(plan.planID)')",
+                remedy: "the plan was changed after it was made; plan anew", at: "plan_id")
+        }
+        return plan
+    }
+
+    private static func yaml(_ plan: Plan) -> String {
+        func scalar(_ text: String) -> YAMLNode { YAMLNode(text, Tag(.str), .doubleQuoted) }
+        func number(_ value: Int64) -> YAMLNode { YAMLNode(String(value), Tag(.int)) }
+        let actions = plan.actions.map { action -> YAMLNode in
+            let hooks = YAMLNode(action.hooks.map(scalar), .implicit, .flow)
+            return YAMLNode([
+                (YAMLNode("action"), YAMLNode(action.action.rawValue)),
+                (YAMLNode("node_id"), scalar(action.nodeID.rawValue)),
+                (YAMLNode("estimated_ms"), number(action.estimatedMs)),
+                (YAMLNode("hooks"), hooks),
+            ])
+        }
+        let root = YAMLNode([
+            (YAMLNode("plan_id"), scalar(plan.planID.rawValue)),
+            (YAMLNode("cluster_id"), scalar(plan.clusterID.rawValue)),
+            (YAMLNode("policy_id"), scalar(plan.policyID.rawValue)),
+            (YAMLNode("kind"), YAMLNode(plan.kind.rawValue)),
+            (YAMLNode("trigger_reason"), scalar(plan.triggerReason)),
+            (YAMLNode("primary_node_id"), scalar(plan.primaryNodeID.rawValue)),
+            (YAMLNode("failover_target_id"), scalar(plan.failoverTargetID.rawValue)),
+            (YAMLNode("actions"), YAMLNode(actions)),
+            (YAMLNode("estimated_total_ms"), number(plan.estimatedTotalMs)),
+            (YAMLNode("max_failover_time_ms"), number(plan.maxFailoverTimeMs)),
+        ])
+        do {
+            return try Yams.serialize(node: root, width: -1, allowUnicode: true)
+        } catch {
+            // The tree is made of scalars, sequences and one mapping: the emitter takes them all.
+            preconditionFailure("a plan could not be written as YAML: \(error)")
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import ContinuityCore
+import FoundationEssentials
+import Synchronization
+
+/// Prints what the journal says of a run, as it happens, in milliseconds since the fault.
+final class Timeline: Sendable {
+    private struct State {
+        /// UTC milliseconds; `nil` while nothing is told.
+        var faultAtMs: Int64?
+        var operations: [OperationKey: ContinuityCore.Operation] = [:]
+    }
+
+    private let console: Console
+    private let state = Mutex(State())
+
+    init(console: Console) {
+        self.console = console
+    }
+
+    /// From now on entries are told, counted from this moment.
+    func begin() { state.withLock { $0.faultAtMs = Self.utcMs } }
+
+    func end() { state.withLock { $0.faultAtMs = nil } }
+
+    /// Tells of something that stands in no journal.
+    func tell(_ label: String, _ text: String) { print(label, text, atMs: Self.utcMs) }
+
+    func take(_ entry: ControlClient.Entry) {
+        let operation: ContinuityCore.Operation? = state.withLock { state in
+            switch entry.body {
+            case .operationIntended(let body):
+                state.operations[body.operation.key] = body.operation
+                return nil
+            case .operationFinished(let body):
+                return state.operations[body.operation]
+            default: return nil
+            }
+        }
+        guard let (label, text) = Self.line(entry.body, operation) else { return }
+        print(label, text, atMs: entry.atMs)
+    }
+
+    private func print(_ label: String, _ text: String, atMs: Int64) {
+        guard let fault = state.withLock({ $0.faultAtMs }) else { return }
+        let time = String(max(0, atMs - fault))
+        let padding = String(repeating: " ", count: max(0, 6 - time.count))
+        let gap = String(repeating: " ", count: max(1, 11 - label.count))
+        console.say("  +\(padding)\(time) ms  \(label)\(gap)\(text)")
+    }
+
+    private static var utcMs: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    private static func line(
+        _ body: JournalBody, _ operation: ContinuityCore.Operation?
+    ) -> (String, String)? {
+        switch body {
+        case .nodeStatusChanged(let change):
+            return (
+                change.to == .healthy ? "recovered" : "detected",
+                "\(change.nodeID) \(change.from.rawValue) -> \(change.to.rawValue): "
+                    + change.evidence
+            )
+        case .clusterStateChanged(let change):
+            return (
+                "quorum", "cluster \(change.from.rawValue) -> \(change.to.rawValue): "
+                    + change.evidence
+            )
+        case .holdChanged(let change):
+            return ("hold", change.hold.map { "\($0.rule.rawValue): \($0.evidence)" } ?? "cleared")
+        case .runRequested(let run):
+            let actions = run.plan.actions.map(\.action.rawValue).joined(separator: ", ")
+            return (
+                "planned",
+                "\(run.plan.planID): \(run.plan.primaryNodeID) -> \(run.plan.failoverTargetID) "
+                    + "(\(actions)); \(run.evidence.isEmpty ? run.trigger : run.evidence)"
+            )
+        case .runAdmitted(let run):
+            let verdicts = run.verdicts.map { "\($0.pack) \($0.verdict): \($0.reason)" }
+            return (
+                "admitted",
+                "by policy \(run.policyID)"
+                    + (verdicts.isEmpty ? "" : "; " + verdicts.joined(separator: "; "))
+            )
+        case .operationFinished(let finished): return line(finished.result, operation)
+        case .fenceProven(let fence):
+            return ("fenced", "\(fence.nodeID) by \(fence.proof.rawValue): \(fence.detail)")
+        case .primaryChanged(let change):
+            return ("promoted", "\(change.to) is primary, term \(change.term)")
+        case .rollbackStarted(let rollback): return ("rollback", rollback.reason)
+        case .runVerified(let verified):
+            let deductions = verified.verification.deductions
+                .map { "-\($0.points) \($0.check.rawValue): \($0.evidence)" }
+            return (
+                "verified",
+                (["confidence \(verified.verification.confidence) "
+                    + "(\(verified.verification.band.rawValue))"] + deductions)
+                    .joined(separator: "; ")
+            )
+        case .runFinished(let run):
+            return (
+                run.state.rawValue,
+                "\(run.runID) in \(run.durationMs) ms"
+                    + (run.reason.isEmpty ? "" : ": \(run.reason)")
+            )
+        case .alertDelivered(let alert):
+            return ("alerted", "\(alert.channel) took \(alert.alertID), attempt \(alert.attempts)")
+        case .alertDead(let alert):
+            return ("alert dead", "\(alert.channel): \(alert.reason)")
+        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued: return nil
+        }
+    }
+
+    private static func line(
+        _ result: OperationResult, _ operation: ContinuityCore.Operation?
+    ) -> (String, String)? {
+        guard let operation else { return nil }
+        let outcome =
+            "\(result.outcome.rawValue) in \(result.durationMs) ms"
+            + (result.detail.isEmpty || result.outcome == .ok ? "" : ": \(result.detail)")
+        switch operation.kind {
+        case .hook:
+            let stage = operation.stage.map { " (\($0.rawValue))" } ?? ""
+            return ("hook", "\(operation.pack ?? "?")\(stage) \(outcome)")
+        case .command:
+            // Readings come by the dozen; only one that failed is worth a line.
+            if operation.command == .status, result.outcome == .ok { return nil }
+            return (
+                "command",
+                "\(operation.command?.rawValue ?? "?") on \(operation.nodeID?.rawValue ?? "?") "
+                    + outcome
+            )
+        }
+    }
+}

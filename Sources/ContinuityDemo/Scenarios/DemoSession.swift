@@ -1,0 +1,94 @@
+import ContinuityAlerts
+import ContinuityHTTP
+import ContinuityPostgres
+
+/// Everything that one demo has running, and the questions that its scenarios ask of it.
+struct DemoSession: Sendable {
+    let options: DemoOptions
+    let layout: DemoLayout
+    let executable: String
+    let console: Console
+    let supervisor: ChildSupervisor
+    let probe: WriteProbe
+    let client: ControlClient
+    let journal: JournalWatch
+    let timeline: Timeline
+    let receiver: AlertReceiver
+    let serve: ChildProcess
+
+    init(
+        options: DemoOptions, layout: DemoLayout, executable: String, console: Console
+    ) throws {
+        self.options = options
+        self.layout = layout
+        self.executable = executable
+        self.console = console
+        supervisor = ChildSupervisor()
+        probe = WriteProbe(nodes: layout.postgres.nodes)
+        client = ControlClient(
+            http: HTTPClient(maxConcurrent: 8), baseURL: layout.serveURL,
+            token: layout.secrets.token)
+        let timeline = Timeline(console: console)
+        self.timeline = timeline
+        journal = JournalWatch(client: client) { timeline.take($0) }
+        receiver = AlertReceiver(
+            port: layout.alertPort, secret: try WebhookSecret(parsing: layout.secrets.webhook)
+        ) { delivery in
+            timeline.tell("alert", "received, signature checked: \(delivery.summary)")
+        }
+        serve = Self.child(
+            "serve", [executable, "serve", "--config", layout.serveFile], layout)
+    }
+
+    func makeAgent(_ member: DemoLayout.Member) -> ChildProcess {
+        Self.child(
+            "agent-\(member.id)",
+            [executable, "agent", "--config", layout.agentFile(member)], layout)
+    }
+
+    /// With `setpriv`, the kernel itself sends SIGTERM when the demo dies, however it dies.
+    private static func child(
+        _ name: String, _ argv: [String], _ layout: DemoLayout
+    ) -> ChildProcess {
+        ChildProcess(
+            name: name, argv: DeathSignal.prefix + argv, logFile: layout.folder.log(name))
+    }
+
+    // MARK: Waiting
+
+    /// Waits for something that must come, as long as every process that it needs is alive.
+    ///
+    /// - Parameter shortcoming: what is still missing; `nil` when it is there.
+    /// - Throws: `DemoFailure` with the reason and the end of the logs.
+    func expect(
+        _ what: String, within limit: Duration, agents: [ChildProcess],
+        _ shortcoming: () async throws -> String?
+    ) async throws {
+        var missing = ""
+        let held = try await poll(every: .milliseconds(10), for: limit) {
+            for child in agents + [serve] {
+                guard let end = child.unexpectedEnd else { continue }
+                throw DemoFailure("\(child.name) ended (\(end))", details: child.logTail)
+            }
+            do {
+                guard let text = try await shortcoming() else { return true }
+                missing = text
+            } catch let failure as DemoFailure {
+                missing = failure.reason
+            }
+            return false
+        }
+        guard held else {
+            throw DemoFailure(
+                "\(what) did not come within \(limit.milliseconds / 1000) s: \(missing)",
+                details: ([serve] + agents).map(\.logTail).joined(separator: "\n"))
+        }
+    }
+
+    /// Waits until all three nodes are healthy, one primary and two that stream from it.
+    func expectHealthy(within limit: Duration, agents: [ChildProcess]) async throws {
+        try await expect("a HEALTHY cluster", within: limit, agents: agents) {
+            try await client.status().shortcoming(nodes: layout.members.count)
+        }
+    }
+}

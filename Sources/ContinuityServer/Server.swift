@@ -1,0 +1,135 @@
+import ContinuityAPI
+import ContinuityAlerts
+import ContinuityConfig
+package import ContinuityCore
+import ContinuityCrypto
+import ContinuityHTTP
+import ContinuityHooks
+import ContinuityStore
+import Glibc
+package import Logging
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+extension ContentDigest {
+    /// SHA-256 by libcrypto.
+    package static let openSSL = ContentDigest { SHA256.digest($0) }
+}
+
+/// `continuity serve`: puts the parts together and runs them until SIGTERM or SIGINT.
+package struct Server {
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+    private let sandboxPath: String
+
+    package init(configuration: ServerConfiguration, sandboxPath: String?, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        self.sandboxPath = sandboxPath ?? HookRuntime.defaultSandboxPath()
+    }
+
+    /// - Throws: ``ConfigError``, `StoreError` or `SandboxError` when it cannot start; whatever
+    ///   made it stop otherwise.
+    package func run() async throws {
+        try checkPort()
+        let channels = try alertChannels()
+        let runtime =
+            configuration.packs.isEmpty
+            ? nil
+            : try HookRuntime(
+                sandboxPath: sandboxPath, workers: configuration.hookWorkers, logger: logger)
+        defer { runtime?.shutdown() }
+        let store = try JournalStore.open(path: configuration.journal)
+        var state = OrchestratorState()
+        try store.verify(digest: .openSSL) { entry throws(JournalFault) in
+            try state.replay(entry)
+        }
+        let client = HTTPClient(maxConcurrent: 256)
+        defer { client.shutdown() }
+        try await run(
+            Orchestrator(state: state, digest: .openSSL), store, channels, runtime, client)
+    }
+
+    private func run(
+        _ orchestrator: Orchestrator, _ store: JournalStore, _ channels: [AlertChannel],
+        _ runtime: HookRuntime?, _ client: HTTPClient
+    ) async throws {
+        // The outbox reports to the driver, and the driver feeds the outbox.
+        let driverBox = Mutex<Driver?>(nil)
+        let outbox = AlertOutbox(channels: channels, client: client, logger: logger) { result in
+            driverBox.withLock(\.self)?.submit(Self.input(result))
+        }
+        let executor = EffectExecutor(
+            client: client, token: String(decoding: configuration.token, as: UTF8.self),
+            runtime: runtime, packs: configuration.packs, outbox: outbox, logger: logger)
+        let driver = Driver(
+            orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
+            clusters: configuration.clusters, executor: executor, logger: logger)
+        driverBox.withLock { $0 = driver }
+        let api = APIServer(
+            host: configuration.host, port: configuration.port, token: configuration.token,
+            orchestrator: driver, logger: logger,
+            onListening: { [logger] port in
+                logger.notice("listening", metadata: ["port": "\(port)"])
+            })
+        try await ServiceGroup(
+            services: [outbox, driver, api], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        ).run()
+    }
+
+    private func alertChannels() throws(ConfigError) -> [AlertChannel] {
+        var channels: [AlertChannel] = []
+        for alert in configuration.alerts {
+            do {
+                channels.append(try alert.channel())
+            } catch {
+                throw ConfigError(
+                    file: alert.secretFile, line: nil, message: error.message,
+                    remedy: error.remedy)
+            }
+        }
+        return channels
+    }
+
+    private static func input(_ result: AlertResult) -> Input {
+        switch result {
+        case .delivered(let id, let channel, let status, let attempts):
+            .alertDelivered(
+                AlertDelivered(
+                    alertID: id, channel: channel, attempts: Int64(attempts),
+                    httpStatus: Int64(status)))
+        case .dead(let id, let channel, let reason, let attempts):
+            .alertDead(
+                AlertDead(
+                    alertID: id, channel: channel, attempts: Int64(attempts), reason: reason))
+        }
+    }
+
+    /// A port in use is told before anything is written.
+    private func checkPort() throws(ConfigError) {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var yes: Int32 = 1
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(configuration.port).bigEndian)
+        let host = configuration.host == "localhost" ? "127.0.0.1" : configuration.host
+        inet_pton(AF_INET, host, &address.sin_addr)
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result != 0 else { return }
+        throw ConfigError(
+            file: configuration.file, line: nil,
+            message: "cannot listen on \(configuration.host):\(configuration.port): "
+                + String(cString: strerror(errno)),
+            remedy: "stop what uses the port, or change 'listen'")
+    }
+}

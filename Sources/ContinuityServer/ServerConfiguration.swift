@@ -1,0 +1,211 @@
+import ContinuityAlerts
+package import ContinuityConfig
+package import ContinuityCore
+import ContinuityHooks
+import Foundation
+
+/// What `continuity serve --config FILE` reads. Relative paths start at the folder of the file
+/// that names them.
+package struct ServerConfiguration: Sendable {
+    package var file: String
+    package var instanceID: String
+    package var host: String
+    package var port: Int
+    package var token: [UInt8]
+    package var journal: String
+    package var hookWorkers: Int
+    var packs: [String: HookPack]
+    package var clusters: [ClusterConfigured]
+    var alerts: [AlertChannelConfiguration]
+
+    /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
+    package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
+        let reader = try ConfigReader.load(file: file)
+        let address = try listenAddress(reader)
+        let alerts = try AlertChannelConfiguration.loadList(from: reader)
+        let (workers, packs) = try hooks(reader)
+        var configuration = ServerConfiguration(
+            file: file,
+            instanceID: try reader.optionalString("instance_id") ?? "serve",
+            host: address.host, port: address.port,
+            token: try SharedToken.load(reader),
+            journal: reader.path(of: try reader.string("journal")),
+            hookWorkers: workers, packs: packs, clusters: [], alerts: alerts)
+        configuration.clusters = try clusters(reader, packs, alerts.map(\.name))
+        try reader.finish()
+        return configuration
+    }
+
+    private static func listenAddress(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> (host: String, port: Int) {
+        let text = try reader.string("listen")
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let port = Int(parts[1]), (1...65_535).contains(port) else {
+            throw reader.error(
+                "'listen' is '\(text)'", remedy: "write it as address:port", at: "listen")
+        }
+        guard parts[0].hasPrefix("127.") || parts[0] == "localhost" else {
+            throw reader.error(
+                "'listen' is '\(text)', but connections are not encrypted yet",
+                remedy: "listen on 127.0.0.1", at: "listen")
+        }
+        return (String(parts[0]), port)
+    }
+
+    // MARK: Hooks
+
+    private static func hooks(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> (workers: Int, packs: [String: HookPack]) {
+        guard let section = try reader.optionalMapping("hooks") else { return (2, [:]) }
+        let workers = Int(
+            try section.int("workers", in: 1...Int64(HookRuntime.workersMax), default: 2))
+        var packs: [String: HookPack] = [:]
+        for folder in try section.strings("packs", default: []).map(reader.path(of:)) {
+            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+                throw section.error(
+                    "the folder '\(folder)' cannot be read",
+                    remedy: "name a folder that holds packs", at: "packs")
+            }
+            for name in names.sorted() {
+                let pack = folder + "/" + name
+                guard FileManager.default.fileExists(atPath: pack + "/hook.yaml") else { continue }
+                let loaded = try HookPack.load(folder: pack)
+                if let other = packs[loaded.manifest.name] {
+                    throw section.error(
+                        "the pack '\(loaded.manifest.name)' stands in \(other.folder) and \(pack)",
+                        remedy: "keep one of them", at: "packs")
+                }
+                packs[loaded.manifest.name] = loaded
+            }
+        }
+        try section.finish()
+        return (workers, packs)
+    }
+
+    // MARK: Clusters
+
+    private static func clusters(
+        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String]
+    ) throws(ConfigError) -> [ClusterConfigured] {
+        let entries = try reader.list("clusters")
+        guard !entries.isEmpty else {
+            throw reader.error(
+                "no cluster is named",
+                remedy: "list 'cluster_file' and 'policy_file' under 'clusters'")
+        }
+        var clusters: [ClusterConfigured] = []
+        for entry in entries {
+            let clusterFile = reader.path(of: try entry.string("cluster_file"))
+            let policyFile = reader.path(of: try entry.string("policy_file"))
+            try entry.finish()
+            let cluster = try ClusterFile.load(file: clusterFile)
+            guard !clusters.contains(where: { $0.cluster.clusterID == cluster.clusterID }) else {
+                throw entry.error(
+                    "the cluster '\(cluster.clusterID)' is named twice",
+                    remedy: "give each cluster an id of its own", at: "cluster_file")
+            }
+            try checkAddresses(cluster, clusterFile)
+            var policy = try PolicyFile.load(file: policyFile, for: cluster)
+            try resolve(&policy, policyFile, packs, channels)
+            clusters.append(
+                ClusterConfigured(cluster: cluster, policy: policy, alertChannels: channels))
+        }
+        return clusters
+    }
+
+    private static func checkAddresses(
+        _ cluster: Cluster, _ file: String
+    ) throws(ConfigError) {
+        for node in cluster.nodes {
+            let missing =
+                node.agentURL == nil
+                ? "agent_url"
+                : node.holdsData && node.serviceAddress == nil ? "service_address" : nil
+            guard let missing else { continue }
+            throw ConfigError(
+                file: file, line: nil, message: "'\(node.nodeID)' has no '\(missing)'",
+                remedy: "'serve' needs it to reach the node")
+        }
+    }
+
+    /// Binds the policy's hooks to the packs that are there, so that a run cannot meet a missing
+    /// one.
+    private static func resolve(
+        _ policy: inout FailoverPolicy, _ file: String, _ packs: [String: HookPack],
+        _ channels: [String]
+    ) throws(ConfigError) {
+        for index in policy.hooks.indices {
+            let binding = policy.hooks[index]
+            func error(_ message: String, _ remedy: String) -> ConfigError {
+                ConfigError(
+                    file: file, line: nil, message: "hooks[\(index)]: \(message)", remedy: remedy)
+            }
+            guard let pack = packs[binding.pack] else {
+                throw error(
+                    "there is no pack '\(binding.pack)'",
+                    "known: \(packs.keys.sorted().joined(separator: ", "))")
+            }
+            guard pack.manifest.stages.contains(binding.stage) else {
+                throw error(
+                    "the pack '\(binding.pack)' is not made for the stage "
+                        + "'\(binding.stage.rawValue)'",
+                    "its stages: "
+                        + pack.manifest.stages.map(\.rawValue).joined(separator: ", "))
+            }
+            if let unknown = binding.grantedChannels.first(where: { !channels.contains($0) }) {
+                throw error(
+                    "the channel '\(unknown)' is granted, but not configured",
+                    "add it under 'alerts'")
+            }
+            do {
+                _ = try pack.manifest.config.resolve(binding.configuration)
+            } catch let problem {
+                throw error("\(problem)", "see the pack's README.md")
+            }
+            policy.hooks[index].repeatable = pack.manifest.repeatable
+            policy.hooks[index].packSHA256 = pack.packSHA256
+        }
+    }
+}
+
+extension ConfigReader {
+    /// A path as it is meant: beside this file, unless it is absolute.
+    func path(of path: String) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        return URL(fileURLWithPath: file).deletingLastPathComponent().appending(path: path).path
+    }
+}
+
+/// The token that `serve`, its agents and the command line share until identities come with TLS.
+package enum SharedToken {
+    package static let minimumBytes = 16
+
+    static func load(_ reader: ConfigReader) throws(ConfigError) -> [UInt8] {
+        let file = reader.path(of: try reader.string("token_file"))
+        return try load(file: file)
+    }
+
+    package static func load(file: String) throws(ConfigError) -> [UInt8] {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw ConfigError(
+                file: file, line: nil, message: "the token file cannot be read",
+                remedy: "make one: head -c 32 /dev/urandom | base64 > FILE, chmod 600 FILE")
+        }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file)
+        let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue ?? 0
+        guard mode & 0o007 == 0 else {
+            throw ConfigError(
+                file: file, line: nil, message: "the token file can be read by everyone",
+                remedy: "chmod 600 \(file)")
+        }
+        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard token.utf8.count >= minimumBytes else {
+            throw ConfigError(
+                file: file, line: 1, message: "the token has fewer than \(minimumBytes) characters",
+                remedy: "make a longer one: head -c 32 /dev/urandom | base64")
+        }
+        return Array(token.utf8)
+    }
+}

@@ -1,0 +1,186 @@
+package import ContinuityCore
+import Foundation
+import GRDB
+
+/// The journal on SQLite: the embedded default.
+///
+/// An appended entry is durable when `append` returns (WAL with `synchronous=FULL`). The table
+/// refuses updates and deletions, so that no slip of this program rewrites history; whoever can
+/// write to the file can still do so, which is what the hash chain is for.
+package final class JournalStore: Sendable {
+    /// "CNTY": marks the file as a continuity journal.
+    private static let applicationID: Int32 = 0x434E_5459
+    private static let schemaVersion: Int32 = 1
+
+    package let path: String
+    private let database: any DatabaseWriter
+    /// `nil` when only read.
+    private let lock: JournalFileLock?
+
+    /// Opens the journal for the one process that appends to it, and creates it where there is
+    /// none.
+    ///
+    /// - Throws: ``StoreError`` when the file is in use, unreadable, damaged or of another kind.
+    package static func open(path: String) throws(StoreError) -> JournalStore {
+        try JournalStore(path: path, readOnly: false)
+    }
+
+    /// Opens an existing journal to look at, also while `serve` appends to it.
+    package static func read(path: String) throws(StoreError) -> JournalStore {
+        try JournalStore(path: path, readOnly: true)
+    }
+
+    private init(path: String, readOnly: Bool) throws(StoreError) {
+        self.path = path
+        let exists = FileManager.default.fileExists(atPath: path)
+        if readOnly, !exists {
+            throw StoreError(
+                file: path, message: "does not exist",
+                remedy: "name the journal that 'serve' was configured with")
+        }
+        lock = readOnly ? nil : try JournalFileLock(journal: path)
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { db in
+            guard !readOnly else { return }
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            database =
+                readOnly
+                ? try DatabaseQueue(path: path, configuration: configuration)
+                : try DatabasePool(path: path, configuration: configuration)
+            if !readOnly { try database.write { try Self.migrate($0, isNew: !exists) } }
+            try database.read { try Self.checkKind($0) }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
+    private static func migrate(_ db: Database, isNew: Bool) throws {
+        let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        guard isNew || count == 0 else { return }
+        try db.execute(
+            sql: """
+                CREATE TABLE journal (
+                    seq INTEGER PRIMARY KEY,
+                    epoch INTEGER NOT NULL,
+                    at_ms INTEGER NOT NULL,
+                    actor TEXT NOT NULL,
+                    cluster_id TEXT,
+                    kind TEXT NOT NULL,
+                    body BLOB NOT NULL,
+                    body_sha256 TEXT NOT NULL,
+                    prev TEXT NOT NULL,
+                    hash TEXT NOT NULL
+                ) STRICT;
+                CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
+                BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+                CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
+                BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+                PRAGMA application_id = \(applicationID);
+                PRAGMA user_version = \(schemaVersion);
+                """)
+    }
+
+    private static func checkKind(_ db: Database) throws {
+        let id = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+        let version = try Int32.fetchOne(db, sql: "PRAGMA user_version")
+        guard id == applicationID else {
+            throw NotAJournal(reason: "is an SQLite file, but no continuity journal")
+        }
+        guard version == schemaVersion else {
+            throw NotAJournal(reason: "has the format \(version ?? 0) of another version")
+        }
+    }
+
+    private struct NotAJournal: Error { let reason: String }
+
+    private static func error(_ path: String, _ error: any Error) -> StoreError {
+        if let notAJournal = error as? NotAJournal {
+            return StoreError(
+                file: path, message: notAJournal.reason,
+                remedy: "name another file, or use the version that wrote it")
+        }
+        let reason = (error as? DatabaseError)?.message ?? "\(error)"
+        return StoreError(
+            file: path, message: "cannot be used as a journal: \(reason)",
+            remedy: "check its permissions; if it is damaged, restore it from a backup")
+    }
+
+    // MARK: Appending
+
+    /// Appends in one transaction: all of it is durable, or nothing.
+    package func append(_ entries: [JournalEntry]) throws(StoreError) {
+        do {
+            try database.write { db in
+                let statement = try db.cachedStatement(
+                    sql: """
+                        INSERT INTO journal (seq, epoch, at_ms, actor, cluster_id, kind, body,
+                            body_sha256, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        """)
+                for entry in entries {
+                    try statement.execute(arguments: [
+                        entry.seq, entry.epoch, entry.atMs, entry.actor,
+                        entry.clusterID?.rawValue, entry.kind, Data(entry.body),
+                        entry.bodySHA256, entry.prev, entry.hash,
+                    ])
+                }
+            }
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
+    // MARK: Reading
+
+    /// Up to `limit` entries with a higher `seq`, in order.
+    package func entries(after seq: Int64, limit: Int) throws(StoreError) -> [JournalEntry] {
+        do {
+            return try database.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+                    arguments: [seq, limit]
+                ).map(Self.entry)
+            }
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
+    /// Calls `body` with each entry from the first, checked against the chain.
+    ///
+    /// - Throws: ``StoreError`` naming the first entry that does not fit.
+    @discardableResult
+    package func verify(
+        digest: ContentDigest, _ body: (JournalEntry) throws(JournalFault) -> Void = { _ in }
+    ) throws(StoreError) -> JournalHead {
+        var verifier = ChainVerifier(digest: digest)
+        while true {
+            let batch = try entries(after: verifier.head.seq, limit: 1000)
+            do throws(JournalFault) {
+                for entry in batch {
+                    try verifier.check(entry)
+                    try body(entry)
+                }
+            } catch {
+                throw StoreError(
+                    file: path, message: "the journal is damaged at \(error)",
+                    remedy: "keep the file as evidence and restore a backup")
+            }
+            if batch.count < 1000 { return verifier.head }
+        }
+    }
+
+    private static func entry(_ row: Row) throws -> JournalEntry {
+        JournalEntry(
+            seq: row["seq"], epoch: row["epoch"], atMs: row["at_ms"], actor: row["actor"],
+            clusterID: (row["cluster_id"] as String?).map { ClusterID($0) }, kind: row["kind"],
+            body: [UInt8](row["body"] as Data), bodySHA256: row["body_sha256"],
+            prev: row["prev"], hash: row["hash"])
+    }
+}

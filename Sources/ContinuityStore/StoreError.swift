@@ -1,0 +1,8 @@
+/// The journal cannot be used: which file, why, and what to do.
+package struct StoreError: Error, CustomStringConvertible {
+    package let file: String
+    package let message: String
+    package let remedy: String
+
+    package var description: String { "\(file): \(message); \(remedy)" }
+}

@@ -1,0 +1,166 @@
+import ArgumentParser
+import ContinuityCore
+import ContinuityServer
+import ContinuityStore
+import Foundation
+
+struct Audit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Read and check the journal: every decision, and the evidence for it.",
+        subcommands: [AuditList.self, AuditShow.self, AuditVerify.self])
+}
+
+/// One entry as the API and `--json` print it.
+struct PrintedEntry: Codable {
+    var seq: Int64
+    var epoch: Int64
+    var atMs: Int64
+    var actor: String
+    var clusterID: String?
+    var kind: String
+    var body: JSONValue
+    var bodySHA256: String
+    var prev: String
+    var hash: String
+
+    enum CodingKeys: String, CodingKey {
+        case seq, epoch
+        case atMs = "at_ms"
+        case actor
+        case clusterID = "cluster_id"
+        case kind, body
+        case bodySHA256 = "body_sha256"
+        case prev, hash
+    }
+}
+
+/// Where entries are read from: a journal's file, or a running server.
+struct JournalSource: ParsableArguments {
+    @Option(help: "Read this journal file instead of asking a server.")
+    var journal: String?
+
+    @OptionGroup var server: ServerOptions
+
+    private struct Page: Decodable { var entries: [PrintedEntry] }
+
+    func entries(after seq: Int64, limit: Int) async throws -> [PrintedEntry] {
+        guard let journal else {
+            return try await server.get(Page.self, "audit?after=\(seq)&limit=\(limit)").entries
+        }
+        return try JournalStore.read(path: journal).entries(after: seq, limit: limit).map {
+            try JSONDecoder().decode(PrintedEntry.self, from: Data($0.jsonBytes()))
+        }
+    }
+}
+
+struct AuditList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List entries, the oldest first.")
+
+    @OptionGroup var source: JournalSource
+
+    @Option(help: "Only entries after this number.")
+    var after: Int64 = 0
+
+    @Option(help: "At most so many, 1 to 1000.")
+    var limit = 100
+
+    @Option(help: "Only entries of this kind, for example run_finished.")
+    var kind: String?
+
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1000).contains(limit), after >= 0 else {
+            throw ValidationError("--limit is 1 to 1000, --after is not negative.")
+        }
+    }
+
+    func run() async throws {
+        try await reporting {
+            let entries = try await source.entries(after: after, limit: limit)
+                .filter { kind == nil || $0.kind == kind }
+            if json { return try entries.forEach { try printJSON($0) } }
+            var table = Table("SEQ", "TIME", "EPOCH", "CLUSTER", "ACTOR", "KIND", "BODY")
+            for entry in entries {
+                let body = String(decoding: CanonicalJSON.bytes(entry.body), as: UTF8.self)
+                table.add(
+                    String(entry.seq), timestamp(entry.atMs), String(entry.epoch),
+                    entry.clusterID ?? "-", entry.actor, entry.kind,
+                    body.count > 100 ? body.prefix(99) + "…" : body)
+            }
+            print(table.text)
+        }
+    }
+}
+
+struct AuditShow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show one entry, whole.")
+
+    @Argument(help: "The entry's number.")
+    var seq: Int64
+
+    @OptionGroup var source: JournalSource
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        try await reporting {
+            let found = try await source.entries(after: seq - 1, limit: 1)
+            guard let entry = found.first, entry.seq == seq else {
+                throw failure("the journal has no entry \(seq)", Exit.unmet)
+            }
+            if json { return try printJSON(entry) }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(
+                """
+                entry    \(entry.seq), epoch \(entry.epoch)
+                time     \(timestamp(entry.atMs))
+                actor    \(entry.actor)
+                cluster  \(entry.clusterID ?? "-")
+                kind     \(entry.kind)
+                prev     \(entry.prev)
+                hash     \(entry.hash)
+                body     \(String(decoding: try encoder.encode(entry.body), as: UTF8.self))
+                """)
+        }
+    }
+}
+
+struct AuditVerify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check the whole hash chain of a journal, offline.",
+        discussion: "Exits with 65 and names the first entry that does not fit.")
+
+    @Option(help: "The journal's file.")
+    var journal: String
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    private struct Verdict: Encodable {
+        var ok: Bool
+        var entries: Int64
+        var head: String
+    }
+
+    func run() async throws {
+        try await reporting {
+            let store = try JournalStore.read(path: journal)
+            var state = OrchestratorState()
+            // Replaying too: a chain of entries that nobody can read proves little.
+            let head = try store.verify(digest: .openSSL) { entry throws(JournalFault) in
+                try state.replay(entry)
+            }
+            if json {
+                return try printJSON(Verdict(ok: true, entries: head.seq, head: head.hash))
+            }
+            print("\(journal): \(head.seq) entries, the chain holds; head \(head.hash)")
+        }
+    }
+}

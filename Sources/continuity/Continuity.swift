@@ -1,0 +1,18 @@
+import ArgumentParser
+
+@main
+struct Continuity: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "continuity",
+        abstract: "Decides when a service has lost its primary, and moves it safely.",
+        discussion: """
+            Begin with 'continuity demo': it kills a real PostgreSQL and shows what happens.
+
+            Exit codes: 0 done; 1 it did not hold; 3 refused by a rule; 64 wrong usage; \
+            65 a file is wrong; 69 the server cannot be reached; 70 an internal error.
+            """,
+        subcommands: [
+            Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
+            Failover.self, Switchover.self, Audit.self, PostgresCommand.self,
+        ])
+}

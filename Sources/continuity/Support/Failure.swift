@@ -1,0 +1,47 @@
+import ArgumentParser
+import ContinuityConfig
+import ContinuityHooks
+import ContinuityStore
+import Foundation
+
+/// The exit codes that scripts can rely on, after sysexits.h where it has one.
+enum Exit {
+    /// What was asked did not hold: a chain that is broken, a demo that failed.
+    static let unmet = ExitCode(1)
+    /// A rule of the policy or the orchestrator stands against it.
+    static let refused = ExitCode(3)
+    static let badFile = ExitCode(65)
+    static let unavailable = ExitCode(69)
+    static let internalError = ExitCode(70)
+}
+
+func printError(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
+/// Prints one line on standard error and gives the exit code to throw.
+func failure(_ message: String, _ code: ExitCode) -> ExitCode {
+    printError("continuity: \(message)")
+    return code
+}
+
+/// Runs a command's body and turns what it throws into one clear line and its exit code.
+func reporting(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let code as ExitCode {
+        throw code
+    } catch let error as CleanExit {
+        throw error
+    } catch let error as ValidationError {
+        throw error
+    } catch let error as ConfigError {
+        throw failure("\(error)", Exit.badFile)
+    } catch let error as StoreError {
+        throw failure("\(error)", Exit.badFile)
+    } catch let error as SandboxError {
+        throw failure("\(error)", Exit.unavailable)
+    } catch {
+        throw failure("\(error)", Exit.internalError)
+    }
+}

@@ -1,0 +1,40 @@
+import ContinuityCore
+import Foundation
+import Logging
+
+/// Logs one JSON object a line on standard error.
+struct JSONLogHandler: LogHandler {
+    let label: String
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+    var logLevel: Logger.Level = .info
+
+    init(label: String) { self.label = label }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var members: [String: JSONValue] = [:]
+        let context = metadataProvider?.get() ?? [:]
+        let all = metadata.merging(context) { $1 }.merging(event.metadata ?? [:]) { $1 }
+        for (key, value) in all { members[key] = Self.json(value) }
+        members["at"] = .string(Date.now.formatted(.iso8601.time(includingFractionalSeconds: true)))
+        members["level"] = .string(event.level.rawValue)
+        members["logger"] = .string(label)
+        members["message"] = .string(event.message.description)
+        let line = CanonicalJSON.bytes(.object(members)) + [UInt8(ascii: "\n")]
+        FileHandle.standardError.write(Data(line))
+    }
+
+    private static func json(_ value: Logger.MetadataValue) -> JSONValue {
+        switch value {
+        case .string(let text): .string(text)
+        case .stringConvertible(let value): .string("\(value)")
+        case .array(let values): .array(values.map(json))
+        case .dictionary(let values): .object(values.mapValues(json))
+        }
+    }
+}

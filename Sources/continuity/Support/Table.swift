@@ -1,0 +1,35 @@
+import ContinuityCore
+import Foundation
+
+/// Columns for people.
+struct Table {
+    private var rows: [[String]]
+
+    init(_ header: String...) { rows = [header] }
+
+    mutating func add(_ cells: String...) { rows.append(cells) }
+
+    var text: String {
+        let widths = (0..<(rows.first?.count ?? 0)).map { column in
+            rows.map { $0[column].count }.max() ?? 0
+        }
+        return rows.map { row in
+            zip(row, widths).map { cell, width in
+                cell + String(repeating: " ", count: max(0, width - cell.count))
+            }
+            .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+        }
+        .joined(separator: "\n")
+    }
+}
+
+/// Prints a value as one line of canonical JSON.
+func printJSON(_ value: some Encodable) throws {
+    print(String(decoding: try CanonicalJSON.bytes(encoding: value), as: UTF8.self))
+}
+
+/// UTC, RFC 3339 with milliseconds.
+func timestamp(_ utcMs: Int64) -> String {
+    Date(timeIntervalSince1970: Double(utcMs) / 1000)
+        .formatted(.iso8601.time(includingFractionalSeconds: true))
+}

@@ -1,0 +1,113 @@
+import ContinuityConfig
+import ContinuityCore
+import Foundation
+import Testing
+
+@testable import ContinuityAgent
+
+struct AgentConfigurationTests {
+    private static func text(token: String) -> String {
+        """
+        cluster_id: orders
+        node_id: n1
+        orchestrators: [http://127.0.0.1:7100/]
+        token_file: \(token)
+        listen: 127.0.0.1:7101
+        state_file: /tmp/n1.json
+        service:
+          address: 127.0.0.1:5432
+          pid_file: /tmp/data/postmaster.pid
+          directory: /tmp/data
+          probe: {tcp: true}
+        commands:
+          status: {argv: [/bin/cat, /tmp/status.json]}
+          follow:
+            argv: [/bin/echo, "{primary_host}", "{primary_port}", "{epoch}"]
+            timeout_ms: 5000
+        """
+    }
+
+    private func withToken(
+        mode: Int = 0o600, content: String = "0123456789abcdef0123\n",
+        _ body: (String) throws -> Void
+    ) throws {
+        let path = "/tmp/continuity-token-\(UUID().uuidString.prefix(8))"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        _ = FileManager.default.createFile(
+            atPath: path, contents: Data(content.utf8),
+            attributes: [.posixPermissions: NSNumber(value: mode)])
+        try body(Self.text(token: path))
+    }
+
+    private func failure(_ text: String) -> ConfigError? {
+        do {
+            _ = try AgentConfiguration.parse(text: text, file: "agent.yaml")
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func readsAGoodFile() throws {
+        try withToken { text in
+            let configuration = try AgentConfiguration.parse(text: text, file: "agent.yaml")
+            #expect(configuration.orchestrators == ["http://127.0.0.1:7100"])
+            #expect(configuration.token == "0123456789abcdef0123")
+            #expect(configuration.onShutdown == .stopPrimary)
+            #expect(configuration.service.probesTCP)
+            #expect(configuration.commands[.status]?.timeoutMs == 1000)
+            #expect(configuration.commands[.follow]?.argv.count == 4)
+        }
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:7101", "0.0.0.0:7101", 5, "TLS"),
+        ("/bin/echo", "/no/such/program", 15, "missing binary"),
+        ("[/bin/cat", "[cat", 13, "absolute path"),
+        ("{epoch}", "{epok}", 15, "{epok}"),
+        ("directory: /tmp/data", "directory: /", 10, "'/'"),
+        ("status:", "statu:", 13, "unknown field"),
+        ("http://127.0.0.1:7100/", "ftp://x", 3, "no URL"),
+        ("timeout_ms: 5000", "timeout_ms: 0", 16, "from 10"),
+    ])
+    func namesTheLineOfAMistake(
+        right: String, wrong: String, line: Int, message: String
+    ) throws {
+        try withToken { text in
+            let error = try #require(failure(text.replacing(right, with: wrong)))
+            #expect(error.description.contains(message), "\(error)")
+            #expect(error.line == line, "\(error)")
+            #expect(!error.remedy.isEmpty)
+        }
+    }
+
+    @Test func refusesATokenThatOthersCanRead() throws {
+        try withToken(mode: 0o644) { text in
+            let error = try #require(failure(text))
+            #expect(error.description.contains("chmod 600"))
+            #expect(error.line == 4)
+        }
+        try withToken(content: "short") { text in
+            let error = try #require(failure(text))
+            #expect(error.description.contains("no usable token"))
+        }
+    }
+
+    @Test func fillsPlaceholdersAndRefusesMissingOnes() {
+        let template = CommandTemplate(
+            argv: ["/bin/echo", "host={primary_host}:{primary_port}", "{not closed"], timeoutMs: 1)
+        #expect(
+            template.arguments(with: ["primary_host": "::1", "primary_port": "5"])
+                == ["/bin/echo", "host=::1:5", "{not closed"])
+        #expect(template.arguments(with: ["primary_host": "x"]) == nil)
+    }
+
+    @Test func knowsLoopbackAddresses() {
+        #expect(Endpoint("127.0.0.1:1")?.isLoopback == true)
+        #expect(Endpoint("[::1]:1")?.isLoopback == true)
+        #expect(Endpoint("10.0.0.1:1")?.isLoopback == false)
+        #expect(Endpoint("127.evil.example:1")?.isLoopback == false)
+        #expect(Endpoint("::1:1") == nil)
+        #expect(Endpoint("host:70000") == nil)
+    }
+}

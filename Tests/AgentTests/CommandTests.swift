@@ -1,0 +1,242 @@
+import ContinuityCore
+import ContinuityHTTP
+import Foundation
+import Glibc
+import Testing
+
+@testable import ContinuityAgent
+
+struct CommandTests {
+    @Test func fenceOfAStoppedServiceGivesAReceiptAtOnce() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.fence] = service.logged("fence")
+        } body: { harness in
+            let result = try await harness.order(.fence, epoch: 7)
+            #expect(result.outcome == .succeeded)
+            #expect(result.receipt?.method == "already_stopped")
+            #expect(result.receipt?.epoch == 7)
+            #expect(result.service?.state == .stopped)
+            #expect(harness.service.log.isEmpty)
+        }
+    }
+
+    @Test func fenceKillsWhatIgnoresItsCommand() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.fence] = service.logged("fence", then: service.stopScript())
+        } body: { harness in
+            try harness.service.say(.primary)
+            try await harness.service.start(stubborn: true, children: 3)
+            let result = try await harness.order(.fence)
+            #expect(result.outcome == .succeeded, "\(result.detail)")
+            #expect(result.receipt?.method == "killed")
+            #expect(result.receipt?.processesKilled == 4)
+            #expect(harness.service.log == ["fence"])
+            #expect(harness.service.processes.scan().isEmpty)
+        }
+    }
+
+    @Test func fenceNeedsNoCommand() async throws {
+        try await Harness.run { harness in
+            try harness.service.say(.primary)
+            try await harness.service.start(stubborn: true)
+            let result = try await harness.order(.fence)
+            #expect(result.receipt?.method == "killed")
+        }
+    }
+
+    @Test func fenceStopsARunningCommandAndDropsWhatWaits() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged("prepare", then: "sleep 300")
+            configuration.commands[.restart] = service.logged("restart")
+        } body: { harness in
+            try await harness.service.start()
+            async let prepared = harness.order(.prepare)
+            try await eventually("prepare runs") { harness.service.log == ["prepare"] }
+            async let restarted = harness.order(.restart)
+            let fenced = try await fenceOnceQueued(harness)
+            #expect(fenced.outcome == .succeeded)
+            #expect(try await prepared.outcome == .failed)
+            _ = try await restarted
+            #expect(harness.service.processes.scan().isEmpty)
+        }
+    }
+
+    private func fenceOnceQueued(_ harness: Harness) async throws -> CommandResult {
+        try await harness.order(.fence)
+    }
+
+    /// A program that is killed while it starts the service leaves a process that is not in the
+    /// service's directory yet.
+    @Test func fenceFindsAServiceThatIsJustBeingStarted() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.restart] = service.logged(
+                "restart",
+                then: "setsid /bin/sh -c 'echo $$ > \(service.root)/early; exec sleep 300' & wait")
+        } body: { harness in
+            let early = "\(harness.service.root)/early"
+            async let restarted = harness.order(.restart)
+            var pid: pid_t = 0
+            try await eventually("the daemon runs") {
+                let text = try? String(contentsOfFile: early, encoding: .utf8)
+                pid = pid_t(text?.trimmingCharacters(in: .newlines) ?? "") ?? 0
+                return pid > 0
+            }
+            let handle = try #require(ProcessHandle(pid: pid))
+            let fenced = try await harness.order(.fence)
+            #expect(fenced.receipt != nil)
+            _ = try await restarted
+            // It was either fenced as an orphan, or not adopted yet when the fence looked first.
+            let again = try await harness.order(.fence)
+            #expect(again.receipt != nil)
+            #expect(!handle.isAlive)
+        }
+    }
+
+    @Test func demoteWaitsForTheEndAndGivesTheFinalPosition() async throws {
+        try await Harness.run { harness in
+            try harness.service.say(.primary, position: 77)
+            try await harness.service.start()
+            try await harness.running(as: .primary)
+            let result = try await harness.order(.demote)
+            #expect(result.outcome == .succeeded, "\(result.detail)")
+            #expect(result.receipt?.method == "command")
+            #expect(result.service?.state == .stopped)
+            #expect(result.service?.positionBytes == 77)
+        }
+    }
+
+    @Test func promoteWaitsUntilTheServiceSaysSo() async throws {
+        try await Harness.run { harness in
+            try harness.service.say(.secondary, streaming: true)
+            try await harness.service.start()
+            try await harness.running(as: .secondary)
+            #expect(try await harness.get("/replica").status == 200)
+            let result = try await harness.order(.promote, leaseMs: 60_000)
+            #expect(result.outcome == .succeeded, "\(result.detail)")
+            #expect(result.service?.role == .primary)
+            #expect(result.service?.state == .running)
+            #expect(try await harness.get("/primary").status == 200)
+            #expect(try await harness.get("/replica").status == 503)
+            try await harness.running(as: .primary)
+        }
+    }
+
+    @Test func promoteTimesOutWhenTheServiceStaysSecondary() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.promote] = service.logged("promote")
+        } body: { harness in
+            try harness.service.say(.secondary)
+            try await harness.service.start()
+            let result = try await harness.order(.promote, timeoutMs: 300)
+            #expect(result.outcome == .timedOut)
+            #expect(result.detail.contains("role is secondary"))
+        }
+    }
+
+    @Test func restartAndRejoinStartADaemonAndWaitForIt() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.restart] = CommandTemplate(
+                argv: service.script(), timeoutMs: 20_000)
+            configuration.commands[.rejoin] = CommandTemplate(
+                argv: [
+                    "/bin/sh", "-c", "echo \"$1\" >> '\(service.logFile)'", "rejoin",
+                    "{primary_host}/{primary_port}/{primary_node_id}/{node_id}/{epoch}",
+                ], timeoutMs: 20_000)
+        } body: { harness in
+            try harness.service.say(.secondary)
+            let restarted = try await harness.order(.restart)
+            #expect(restarted.outcome == .succeeded, "\(restarted.detail)")
+            #expect(restarted.service?.state == .running)
+            let rejoined = try await harness.order(.rejoin, epoch: 3) {
+                $0.primaryAddress = "127.0.0.1:5433"
+                $0.primaryNodeID = "n2"
+            }
+            #expect(rejoined.outcome == .succeeded, "\(rejoined.detail)")
+            #expect(harness.service.log == ["127.0.0.1/5433/n2/n1/3"])
+            let lacking = try await harness.order(.rejoin, epoch: 3)
+            #expect(lacking.outcome == .failed)
+            #expect(lacking.detail.contains("primary_address"))
+        }
+    }
+
+    @Test func theSameKeyRunsOnce() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged("prepare", then: "sleep 0.3")
+        } body: { harness in
+            async let first = harness.order(.prepare, key: "once")
+            async let second = harness.order(.prepare, key: "once")
+            let results = try await [first, second]
+            #expect(results[0] == results[1])
+            #expect(results[0].outcome == .succeeded)
+            #expect(try await harness.order(.prepare, key: "once") == results[0])
+            #expect(harness.service.log == ["prepare"])
+        }
+    }
+
+    @Test func aStaleEpochIsRefusedAlsoAfterARestart() async throws {
+        let service = try StandInService()
+        let prepare: @Sendable (inout AgentConfiguration, StandInService) -> Void = {
+            $0.commands[.prepare] = $1.logged("prepare")
+        }
+        try await Harness.run(service: service, configure: prepare) { harness in
+            let first = try await harness.order(.prepare, key: "a", epoch: 9)
+            #expect(first.outcome == .succeeded)
+            #expect(try await harness.order(.prepare, epoch: 8).outcome == .refused)
+        }
+        try await Harness.run(service: service, configure: prepare) { harness in
+            let stale = try await harness.order(.prepare, epoch: 8)
+            #expect(stale.outcome == .refused)
+            #expect(stale.detail.contains("epoch 9"))
+            // The result is remembered across the restart, too.
+            #expect(try await harness.order(.prepare, key: "a", epoch: 9).outcome == .succeeded)
+            #expect(try await harness.order(.prepare, epoch: 9, node: "n2").outcome == .refused)
+            // The orchestrator's reply has epoch 1: nothing of it counts.
+            try await eventually("reports") { harness.orchestrator.reports.count > 3 }
+            #expect(harness.orchestrator.last?.highestEpoch == 9)
+        }
+        #expect(service.log == ["prepare"])
+    }
+
+    @Test func aFailedProgramIsExplained() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged(
+                "prepare", then: "echo disk is full >&2; exit 4")
+            configuration.commands[.follow] = service.logged(
+                "follow", then: "sleep 300", timeoutMs: 200)
+        } body: { harness in
+            let failed = try await harness.order(.prepare)
+            #expect(failed.outcome == .failed)
+            #expect(failed.detail.contains("status 4"))
+            #expect(failed.detail.contains("disk is full"))
+            #expect(try await harness.order(.follow).outcome == .timedOut)
+            let missing = try await harness.order(.rejoin)
+            #expect(missing.outcome == .failed)
+            #expect(missing.detail.contains("no command 'rejoin'"))
+        }
+    }
+
+    @Test func ordersNeedTheTokenAndSense() async throws {
+        try await Harness.run { harness in
+            let denied = try await harness.post("/v1/commands", ["a": "b"], token: "wrong")
+            #expect(denied.status == 401)
+            let malformed = try await harness.post("/v1/commands", ["a": "b"])
+            #expect(malformed.status == 400)
+            #expect(malformed.headers["content-type"] == "application/problem+json")
+            let large = try await harness.post(
+                "/v1/commands", [String(repeating: "a", count: 100_000)])
+            #expect(large.status == 413)
+            #expect(try await harness.get("/health").status == 200)
+        }
+    }
+
+    @Test func anUnreadableStateFileIsAnError() async throws {
+        let service = try StandInService()
+        try Data("{".utf8).write(to: URL(fileURLWithPath: service.stateFile))
+        let configuration = Harness.configuration(
+            node: "n1", service: service, orchestratorPort: 1)
+        let error = #expect(throws: StateFileError.self) {
+            _ = try NodeState(configuration: configuration)
+        }
+        #expect(error?.description.contains("cannot be read") == true)
+    }
+}

@@ -1,0 +1,213 @@
+import ContinuityCore
+import Testing
+
+@testable import ContinuityAgent
+
+private func at(_ milliseconds: Int64) -> BootInstant { BootInstant(milliseconds: milliseconds) }
+
+struct LeaseTests {
+    @Test func countsFromTheSendingOfTheReport() {
+        var lease = Lease(agentStartedAt: at(0))
+        lease.grant(milliseconds: 3000, from: at(1000))
+        #expect(lease.remainingMs(at: at(1500)) == 2500)
+        #expect(
+            lease.check(isPrimary: true, graceMs: 500, now: at(1500)) == .valid(until: at(4000)))
+        #expect(
+            lease.check(isPrimary: true, graceMs: 500, now: at(2600)) == .askPeers(until: at(4000)))
+        guard case .fence = lease.check(isPrimary: true, graceMs: 500, now: at(4000)) else {
+            Issue.record("an ended lease must fence")
+            return
+        }
+    }
+
+    @Test func aLateAnswerNeverShortensALease() {
+        var lease = Lease(agentStartedAt: at(0))
+        lease.grant(milliseconds: 3000, from: at(2000))
+        lease.grant(milliseconds: 3000, from: at(1000))
+        #expect(lease.remainingMs(at: at(2000)) == 3000)
+    }
+
+    @Test func anUnleasedPrimaryIsFencedAfterItsProvisionalTime() {
+        var lease = Lease(agentStartedAt: at(0))
+        #expect(
+            lease.check(isPrimary: true, graceMs: 500, now: at(10)) == .valid(until: at(10_000)))
+        #expect(lease.remainingMs(at: at(20)) == 0, "provisional time is no lease")
+        guard case .fence = lease.check(isPrimary: true, graceMs: 500, now: at(10_000)) else {
+            Issue.record("provisional time must end")
+            return
+        }
+    }
+
+    @Test func aPrimaryThatAppearsLaterGetsOnlyTheGrace() {
+        var lease = Lease(agentStartedAt: at(0))
+        #expect(
+            lease.check(isPrimary: true, graceMs: 500, now: at(60_000)) == .valid(until: at(60_500))
+        )
+    }
+
+    @Test func anEndedLeaseOfASecondaryIsForgotten() {
+        var lease = Lease(agentStartedAt: at(0))
+        lease.grant(milliseconds: 1000, from: at(20_000))
+        #expect(lease.check(isPrimary: false, graceMs: 500, now: at(30_000)) == .idle)
+        #expect(
+            lease.check(isPrimary: true, graceMs: 500, now: at(30_001)) == .valid(until: at(30_501))
+        )
+    }
+
+    @Test func nothingRevivesALeaseWhileItsServiceIsStopped() {
+        var lease = Lease(agentStartedAt: at(0))
+        lease.grant(milliseconds: 3000, from: at(1000))
+        lease.suspend()
+        lease.grant(milliseconds: 3000, from: at(1100))
+        #expect(lease.remainingMs(at: at(1200)) == 0)
+        lease.resume()
+        #expect(lease.remainingMs(at: at(1200)) == 0)
+    }
+}
+
+struct LedgerTests {
+    private func command(
+        _ name: AgentCommand.Name, key: OperationKey = "k", epoch: Int64
+    ) -> AgentCommand {
+        AgentCommand(
+            key: key, clusterID: "c", nodeID: "n", epoch: epoch, name: name, timeoutMs: 1)
+    }
+
+    private func promise(to node: NodeID, epoch: Int64, until: Int64) -> Ledger.Promise {
+        Ledger.Promise(
+            to: node, epoch: epoch, untilBootMs: until, kernelBootID: "boot", lengthMs: 100,
+            untilUTCMs: 0)
+    }
+
+    @Test func refusesALowerEpochAndAnotherNode() {
+        var ledger = Ledger()
+        #expect(ledger.admit(command(.demote, epoch: 5), to: "c", "n", at: at(0)) == .run)
+        guard
+            case .refused(let reason) = ledger.admit(
+                command(.promote, epoch: 4), to: "c", "n", at: at(0))
+        else {
+            Issue.record("a stale epoch must be refused")
+            return
+        }
+        #expect(reason.contains("stale"))
+        guard case .refused = ledger.admit(command(.promote, epoch: 6), to: "c", "other", at: at(0))
+        else {
+            Issue.record("another node's command must be refused")
+            return
+        }
+        #expect(ledger.highestEpoch == 5, "a refused command raises nothing")
+    }
+
+    @Test func remembersResultsUpToItsLimit() {
+        var ledger = Ledger()
+        for number in 0..<(Ledger.resultLimit + 10) {
+            ledger.remember(CommandResult(key: OperationKey("k\(number)"), outcome: .succeeded))
+        }
+        #expect(ledger.results.count == Ledger.resultLimit)
+        #expect(
+            ledger.admit(command(.demote, key: "k0", epoch: 1), to: "c", "n", at: at(0)) == .run)
+        let last = OperationKey("k\(Ledger.resultLimit + 9)")
+        #expect(
+            ledger.admit(command(.demote, key: last, epoch: 1), to: "c", "n", at: at(0))
+                == .remembered(CommandResult(key: last, outcome: .succeeded)))
+    }
+
+    @Test func aPromiseHoldsBackAPromotionUntilItEnds() {
+        var ledger = Ledger()
+        #expect(
+            ledger.give(promise(to: "p", epoch: 3, until: 100), isPrimary: false, at: at(0)) == nil)
+        guard case .refused = ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(99))
+        else {
+            Issue.record("a live promise must hold")
+            return
+        }
+        #expect(ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(100)) == .run)
+    }
+
+    @Test func promisesOnlyWhenItMay() {
+        var ledger = Ledger()
+        let wanted = promise(to: "p", epoch: 3, until: 100)
+        #expect(ledger.give(wanted, isPrimary: true, at: at(0)) != nil)
+        _ = ledger.raise(to: 4)
+        #expect(ledger.give(wanted, isPrimary: false, at: at(0)) != nil, "its epoch is stale")
+        #expect(
+            ledger.give(promise(to: "p", epoch: 4, until: 100), isPrimary: false, at: at(0)) == nil)
+        #expect(
+            ledger.give(promise(to: "q", epoch: 4, until: 200), isPrimary: false, at: at(50)) != nil
+        )
+        #expect(
+            ledger.give(promise(to: "p", epoch: 4, until: 60), isPrimary: false, at: at(50)) == nil)
+        #expect(ledger.promise?.untilBootMs == 100, "a promise is never shortened")
+    }
+
+    @Test func afterARebootAPromiseIsWaitedOutInFull() {
+        var ledger = Ledger()
+        _ = ledger.give(
+            promise(to: "p", epoch: 1, until: 900_000), isPrimary: false, at: at(899_900))
+        ledger.rebase(kernelBootID: "next boot", now: at(10))
+        #expect(ledger.promise?.untilBootMs == 110)
+    }
+}
+
+struct CommandQueueTests {
+    @Test func runsOneAtATimeInOrder() {
+        var queue = CommandQueue<Int>()
+        #expect(queue.submit(1, isFence: false) == .start(1))
+        #expect(queue.submit(2, isFence: false) == .wait)
+        #expect(queue.submit(3, isFence: false) == .wait)
+        #expect(queue.finished(1) == 2)
+        #expect(queue.finished(2) == 3)
+        #expect(queue.finished(3) == nil)
+    }
+
+    @Test func aFenceStopsWhatRunsAndDropsWhatWaits() {
+        var queue = CommandQueue<Int>()
+        _ = queue.submit(1, isFence: false)
+        _ = queue.submit(2, isFence: false)
+        #expect(queue.submit(3, isFence: true) == .jump(cancel: 1, drop: [2]))
+        #expect(queue.submit(4, isFence: false) == .wait, "an order after the fence waits for it")
+        #expect(queue.finished(1) == 3)
+        #expect(queue.submit(5, isFence: true) == .jump(cancel: nil, drop: [4]))
+        #expect(queue.finished(3) == 5)
+    }
+
+    @Test func isBoundedButTakesAFence() {
+        var queue = CommandQueue<Int>()
+        for id in 0...CommandQueue<Int>.limit { _ = queue.submit(id, isFence: false) }
+        guard case .refuse = queue.submit(100, isFence: false) else {
+            Issue.record("the queue must be bounded")
+            return
+        }
+        guard case .jump = queue.submit(101, isFence: true) else {
+            Issue.record("a fence must get in")
+            return
+        }
+    }
+}
+
+struct ServiceTrackerTests {
+    private let primary = StatusReading(
+        role: .primary, positionBytes: 7, lagMs: nil, streaming: false)
+
+    @Test func failsAfterTwoFailuresInARowAndKeepsTheRole() {
+        var tracker = ServiceTracker()
+        tracker.probed(ProbeOutcome(failure: nil, reading: primary))
+        tracker.probed(ProbeOutcome(failure: "no answer", reading: nil))
+        #expect(tracker.report.state == .running)
+        tracker.probed(ProbeOutcome(failure: "no answer", reading: nil))
+        #expect(tracker.report.state == .failing)
+        #expect(tracker.report.detail == "no answer")
+        #expect(tracker.isPrimary, "what cannot be reached may still accept writes")
+    }
+
+    @Test func keepsThePositionOfAStoppedService() {
+        var tracker = ServiceTracker()
+        tracker.probed(ProbeOutcome(failure: nil, reading: primary))
+        tracker.stopped(detail: "gone")
+        #expect(tracker.report.positionBytes == 7)
+        #expect(tracker.report.role == .unknown)
+        #expect(!tracker.isPrimary)
+        tracker.probed(ProbeOutcome(failure: "not yet", reading: nil))
+        #expect(tracker.report.state == .failing, "it lives again, so it is not stopped")
+    }
+}

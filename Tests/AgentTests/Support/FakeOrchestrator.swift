@@ -1,0 +1,63 @@
+import ContinuityCore
+import Foundation
+import Hummingbird
+import Synchronization
+
+/// Answers reports as it is told to, and remembers them.
+final class FakeOrchestrator: Sendable {
+    private struct Storage {
+        var reply = ReportReply(
+            epoch: 1, intervalMs: 50, jitterPermille: 100, leaseMs: nil, peers: [])
+        var isSilent = false
+        var reports: [NodeReport] = []
+        var port: Int?
+    }
+
+    static let token = "a-token-of-the-tests-0123456789"
+    private let storage = Mutex(Storage())
+
+    var reports: [NodeReport] { storage.withLock(\.reports) }
+    var last: NodeReport? { storage.withLock { $0.reports.last } }
+    var port: Int? { storage.withLock(\.port) }
+
+    func answer(_ change: (inout ReportReply) -> Void) {
+        storage.withLock { change(&$0.reply) }
+    }
+
+    /// From now on reports get a 503.
+    func fallSilent() { storage.withLock { $0.isSilent = true } }
+
+    private func receive(_ report: NodeReport) -> ReportReply? {
+        storage.withLock { storage in
+            guard !storage.isSilent else { return nil }
+            storage.reports.append(report)
+            return storage.reply
+        }
+    }
+
+    /// Serves until the task is cancelled.
+    func serve() async throws {
+        let router = Router()
+        router.post("/api/v1/continuity/agent/report") { request, _ -> Response in
+            guard request.headers[.authorization] == "Bearer \(Self.token)" else {
+                return Response(status: .unauthorized)
+            }
+            let body = try await request.body.collect(upTo: 1 << 20)
+            let report = try JSONDecoder().decode(
+                NodeReport.self, from: Data(body.readableBytesView))
+            guard let reply = self.receive(report) else {
+                return Response(status: .serviceUnavailable)
+            }
+            let bytes = try CanonicalJSON.bytes(encoding: reply)
+            return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        }
+        let application = Application(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in
+                let port = channel.localAddress?.port
+                self.storage.withLock { $0.port = port }
+            })
+        try await application.run()
+    }
+}

@@ -1,0 +1,112 @@
+import ContinuityCore
+import Testing
+
+@testable import ContinuityHooks
+
+@Suite("Host calls")
+struct HostCallTests {
+    static let wants = "capabilities: {notify: {channels: [oncall, ops]}}"
+
+    @Test("a granted notification reaches the broker and the record")
+    func granted() async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let broker = RecordingBroker(replies: [.ok(["id": "a1"])])
+        let outcome = await HookTesting.run(
+            runtime,
+            try HookTesting.pack(
+                """
+                local receipt = ctx.notify("oncall", { summary = "moved", severity = "warning" })
+                local plain = ctx.notify("oncall", { summary = "again", data = { n = 1 } })
+                return { receipt = receipt, plain = plain }
+                """, kind: .action, manifest: Self.wants),
+            grant: HookGrant(notifyChannels: ["oncall"]), broker: broker)
+        #expect(outcome.status == .ok, "\(outcome)")
+        #expect(outcome.value == ["receipt": ["id": "a1"], "plain": true])
+        let first: JSONValue = [
+            "channel": "oncall", "summary": "moved", "severity": "warning", "data": [:],
+        ]
+        #expect(broker.calls.first == HookHostCall(name: "notify", arguments: first, sequence: 1))
+        #expect(broker.calls.count == 2 && broker.calls[1].sequence == 2)
+        #expect(
+            outcome.effects.first == [
+                "call": "notify", "args": first, "reply": ["ok": true, "value": ["id": "a1"]],
+            ])
+    }
+
+    @Test(
+        "a call that is not granted never reaches the broker",
+        arguments: [
+            ("oncall", []), ("other", ["other"]), ("ops", ["oncall"]),
+        ] as [(String, [String])])
+    func denied(channel: String, grant: [String]) async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let broker = RecordingBroker()
+        let outcome = await HookTesting.run(
+            runtime,
+            try HookTesting.pack(
+                """
+                local ok, message, code = ctx.notify("\(channel)", { summary = "x" })
+                return nil, code
+                """, kind: .action, manifest: Self.wants),
+            grant: HookGrant(notifyChannels: Set(grant)), broker: broker)
+        #expect(outcome.status == .denied)
+        #expect(outcome.error == "the channel '\(channel)' is not granted to 'probe'\ndenied")
+        #expect(broker.calls.isEmpty && outcome.effects.isEmpty)
+    }
+
+    @Test("a hook that copes with a denial is ok")
+    func denialHandled() async throws {
+        let outcome = try await HookTesting.run(
+            "local ok, m, code = ctx.notify('x', { summary = 's' }) return { code = code }")
+        #expect(outcome.status == .ok && outcome.value == ["code": "denied"])
+    }
+
+    @Test(
+        "messages are checked on this side",
+        arguments: [
+            ("{}", "'summary' must be"),
+            ("{ summary = 's', severity = 'loud' }", "'severity' must"),
+            ("{ summary = 's', to = 'x' }", "unknown field 'to'"),
+            ("{ summary = 's', data = { 1 } }", "'data' must be a table with text keys"),
+        ])
+    func invalid(message: String, expected: String) async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let broker = RecordingBroker()
+        let outcome = await HookTesting.run(
+            runtime,
+            try HookTesting.pack(
+                "local _, m, code = ctx.notify('ops', \(message)) return nil, code .. ': ' .. m",
+                kind: .action, manifest: Self.wants),
+            grant: HookGrant(notifyChannels: ["ops"]), broker: broker)
+        #expect(outcome.status == .failed)
+        #expect(outcome.error?.hasPrefix("invalid: notify: ") == true)
+        #expect(outcome.error?.contains(expected) == true, "\(outcome.error ?? "")")
+        #expect(broker.calls.isEmpty)
+    }
+
+    @Test("more calls than the budget allows are a limit")
+    func tooMany() async throws {
+        let outcome = try await HookTesting.run(
+            "while true do ctx.notify('x', { summary = 's' }) end",
+            manifest: "budgets: {host_calls: 3}")
+        #expect(outcome.status == .limit && outcome.limit == "host_calls")
+    }
+
+    @Test("a broker that never answers ends at the wall deadline, and the effect is in doubt")
+    func silentBroker() async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let outcome = await HookTesting.run(
+            runtime,
+            try HookTesting.pack(
+                "ctx.notify('ops', { summary = 's' }) return true", kind: .action,
+                manifest: Self.wants + "\nbudgets: {wall_ms: 100}"),
+            grant: HookGrant(notifyChannels: ["ops"]), broker: WaitingBroker())
+        #expect(outcome.status == .limit && outcome.limit == "wall")
+        #expect(outcome.effects.count == 1)
+        #expect(outcome.effects.first?["reply"]?["code"] == "in_doubt")
+    }
+}
