@@ -137,6 +137,17 @@ let package = Package(
             dependencies: ["ContinuityCore", "ContinuityCrypto", "ContinuityConfig"],
             swiftSettings: swiftRules),
         .testTarget(
+            name: "StoreTests",
+            dependencies: ["ContinuityStore", "ContinuityCore", "ContinuityCrypto"],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
+                "ContinuityCrypto", subprocess,
+            ],
+            swiftSettings: swiftRules),
+        .testTarget(
             name: "HTTPTests",
             dependencies: [
                 "ContinuityHTTP", "ContinuityCrypto", "ContinuityAlerts", "ContinuityCore",

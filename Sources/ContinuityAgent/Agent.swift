@@ -13,6 +13,8 @@ import Synchronization
 package final class Agent: Service {
     /// Stopping a primary at shutdown, in milliseconds; then it is fenced, within as much again.
     private static let shutdownLimitMs: Int64 = 10_000
+    /// What open connections get to end by themselves at shutdown, in milliseconds.
+    private static let serverLimitMs: Int64 = 2000
 
     private let configuration: AgentConfiguration
     private let logger: Logger
@@ -51,32 +53,50 @@ package final class Agent: Service {
             logger.warning("the kernel does not let the agent adopt orphaned processes")
         }
         logger.info("the agent starts", metadata: ["boot_id": "\(state.bootID)"])
-        defer { http.shutdown() }
-        var failure: (any Error)?
-        do {
-            try await cancelWhenGracefulShutdown { try await self.work() }
-        } catch is CancellationError {
-        } catch {
-            failure = error
+        defer {
+            http.shutdown()
+            state.release()
+            logger.info("the agent ends")
         }
-        // Not in this task: when it was cancelled, it could wait for nothing any more.
-        await Task { await self.stopPrimary() }.value
-        logger.info("the agent ends")
-        if let failure { throw failure }
+        try await withThrowingTaskGroup(of: Part.self) { group in
+            // The server is not cancelled but shut down in order: cancelled at the wrong moment,
+            // NIO ends the process, and with it the stopping of the primary.
+            group.addTask {
+                try await self.serve()
+                return .server
+            }
+            group.addTask {
+                await cancelWhenGracefulShutdown { await self.work() }
+                return .work
+            }
+            defer { group.cancelAll() }
+            // It fails here when the port is taken. Then no agent ever began its work, and
+            // a primary is left as it was.
+            let first = try await group.next()
+            await desk.close()
+            // Not in this task: if it was cancelled, it could wait for nothing any more.
+            await Task { await self.stopPrimary() }.value
+            guard first == .work else { return }
+            group.addTask {
+                try? await Task.sleep(for: .milliseconds(Self.serverLimitMs))
+                return .timer
+            }
+            _ = try await group.next()
+        }
     }
 
-    private func work() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.serve() }
+    private enum Part { case server, work, timer }
+
+    /// Everything but the endpoints. Runs until the task is cancelled.
+    private func work() async {
+        let reporter = Reporter(state: state, http: http, logger: logger)
+        let prober = PeerProber(state: state, http: http)
+        let guardian = leaseGuard()
+        await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.monitor.run() }
-            group.addTask {
-                await Reporter(state: self.state, http: self.http, logger: self.logger).run()
-            }
-            group.addTask { await PeerProber(state: self.state, http: self.http).run() }
-            group.addTask { await self.leaseGuard().run() }
-            // None of them ends by itself but by failing.
-            defer { group.cancelAll() }
-            try await group.next()
+            group.addTask { await reporter.run() }
+            group.addTask { await prober.run() }
+            group.addTask { await guardian.run() }
         }
     }
 

@@ -78,6 +78,10 @@ package struct Demo: Sendable {
                 "the fault can be repeated 1 to \(DemoOptions.maximumRepetitions) times, "
                     + "not \(options.repetitions)")
         }
+        // Whatever is missing shows before anything is set up.
+        let home =
+            options.scenario == .byHand
+            ? "" : try ProjectHome.locate(executablePath: executablePath)
         let installation: PostgresInstallation
         do {
             installation = try await PostgresInstallation.locate()
@@ -89,7 +93,7 @@ package struct Demo: Sendable {
         let layout: DemoLayout
         do {
             layout = try DemoLayout(folder: folder, installation: installation)
-            try await withGuard(layout) { try await play(layout, record) }
+            try await withGuard(layout) { try await play(layout, home: home, record) }
         } catch {
             await leave(folder)
             throw error
@@ -113,6 +117,9 @@ package struct Demo: Sendable {
         let guardian = ServerGuard(
             directories: layout.postgres.nodes.map(\.dataDirectory),
             folder: options.keep ? nil : layout.folder.path)
+        let leftovers = Leftovers(
+            folder: layout.folder.path, executable: executablePath,
+            binDirectory: layout.postgres.nodes[0].installation.binDirectory)
         let outcome: Result<Void, any Error> = await guardian.watch {
             let outcome: Result<Void, any Error>
             do {
@@ -122,20 +129,25 @@ package struct Demo: Sendable {
                 outcome = .failure(error)
             }
             // Not to be cancelled: this is what leaves nothing running.
-            await Task { await layout.postgres.stop() }.value
+            await Task {
+                await leftovers.kill()
+                await layout.postgres.stop()
+            }.value
             return outcome
         }
         try outcome.get()
     }
 
-    private func play(_ layout: DemoLayout, _ record: DemoRecord) async throws {
+    private func play(
+        _ layout: DemoLayout, home: String, _ record: DemoRecord
+    ) async throws {
         console.say("setting up PostgreSQL on \(layout.members.map(\.id).joined(separator: ", "))")
         try await layout.postgres.create()
         try await WriteProbe.createTable(on: layout.postgres.nodes[0])
         if options.scenario == .byHand {
             try await playByHand(layout, record)
         } else {
-            try await playFaults(layout, record)
+            try await playFaults(layout, home: home, record)
         }
     }
 
@@ -152,8 +164,9 @@ package struct Demo: Sendable {
         }
     }
 
-    private func playFaults(_ layout: DemoLayout, _ record: DemoRecord) async throws {
-        let home = try ProjectHome.locate(executablePath: executablePath)
+    private func playFaults(
+        _ layout: DemoLayout, home: String, _ record: DemoRecord
+    ) async throws {
         try DemoFiles(
             layout: layout, profile: options.profile ?? .standard, home: home,
             executable: executablePath

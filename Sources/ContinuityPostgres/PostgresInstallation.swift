@@ -44,7 +44,8 @@ package struct PostgresInstallation: Sendable {
                     + "run scripts/install-dependencies")
         }
         let version = try await Program.mustRun(["\(found)/postgres", "--version"])
-        let major = version.split(separator: " ").lazy
+        let major =
+            version.split(separator: " ").lazy
             .compactMap { Int($0.prefix(while: \.isNumber)) }.first ?? 0
         guard major >= minimumMajorVersion else {
             throw PostgresError(

@@ -87,7 +87,9 @@ package struct PostgresProcesses: Sendable {
             guard let base = buffer.baseAddress else { return nil }
             let count = readlink(path, base, buffer.count)
             guard count > 0 else { return nil }
-            return String(decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
+            return String(
+                decoding: UnsafeRawBufferPointer(
+                    rebasing: UnsafeRawBufferPointer(buffer)[..<count]), as: UTF8.self)
         }
     }
 

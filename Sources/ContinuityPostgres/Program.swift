@@ -23,7 +23,9 @@ package enum Program {
     ) async throws -> ProgramResult {
         guard let executable = argv.first else { throw PostgresError("no program was named") }
         var options = PlatformOptions()
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))]
+        options.teardownSequence = [
+            .gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))
+        ]
         let configuration = Configuration(
             executable: executable.contains("/") ? .path(FilePath(executable)) : .name(executable),
             arguments: Arguments(Array(argv.dropFirst())),

@@ -11,7 +11,7 @@
 #include "frames.h"
 
 // A worker is one process for one invocation, so its budgets are the process's.
-static struct budgets granted;
+static struct budgets granted = {.memory_bytes = MEMORY_BEFORE_REQUEST_BYTES};
 static struct usage used;
 static int report_fd = -1;
 

@@ -10,6 +10,8 @@
 enum {
     /// The exit status of a worker that ended itself at a limit.
     EXIT_LIMIT = 71,
+    /// What Lua may use before the budgets are known: the smallest that a manifest may ask for.
+    MEMORY_BEFORE_REQUEST_BYTES = 256 * 1024,
     /// The count hook fires once per this many virtual machine instructions.
     INSTRUCTION_STEP = 1000,
 };

@@ -151,18 +151,28 @@ static void install_string(lua_State *state, int env) {
     publish(state, env, "string");
 }
 
-static void install_math(lua_State *state, int env, bool pure, const lua_Integer seed[2]) {
+/// Where the registry keeps the whole `math` library for `lua_env_add_random`.
+static const char whole_math;
+
+static void install_math(lua_State *state, int env) {
     int from = open_aside(state, luaopen_math);
     copy_named(state, from, math_names);
-    if (!pure) {
-        lua_getfield(state, from, "randomseed");
-        lua_pushinteger(state, seed[0]);
-        lua_pushinteger(state, seed[1]);
-        lua_call(state, 2, 0);
-        lua_getfield(state, from, "random");
-        lua_setfield(state, -2, "random");
-    }
+    lua_pushvalue(state, from);
+    lua_rawsetp(state, LUA_REGISTRYINDEX, &whole_math);
     publish(state, env, "math");
+}
+
+void lua_env_add_random(lua_State *state, const lua_Integer seed[2]) {
+    lua_rawgetp(state, LUA_REGISTRYINDEX, &whole_math);
+    lua_getfield(state, -1, "randomseed");
+    lua_pushinteger(state, seed[0]);
+    lua_pushinteger(state, seed[1]);
+    lua_call(state, 2, 0);
+    lua_pushglobaltable(state);
+    lua_getfield(state, -1, "math");
+    lua_getfield(state, -3, "random");
+    lua_setfield(state, -2, "random");
+    lua_pop(state, 3);
 }
 
 static void install_plain(
@@ -180,7 +190,7 @@ static void install_plain(
     publish(state, env, name);
 }
 
-void lua_env_install(lua_State *state, bool pure, const lua_Integer seed[2]) {
+void lua_env_install(lua_State *state) {
     // luaopen_base fills the state's first table of globals, which is dropped at the end.
     lua_pushcfunction(state, luaopen_base);
     lua_call(state, 0, 1);
@@ -191,16 +201,14 @@ void lua_env_install(lua_State *state, bool pure, const lua_Integer seed[2]) {
     wrap(state, base, "setmetatable", set_metatable);
     lua_pushcfunction(state, text_of);
     lua_setfield(state, env, "tostring");
-    lua_pushboolean(state, pure);
-    lua_pushcclosure(state, ordered_pairs, 1);
+    lua_pushcfunction(state, ordered_pairs);
     lua_setfield(state, env, "pairs");
-    lua_pushboolean(state, pure);
-    lua_pushcclosure(state, ordered_next, 1);
+    lua_pushcfunction(state, ordered_next);
     lua_setfield(state, env, "next");
     lua_pushvalue(state, env);
     lua_setfield(state, env, "_G");
     install_string(state, env);
-    install_math(state, env, pure, seed);
+    install_math(state, env);
     install_plain(state, env, "table", luaopen_table, table_names);
     install_plain(state, env, "utf8", luaopen_utf8, utf8_names);
     install_plain(state, env, "coroutine", luaopen_coroutine, coroutine_names);

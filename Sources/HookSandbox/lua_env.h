@@ -2,11 +2,13 @@
 #pragma once
 
 #include <lua.h>
-#include <stdbool.h>
 
-/// Replaces the globals of `state` by the allow-list. `seed` (two integers, from the digest of the
-/// input) makes `math.random` repeatable; a pure hook, that is a policy, gets no `math.random`.
-void lua_env_install(lua_State *state, bool pure, const lua_Integer seed[2]);
+/// Replaces the globals of `state` by the allow-list, without `math.random`.
+void lua_env_install(lua_State *state);
+
+/// Adds `math.random`, which repeats itself for the same `seed` (two integers, from the digest of
+/// the input). Not for a pure hook, that is a policy.
+void lua_env_add_random(lua_State *state, const lua_Integer seed[2]);
 
 /// Pushes the text of the value at `index` without any memory address in it: an address differs
 /// from process to process. Calls `__tostring`, so it may raise.

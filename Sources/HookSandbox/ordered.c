@@ -1,7 +1,6 @@
 #include "ordered.h"
 
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum { RANK_NUMBER, RANK_TEXT, RANK_BOOLEAN, RANK_OTHER };
@@ -59,9 +58,13 @@ static int compare(const struct key *left, const struct key *right) {
     }
 }
 
+static bool pure;
+
+void ordered_set_pure(bool is_pure) { pure = is_pure; }
+
 /// Refuses, for a pure hook, a key that has no order.
 static void check_rank(lua_State *state, const struct key *key, int index) {
-    if (key->rank == RANK_OTHER && lua_toboolean(state, lua_upvalueindex(1))) {
+    if (key->rank == RANK_OTHER && pure) {
         luaL_error(
             state, "a policy cannot iterate over a table with a %s as key: it has no order",
             luaL_typename(state, index));

@@ -6,8 +6,12 @@
 #pragma once
 
 #include <lua.h>
+#include <stdbool.h>
 
-/// `pairs`: iterates over the keys that the table has at the start. Upvalue 1: whether pure.
+/// Whether this process runs a pure hook.
+void ordered_set_pure(bool is_pure);
+
+/// `pairs`: iterates over the keys that the table has at the start.
 int ordered_pairs(lua_State *state);
 
 /// `next`: the key after the given one, in order. Linear in the size of the table.

@@ -12,6 +12,7 @@
 #include "json_lua.h"
 #include "limits.h"
 #include "lua_env.h"
+#include "ordered.h"
 
 enum { ERROR_MAX_BYTES = 8 * 1024 };
 
@@ -121,7 +122,8 @@ static void take_answer(lua_State *state, int first, struct invocation *invocati
 
 static int run_invocation(lua_State *state) {
     struct invocation *invocation = lua_touserdata(state, 1);
-    lua_env_install(state, invocation->is_policy, invocation->seed);
+    ordered_set_pure(invocation->is_policy);
+    if (!invocation->is_policy) lua_env_add_random(state, invocation->seed);
     int loaded = luaL_loadbufferx(
         state, invocation->script, invocation->script_length, invocation->chunk, "t");
     if (loaded != LUA_OK) return lua_error(state);
@@ -167,6 +169,11 @@ _Noreturn static void finish(const struct invocation *invocation, const char *er
 }
 
 _Noreturn void worker_run(int fd) {
+    // All that does not depend on the request is done while nobody waits.
+    lua_State *state = lua_newstate(limits_allocate, NULL);
+    if (state == NULL) _exit(EXIT_FAILURE);
+    lua_env_install(state);
+
     char *body = NULL;
     size_t length = 0;
     if (!frame_read(fd, FRAME_REQUEST_MAX_BYTES, &body, &length)) _exit(EXIT_SUCCESS);
@@ -178,8 +185,6 @@ _Noreturn void worker_run(int fd) {
     limits_begin(fd, &budgets);
     output_begin(&invocation.answer, budgets.output_bytes);
 
-    lua_State *state = lua_newstate(limits_allocate, NULL);
-    if (state == NULL) limits_reached("memory");
     limits_watch(state);
     lua_pushcfunction(state, traceback);
     lua_pushcfunction(state, run_invocation);

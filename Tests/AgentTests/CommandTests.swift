@@ -44,25 +44,31 @@ struct CommandTests {
         }
     }
 
-    @Test func fenceStopsARunningCommandAndDropsWhatWaits() async throws {
+    @Test func fenceStopsARunningCommand() async throws {
         try await Harness.run { configuration, service in
             configuration.commands[.prepare] = service.logged("prepare", then: "sleep 300")
-            configuration.commands[.restart] = service.logged("restart")
         } body: { harness in
             try await harness.service.start()
             async let prepared = harness.order(.prepare)
             try await eventually("prepare runs") { harness.service.log == ["prepare"] }
-            async let restarted = harness.order(.restart)
-            let fenced = try await fenceOnceQueued(harness)
+            let fenced = try await harness.order(.fence)
             #expect(fenced.outcome == .succeeded)
+            #expect(fenced.receipt?.method == "killed")
             #expect(try await prepared.outcome == .failed)
-            _ = try await restarted
-            #expect(harness.service.processes.scan().isEmpty)
         }
     }
 
-    private func fenceOnceQueued(_ harness: Harness) async throws -> CommandResult {
-        try await harness.order(.fence)
+    @Test func theAgentsEndDoesNotWaitForACommand() async throws {
+        let began = ContinuousClock.now
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged("prepare", then: "sleep 300")
+        } body: { harness in
+            let asking = Task { try? await harness.order(.prepare, timeoutMs: 300_000) }
+            try await eventually("prepare runs") { harness.service.log == ["prepare"] }
+            await harness.shutDown()
+            _ = await asking.value
+        }
+        #expect(ContinuousClock.now - began < .seconds(20))
     }
 
     /// A program that is killed while it starts the service leaves a process that is not in the
@@ -127,9 +133,21 @@ struct CommandTests {
         } body: { harness in
             try harness.service.say(.secondary)
             try await harness.service.start()
-            let result = try await harness.order(.promote, timeoutMs: 300)
+            let result = try await harness.order(.promote, timeoutMs: 4000)
             #expect(result.outcome == .timedOut)
             #expect(result.detail.contains("role is secondary"))
+        }
+    }
+
+    @Test func aStatusForAStoppedServiceIsNotEnough() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.restart] = service.logged("restart")
+        } body: { harness in
+            try harness.service.say(.secondary)
+            let result = try await harness.order(.restart, timeoutMs: 4000)
+            #expect(result.outcome == .timedOut)
+            #expect(result.detail.contains("no main process"))
+            #expect(result.service?.state == .stopped)
         }
     }
 

@@ -20,9 +20,6 @@ struct ControlPlaneTests {
             }
             let body = try await harness.get("/primary").body
             #expect(String(decoding: body, as: UTF8.self).contains("lease_remaining_ms"))
-            // A reply of a lower epoch grants nothing any more.
-            _ = try await harness.order(.status, epoch: 5)
-            #expect(try await harness.get("/health").status == 200)
         }
     }
 
@@ -49,6 +46,28 @@ struct ControlPlaneTests {
             }
             #expect(try await harness.get("/primary").status == 503)
             #expect(harness.service.log == ["fence"])
+        }
+    }
+
+    @Test func anOrchestratorOfALowerEpochCannotRenew() async throws {
+        try await Harness.run { harness in
+            harness.orchestrator.answer {
+                $0.leaseMs = 1500
+                $0.peers = [
+                    PeerAddress(
+                        nodeID: "n2", agentURL: "http://127.0.0.1:1", serviceAddress: "127.0.0.1:1")
+                ]
+            }
+            try harness.service.say(.primary)
+            try await harness.service.start()
+            try await eventually("/primary answers 200") {
+                try await harness.get("/primary").status == 200
+            }
+            // Now the agent knows epoch 5, and the answers still come from epoch 1.
+            _ = try await harness.order(.status, epoch: 5)
+            try await eventually("the service is fenced") {
+                harness.service.processes.scan().isEmpty
+            }
         }
     }
 

@@ -14,11 +14,16 @@ enum HookTesting {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
+    /// Budgets that a busy machine does not exhaust: most tests are not about time.
+    static let ampleTime = "budgets: {wall_ms: 30000, cpu_ms: 5000}"
+
     /// A pack around the body of one function with the parameters `ctx` and `conf`.
     static func pack(
         _ body: String, kind: HookKind = .check, manifest: String = ""
     ) throws -> HookPack {
         let stage: Stage = kind == .policy ? .admit : .preCheck
+        let manifest =
+            manifest.contains("budgets:") ? manifest : manifest + "\n" + ampleTime
         return try HookPack(
             folder: "/nowhere",
             manifestText: """

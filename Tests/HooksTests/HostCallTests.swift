@@ -91,7 +91,7 @@ struct HostCallTests {
     func tooMany() async throws {
         let outcome = try await HookTesting.run(
             "while true do ctx.notify('x', { summary = 's' }) end",
-            manifest: "budgets: {host_calls: 3}")
+            manifest: "budgets: {host_calls: 3, wall_ms: 30000}")
         #expect(outcome.status == .limit && outcome.limit == "host_calls")
     }
 

@@ -7,7 +7,7 @@ import Testing
 struct LimitTests {
     static let tight = """
         budgets:
-          wall_ms: 5000
+          wall_ms: 30000
           cpu_ms: 2000
           instructions: 200000
           memory_bytes: 1048576
@@ -52,7 +52,7 @@ struct LimitTests {
         let outcome = try await HookTesting.run(
             body,
             manifest:
-                "budgets: {memory_bytes: 1048576, instructions: 100000000, cpu_ms: 5000, wall_ms: 10000}"
+                "budgets: {memory_bytes: 1048576, instructions: 100000000, cpu_ms: 5000, wall_ms: 30000}"
         )
         #expect(outcome.status == .limit && outcome.limit == "memory", "\(outcome)")
         #expect(outcome.usage.memoryBytes <= 1 << 20)
@@ -66,7 +66,7 @@ struct LimitTests {
         let outcome = try await HookTesting.run(
             Self.patternBomb, manifest: "budgets: {wall_ms: 100, cpu_ms: 10000}")
         #expect(outcome.status == .limit && outcome.limit == "wall", "\(outcome)")
-        #expect(outcome.usage.wallUs >= 100_000 && outcome.usage.wallUs < 2_000_000)
+        #expect(outcome.usage.wallUs >= 100_000 && outcome.usage.wallUs < 20_000_000)
         #expect(outcome.usage.cpuUs > 0)
     }
 
@@ -122,7 +122,7 @@ struct LimitTests {
             "return nil, 'x'", "return { x = string.rep('x', 2000) }",
         ] {
             let manifest = """
-                budgets: {wall_ms: 100, cpu_ms: 5000, instructions: 100000, output_bytes: 256}
+                budgets: {wall_ms: 300, cpu_ms: 5000, instructions: 100000, output_bytes: 256}
                 """
             let bad = await HookTesting.run(
                 runtime, try HookTesting.pack(body, manifest: manifest))

@@ -73,8 +73,11 @@ struct ManifestTests {
             ("api: hooks/v1", "api: hooks/v2", "hook.yaml:1: 'api' is 'hooks/v2'"),
             ("name: probe", "name: Probe_1", "hook.yaml:2: 'name' is 'Probe_1'"),
             ("version: 1.2.3", "", "'version' is missing"),
-            ("kind: action", "kind: policy", "hook.yaml:5: a policy cannot stand at 'dns_flip'"),
-            ("[dns_flip, notify]", "[admit]", "hook.yaml:5: a action cannot stand at 'admit'"),
+            (
+                "kind: action", "kind: policy",
+                "hook.yaml:5: kind 'policy' cannot stand at 'dns_flip'"
+            ),
+            ("[dns_flip, notify]", "[admit]", "hook.yaml:5: kind 'action' cannot stand at 'admit'"),
             (
                 "[dns_flip, notify]", "[flip]",
                 "hook.yaml:5: 'stages' names 'flip'; stages are: admit"

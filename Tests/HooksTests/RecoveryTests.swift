@@ -36,9 +36,13 @@ struct RecoveryTests {
         let outcome = await invocation.value
         #expect(outcome.status == .crash)
         #expect(outcome.error == "the sandbox worker was ended by signal 11", "\(outcome)")
-        // The idle ones that died with it were replaced.
-        #expect(
-            await HookTesting.run(runtime, try HookTesting.pack("return true")).status == .ok)
+        // The idle ones that died with it are replaced; one may be met before it is seen dead.
+        let good = try HookTesting.pack("return true")
+        var statuses: [HookOutcome.Status] = []
+        for _ in 1...4 where statuses.last != .ok {
+            statuses.append(await HookTesting.run(runtime, good).status)
+        }
+        #expect(statuses.last == .ok, "\(statuses)")
     }
 
     @Test("when the zygote is killed its workers die, and it is started again")

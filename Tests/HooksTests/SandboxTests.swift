@@ -119,7 +119,7 @@ struct SandboxTests {
         for _ in 1...3 {
             // A new zygote each: other addresses, another hash seed.
             let outcome = try await HookTesting.run(
-                body, kind: .policy, manifest: "budgets: {output_bytes: 65536}")
+                body, kind: .policy, manifest: "budgets: {output_bytes: 65536, wall_ms: 30000}")
             #expect(outcome.status == .ok, "\(outcome)")
             #expect(outcome.value["random"] == true)
             values.insert(outcome.value)

@@ -18,7 +18,8 @@ actor CommandDesk {
     private let logger: Logger
     private var queue = CommandQueue<OperationKey>()
     private var jobs: [OperationKey: Job] = [:]
-    private var localFences = 0
+    private var localOrders = 0
+    private var isClosed = false
 
     init(state: NodeState, execution: CommandExecution, logger: Logger) {
         self.state = state
@@ -29,6 +30,7 @@ actor CommandDesk {
     /// Carries out an order, or answers with what came of the same order before.
     func submit(_ command: AgentCommand) async -> CommandResult {
         let arrivedAt = BootInstant.now
+        guard !isClosed else { return refused(command, "the agent is about to end") }
         if jobs[command.key] != nil { return await join(command.key) }
         switch state.admit(command) {
         case .refused(let reason): return refused(command, reason)
@@ -47,13 +49,22 @@ actor CommandDesk {
 
     /// The agent's own order, when its lease has run out or it is told to end.
     func runLocally(_ name: AgentCommand.Name, timeoutMs: Int64) async -> CommandResult {
-        localFences += 1
+        localOrders += 1
         let command = AgentCommand(
-            key: OperationKey("local-\(name)-\(localFences)"),
+            key: OperationKey("local-\(name)-\(localOrders)"),
             clusterID: state.configuration.clusterID,
             nodeID: state.configuration.nodeID, epoch: state.highestEpoch, name: name,
             timeoutMs: timeoutMs)
         return await enqueue(Job(command: command, arrivedAt: .now, isOrder: false))
+    }
+
+    /// Takes in no more orders and stops those under way, so that nobody waits for them when the
+    /// agent ends. A fence is left to finish: it is bounded, and half a fence is worth nothing.
+    func close() {
+        isClosed = true
+        for (key, job) in jobs where job.isOrder && job.command.name != .fence {
+            if let task = job.task { task.cancel() } else { drop(key, "the agent is about to end") }
+        }
     }
 
     private func join(_ key: OperationKey) async -> CommandResult {
@@ -80,11 +91,12 @@ actor CommandDesk {
     private func start(_ key: OperationKey) {
         // Not a child of the request that brought it: it goes on when its asker hangs up. It is
         // bounded by its own timeout, and by the one place in the queue.
-        jobs[key]?.task = Task { await self.carryOut(key) }
+        let task = Task { await self.carryOut(key) }
+        jobs[key]?.task = task
     }
 
     private func carryOut(_ key: OperationKey) async {
-        guard let job = jobs[key] else { return }
+        guard let job = jobs[key] else { return next(after: key) }
         let command = job.command
         let metadata: Logger.Metadata = [
             "command": "\(command.name)", "key": "\(key)", "epoch": "\(command.epoch)",
@@ -113,8 +125,12 @@ actor CommandDesk {
                 "duration_ms": "\(result.durationMs)",
             ]) { $1 })
         finish(key, result)
-        if let next = queue.finished(key) { start(next) }
+        next(after: key)
         state.reportNow.signal()
+    }
+
+    private func next(after key: OperationKey) {
+        if let next = queue.finished(key) { start(next) }
     }
 
     private func drop(_ key: OperationKey, _ reason: String) {

@@ -91,6 +91,9 @@ struct CommandExecution: Sendable {
         while .now < deadline, !Task.isCancelled {
             let ticket = state.takeTicket()
             switch await monitor.status.read() {
+            // A status program may also answer for a stopped service.
+            case .reading where monitor.processes.mainProcess() == nil:
+                last = "no main process of the service is alive"
             case .reading(let reading) where matches(reading, goal):
                 let report = state.updateService(ticket: ticket) {
                     $0.probed(ProbeOutcome(failure: nil, reading: reading))

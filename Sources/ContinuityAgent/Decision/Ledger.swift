@@ -31,6 +31,8 @@ struct Ledger: Codable, Equatable, Sendable {
     }
 
     static let resultLimit = 256
+    /// The file is written whole each time, so it must stay small.
+    static let detailLimit = 2048
 
     private(set) var highestEpoch: Int64 = 0
     /// Oldest first.
@@ -79,6 +81,8 @@ struct Ledger: Codable, Equatable, Sendable {
 
     /// Remembers what came of a command that was carried out, up to `resultLimit` of them.
     mutating func remember(_ result: CommandResult) {
+        var result = result
+        result.detail = String(result.detail.suffix(Self.detailLimit))
         results.removeAll { $0.key == result.key }
         results.append(result)
         if results.count > Self.resultLimit {

@@ -87,7 +87,7 @@ final class ServiceMonitor: Sendable {
         }
         let found = processes.mainProcess()
         watched.withLock { $0 = found }
-        watchAnew.signal()
+        if found != nil { watchAnew.signal() }
         return found
     }
 

@@ -59,16 +59,23 @@ actor StatusReader {
     static func parse(_ output: [UInt8]) -> Answer {
         struct Printed: Decodable {
             var role: ServiceReport.Role
-            var position_bytes: Int64?
-            var lag_ms: Int64?
+            var positionBytes: Int64?
+            var lagMs: Int64?
             var streaming: Bool?
+
+            enum CodingKeys: String, CodingKey {
+                case role
+                case positionBytes = "position_bytes"
+                case lagMs = "lag_ms"
+                case streaming
+            }
         }
         do {
             let printed = try JSONDecoder().decode(Printed.self, from: Data(output))
             return .reading(
                 StatusReading(
-                    role: printed.role, positionBytes: printed.position_bytes,
-                    lagMs: printed.lag_ms, streaming: printed.streaming ?? false))
+                    role: printed.role, positionBytes: printed.positionBytes,
+                    lagMs: printed.lagMs, streaming: printed.streaming ?? false))
         } catch {
             let start = String(decoding: output.prefix(200), as: UTF8.self)
             return .failure(

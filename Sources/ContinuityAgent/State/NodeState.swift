@@ -46,6 +46,9 @@ final class NodeState: Sendable {
         storage = Mutex(Storage(ledger: ledger, lease: Lease(agentStartedAt: .now)))
     }
 
+    /// Lets another agent have the state file.
+    func release() { file.release() }
+
     // MARK: The service
 
     var service: ServiceReport { storage.withLock { $0.tracker.report } }

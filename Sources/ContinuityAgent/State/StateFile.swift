@@ -37,6 +37,9 @@ final class StateFile: Sendable {
         }
     }
 
+    /// Lets another agent have the file. The last thing that an agent does.
+    func release() { _ = flock(lock.fileDescriptor, LOCK_UN) }
+
     /// The ledger on disk, or an empty one at the first start.
     func load() throws -> Ledger {
         guard FileManager.default.fileExists(atPath: path) else { return Ledger() }

@@ -177,7 +177,9 @@ extension Orchestrator {
         guard node.holdsData else { return Judgement(status: .healthy, evidence: "reports") }
         let expected: ServiceReport.Role =
             node.nodeID == cluster.primary ? .primary : .secondary
-        if report.service.role != .unknown, report.service.role != expected {
+        // While a run makes it primary, its target may already be what the journal does not say yet.
+        let isTarget = cluster.run?.plan.failoverTargetID == node.nodeID
+        if report.service.role != .unknown, report.service.role != expected, !isTarget {
             return Judgement(
                 status: .degraded,
                 evidence: "runs as \(report.service.role.rawValue), expected "
@@ -218,7 +220,8 @@ extension Orchestrator {
             cluster: id, now)
     }
 
-    private func isYoung(_ id: ClusterID, _ now: Moment) -> Bool {
+    /// Whether a node that is well might not have reported to this process yet.
+    func isYoung(_ id: ClusterID, _ now: Moment) -> Bool {
         guard let since = observations[id]?.observingSinceMs, let cluster = state.clusters[id]
         else { return true }
         return now.monotonicMs - since < cluster.policy.detection.silenceMs

@@ -23,7 +23,9 @@ extension Orchestrator {
             cluster: snapshot, policy: cluster.policy,
             heard: Set(heardNodes(in: id, now)),
             leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
-            deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max)
+            deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
+            isStillListening: isYoung(id, now)
+                && heardNodes(in: id, now).count < cluster.cluster.nodes.count)
     }
 
     private func leaseHasRunOut(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {

@@ -23,16 +23,20 @@ package struct RunSurroundings: Sendable {
     /// since that speaks against it.
     package var leaseHasRunOut: Bool
     package var deadlineHasPassed: Bool
+    /// Whether this process has only just begun to listen, and nodes that are not heard may be
+    /// well all the same.
+    package var isStillListening: Bool
 
     package init(
         cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
-        deadlineHasPassed: Bool
+        deadlineHasPassed: Bool, isStillListening: Bool
     ) {
         self.cluster = cluster
         self.policy = policy
         self.heard = heard
         self.leaseHasRunOut = leaseHasRunOut
         self.deadlineHasPassed = deadlineHasPassed
+        self.isStillListening = isStillListening
     }
 }
 
@@ -63,6 +67,7 @@ package struct RunScript: Sendable {
             return failure(
                 "max_failover_time_s (\(run.plan.maxFailoverTimeMs / 1000) s) has passed")
         }
+        if surroundings.isStillListening { return .wait }
         if run.phase == .requested { return admit() }
         let stages: [Stage] = [.preCheck] + run.plan.actions.compactMap { Stage($0.action) }
         for stage in stages {

@@ -18,7 +18,9 @@ struct WriteSession: Sendable {
         onAcknowledgement: @escaping @Sendable (WriteProbe.Acknowledgement) -> Void
     ) async throws {
         var options = PlatformOptions()
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .milliseconds(200))]
+        options.teardownSequence = [
+            .gracefulShutDown(allowedDurationToNextStep: .milliseconds(200))
+        ]
         let argv = node.installation.clientProgram("psql", ["-XAtq", "-d", node.socketConninfo])
         let configuration = Configuration(
             executable: .path(FilePath(argv[0])), arguments: Arguments(Array(argv.dropFirst())),

@@ -55,7 +55,8 @@ final class AlertReceiver: Sendable {
         router.post("/alerts") { request, _ -> HTTPResponse.Status in
             var request = request
             let body = try await request.collectBody(upTo: Self.maximumBodyBytes)
-            return self.take(request.headers, Array(body.readableBytesView)) ? .noContent : .badRequest
+            return self.take(request.headers, Array(body.readableBytesView))
+                ? .noContent : .badRequest
         }
         var logger = Logger(label: "demo.alerts")
         logger.logLevel = .critical

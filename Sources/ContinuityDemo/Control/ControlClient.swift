@@ -28,7 +28,8 @@ struct ControlClient: Sendable {
     /// Entries after a position, waiting up to `waitMs` for the first.
     func entries(after seq: Int64, waitMs: Int) async throws -> [Entry] {
         let path = "/audit?after=\(seq)&limit=500&wait_ms=\(waitMs)"
-        let answer: JSONValue = try await decoded("GET", path, timeout: .milliseconds(waitMs + 5000))
+        let answer: JSONValue = try await decoded(
+            "GET", path, timeout: .milliseconds(waitMs + 5000))
         return try (answer["entries"]?.array ?? []).map { value in
             guard let seq = value["seq"]?.int, let atMs = value["at_ms"]?.int,
                 let kind = value["kind"]?.string, let body = value["body"]

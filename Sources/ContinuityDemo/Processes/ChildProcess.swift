@@ -39,7 +39,7 @@ final class ChildProcess: Sendable {
     /// Runs the process to its end. Cancelled, it gets SIGTERM and after a while SIGKILL.
     func run() async {
         var options = PlatformOptions()
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(4))]
+        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(3))]
         do {
             let log = try FileDescriptor.open(
                 FilePath(logFile), .writeOnly, options: [.create, .append, .closeOnExec],

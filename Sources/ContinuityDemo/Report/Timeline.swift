@@ -62,7 +62,8 @@ final class Timeline: Sendable {
             )
         case .clusterStateChanged(let change):
             return (
-                "quorum", "cluster \(change.from.rawValue) -> \(change.to.rawValue): "
+                "quorum",
+                "cluster \(change.from.rawValue) -> \(change.to.rawValue): "
                     + change.evidence
             )
         case .holdChanged(let change):
@@ -92,9 +93,11 @@ final class Timeline: Sendable {
                 .map { "-\($0.points) \($0.check.rawValue): \($0.evidence)" }
             return (
                 "verified",
-                (["confidence \(verified.verification.confidence) "
-                    + "(\(verified.verification.band.rawValue))"] + deductions)
-                    .joined(separator: "; ")
+                ([
+                    "confidence \(verified.verification.confidence) "
+                        + "(\(verified.verification.band.rawValue))"
+                ] + deductions)
+                .joined(separator: "; ")
             )
         case .runFinished(let run):
             return (

@@ -26,7 +26,8 @@ struct ByHandRounds {
                 .newPrimary != nil
         }
         guard seen else {
-            throw DemoFailure("no write was acknowledged after the promotion", details: new.logTail())
+            throw DemoFailure(
+                "no write was acknowledged after the promotion", details: new.logTail())
         }
         try await ByHand(cluster: cluster, primary: old).rejoin(old, to: new)
         try await cluster.waitUntilStreaming(from: new, count: cluster.nodes.count - 1)

@@ -15,7 +15,8 @@ struct DemoFolder: Sendable {
             throw DemoFailure(
                 "cannot create a folder under \(parent): \(String(cString: strerror(errno)))")
         }
-        let created = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let created = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         // The agents compare the working directories of processes, which hold no symbolic links.
         guard let real = realpath(created, nil) else {
             throw DemoFailure("cannot resolve \(created)")

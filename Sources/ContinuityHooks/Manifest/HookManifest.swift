@@ -65,7 +65,7 @@ package struct HookManifest: Hashable, Sendable {
             }
             guard kind.fits(stage) else {
                 throw reader.error(
-                    "a \(kind.rawValue) cannot stand at '\(text)'",
+                    "kind '\(kind.rawValue)' cannot stand at '\(text)'",
                     remedy: kind == .policy
                         ? "policies stand at admit alone" : "only policies stand at admit",
                     at: "stages")

@@ -89,14 +89,14 @@ final class SandboxSupervisor: Sendable {
 
     // MARK: Workers
 
-    /// Takes an idle worker and orders its successor. `nil`: none came before the deadline.
+    /// Takes an idle worker. `nil`: none came before the deadline.
     func lease(deadlineNs: Int64) -> SandboxWorker? {
         let found: SandboxWorker?? = state.wait(untilNs: deadlineNs) { state in
             while !state.idle.isEmpty {
                 let worker = state.idle.removeFirst()
-                state.order()
                 if worker.hasEnded {
                     worker.killAndClose()
+                    state.order()
                     continue
                 }
                 state.leased[worker.number] = .running
@@ -120,12 +120,14 @@ final class SandboxSupervisor: Sendable {
         return end ?? nil
     }
 
-    /// Kills a leased worker, if it lives, and forgets it.
+    /// Kills a leased worker, if it lives, forgets it, and orders its successor: only now, so that
+    /// the fork does not compete with the invocation for a processor.
     func retire(_ worker: SandboxWorker) {
         worker.killAndClose()
         state.change { state in
             guard state.generation == worker.generation else { return }
             state.leased[worker.number] = nil
+            state.order()
         }
     }
 

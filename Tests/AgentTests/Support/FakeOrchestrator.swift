@@ -1,10 +1,11 @@
 import ContinuityCore
 import Foundation
 import Hummingbird
+import ServiceLifecycle
 import Synchronization
 
 /// Answers reports as it is told to, and remembers them.
-final class FakeOrchestrator: Sendable {
+final class FakeOrchestrator: Service {
     private struct Storage {
         var reply = ReportReply(
             epoch: 1, intervalMs: 50, jitterPermille: 100, leaseMs: nil, peers: [])
@@ -35,8 +36,8 @@ final class FakeOrchestrator: Sendable {
         }
     }
 
-    /// Serves until the task is cancelled.
-    func serve() async throws {
+    /// Serves until a graceful shutdown.
+    func run() async throws {
         let router = Router()
         router.post("/api/v1/continuity/agent/report") { request, _ -> Response in
             guard request.headers[.authorization] == "Bearer \(Self.token)" else {

@@ -28,7 +28,9 @@ struct Harness: Sendable {
         let service = try service ?? StandInService()
         let orchestrator = FakeOrchestrator()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await orchestrator.serve() }
+            let serving = ServiceGroup(
+                services: [orchestrator], logger: Logger(label: "orchestrator"))
+            group.addTask { try await serving.run() }
             try await eventually("the orchestrator listens") { orchestrator.port != nil }
             var configuration = Self.configuration(
                 node: node, service: service, orchestratorPort: orchestrator.port ?? 0)
@@ -50,9 +52,9 @@ struct Harness: Sendable {
                 failure = error
             }
             await lifecycle.triggerGracefulShutdown()
-            // The agent ends first; the orchestrator would go on for ever.
-            if failure == nil { try await group.next() }
-            group.cancelAll()
+            _ = try await group.next()
+            await serving.triggerGracefulShutdown()
+            try await group.waitForAll()
             if let failure { throw failure }
         }
     }

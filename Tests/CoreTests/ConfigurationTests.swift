@@ -1,0 +1,91 @@
+import ContinuityConfig
+import ContinuityCore
+import Testing
+
+@Suite struct ConfigurationTests {
+    static let cluster = """
+        cluster_id: demo
+        nodes:
+          - {node_id: a, role: primary, region: r1}
+          - {node_id: b, role: secondary, region: r1}
+          - {node_id: c, role: witness, region: r2}
+        """
+
+    private func clusterError(_ text: String) -> ConfigError? {
+        do {
+            _ = try ClusterFile.read(ConfigReader.parse(text: text, file: "c.yaml"))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func policyError(_ text: String) throws -> ConfigError? {
+        let cluster = try ClusterFile.read(ConfigReader.parse(text: Self.cluster, file: "c.yaml"))
+        do {
+            _ = try PolicyFile.read(ConfigReader.parse(text: text, file: "p.yaml"), for: cluster)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func readsYAMLAndJSON() throws {
+        #expect(clusterError(Self.cluster) == nil)
+        let json = #"{"cluster_id": "x", "nodes": [{"node_id": "a", "role": "primary"}]}"#
+        let cluster = try ClusterFile.read(ConfigReader.parse(text: json, file: "c.json"))
+        #expect(cluster.quorumSize == 1)
+        #expect(cluster.nodes[0].priority == 100)
+    }
+
+    @Test(arguments: [
+        ("node_id: a, role", "node_idd: a, role", 3, "'nodes[0].node_id' is missing"),
+        ("role: secondary", "role: secundary", 4, "'nodes[1].role' is 'secundary'"),
+        ("role: secondary", "role: primary", 4, "second primary"),
+        ("node_id: b", "node_id: a", 4, "stands more than once"),
+        ("cluster_id: demo", "cluster_id: demo\nquorum_size: 1", 2, "below the majority"),
+        ("cluster_id: demo", "cluster_id: demo\nquorum_size: many", 2, "must be a whole number"),
+        ("cluster_id: demo", "cluster_id: demo\nfoo: 1", 2, "unknown field 'foo'"),
+        ("cluster_id: demo", "cluster_id: demo\ncluster_id: x", 1, "more than once"),
+        ("role: witness", "role: witness, priority: 5000", 5, "from 0 to 1000"),
+        ("cluster_id: demo", "cluster_id: [", 2, ""),
+    ])
+    func mistakesAreNamedWithTheirLine(
+        _ from: String, _ to: String, _ line: Int, _ message: String
+    ) throws {
+        let error = try #require(clusterError(Self.cluster.replacing(from, with: to)))
+        #expect(error.file == "c.yaml")
+        #expect(!error.remedy.isEmpty)
+        #expect(message.isEmpty || error.message.contains(message), "\(error)")
+        // The parser notices these two only at the next line.
+        let tolerance = message.isEmpty || message == "more than once" ? 1 : 0
+        #expect(abs((error.line ?? 0) - line) <= tolerance, "\(error)")
+    }
+
+    @Test(arguments: [
+        ("strategy: sometimes", "one of: automatic"),
+        ("require_quorum: 1", "true or false"),
+        ("max_failover_time_s: 0", "from 1 to"),
+        ("detection: {profile: wan}", "one of: lan, standard, relaxed"),
+        ("lease: {duration_ms: 1500}", "at least 2000 ms"),
+        ("cluster_id: other", "for the cluster 'other'"),
+        ("freeze_windows: [{from: now, until: later, reason: x}]", "RFC 3339"),
+        ("hooks: [{stage: admit, pack: x, on_failure: shrug}]", "one of: abort"),
+        ("hooks: [{stage: admit, pack: x, config: {a: 0.5}}]", "whole numbers"),
+        ("slo_guard: {}", "unknown field"),
+    ])
+    func policyMistakesSayWhatToDo(_ line: String, _ part: String) throws {
+        let error = try #require(try policyError("policy_id: p\n" + line))
+        #expect("\(error)".contains(part), "\(error)")
+        #expect(error.line == 2, "\(error)")
+    }
+
+    @Test func profilesBringTheirLease() throws {
+        let cluster = try ClusterFile.read(ConfigReader.parse(text: Self.cluster, file: "c.yaml"))
+        let policy = try PolicyFile.read(
+            ConfigReader.parse(text: "policy_id: p\ndetection: {profile: lan}", file: "p.yaml"),
+            for: cluster)
+        #expect(policy.detection == .lan)
+        #expect(policy.lease == LeaseSettings(durationMs: 1000, marginMs: 100))
+    }
+}

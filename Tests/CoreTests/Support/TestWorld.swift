@@ -1,0 +1,227 @@
+import ContinuityCore
+
+/// A world for the orchestrator: agents and hooks that answer as told, a clock that moves when
+/// told, a journal that keeps everything. It refuses what a shell must never do: an effect whose
+/// intent is not in the journal.
+struct TestWorld {
+    struct Service: Hashable {
+        var state: ServiceReport.State = .running
+        var role: ServiceReport.Role
+        var position: Int64 = 1000
+        var streaming = true
+        var agentIsUp = true
+    }
+
+    var orchestrator: Orchestrator
+    var journal: [JournalEntry] = []
+    var services: [NodeID: Service] = [:]
+    var hookAnswers: [String: HookOutcome] = [:]
+    /// Commands that do not succeed, by name, with what comes back instead.
+    var commandFailures: [AgentCommand.Name: CommandResult.Outcome] = [:]
+    /// Effects are kept here instead of being answered, while it is true.
+    var holdsEffects = false
+    var heldEffects: [Effect] = []
+    var delivered: [AlertID] = []
+    var commands: [AgentCommand] = []
+    var hooks: [HookCall] = []
+    var nowMs: Int64 = 1_000_000
+    var sequence: Int64 = 0
+    let cluster: Cluster
+    let policy: FailoverPolicy
+
+    init(cluster: Cluster = sampleCluster(), policy: FailoverPolicy = samplePolicy()) {
+        self.cluster = cluster
+        self.policy = policy
+        orchestrator = Orchestrator(state: OrchestratorState(), digest: .real)
+        for node in cluster.nodes where node.holdsData {
+            services[node.nodeID] = Service(
+                role: node.role == .primary ? .primary : .secondary,
+                streaming: node.role != .primary)
+        }
+        start()
+    }
+
+    var now: Moment { Moment(monotonicMs: nowMs, utcMs: 1_700_000_000_000 + nowMs) }
+    var state: ClusterState {
+        guard let state = orchestrator.state.clusters[cluster.clusterID] else {
+            preconditionFailure("the cluster is configured by start()")
+        }
+        return state
+    }
+    var kinds: [String] { journal.map(\.kind) }
+
+    mutating func start() {
+        step(
+            .leadershipGained(
+                instanceID: "test",
+                clusters: [
+                    ClusterConfigured(cluster: cluster, policy: policy, alertChannels: ["oncall"])
+                ]))
+    }
+
+    /// The process ends and starts again with what of the journal is durable.
+    mutating func restart(keeping count: Int) throws {
+        journal = Array(journal.prefix(count))
+        var state = OrchestratorState()
+        for entry in journal { try state.replay(entry) }
+        orchestrator = Orchestrator(state: state, digest: .real)
+        heldEffects = []
+        start()
+    }
+
+    @discardableResult
+    mutating func step(_ input: Input) -> Reply? {
+        let result = orchestrator.step(input, at: now)
+        journal += result.entries
+        for effect in result.effects {
+            requireIntent(effect)
+            if holdsEffects { heldEffects.append(effect) } else { carryOut(effect) }
+        }
+        return result.reply
+    }
+
+    private func requireIntent(_ effect: Effect) {
+        let isIntended: Bool
+        switch effect {
+        case .command(let command, _): isIntended = intends(command.key)
+        case .hook(let call): isIntended = intends(call.operation.key)
+        case .deliver(let alert, _):
+            isIntended = journal.contains {
+                if case .alertQueued(let body)? = try? JournalBody(of: $0) {
+                    return body.alert == alert
+                }
+                return false
+            }
+        }
+        precondition(isIntended, "an effect left before its intent was journaled: \(effect)")
+    }
+
+    private func intends(_ key: OperationKey) -> Bool {
+        journal.contains {
+            if case .operationIntended(let body)? = try? JournalBody(of: $0) {
+                return body.operation.key == key
+            }
+            return false
+        }
+    }
+
+    mutating func releaseHeldEffects() {
+        holdsEffects = false
+        let effects = heldEffects
+        heldEffects = []
+        for effect in effects { carryOut(effect) }
+    }
+
+    private mutating func carryOut(_ effect: Effect) {
+        switch effect {
+        case .command(let command, _):
+            commands.append(command)
+            step(
+                .operationFinished(
+                    command.key, command.clusterID, OperationResult(answer(command))))
+        case .hook(let call):
+            hooks.append(call)
+            let outcome = hookAnswers[call.binding.pack] ?? HookOutcome(status: .ok, value: true)
+            step(.operationFinished(call.operation.key, call.clusterID, OperationResult(outcome)))
+        case .deliver(let alert, let channel):
+            delivered.append(alert.alertID)
+            step(
+                .alertDelivered(
+                    AlertDelivered(
+                        alertID: alert.alertID, channel: channel, attempts: 1, httpStatus: 200)))
+        }
+    }
+
+    private mutating func answer(_ command: AgentCommand) -> CommandResult {
+        let node = command.nodeID
+        guard let service = services[node], service.agentIsUp else {
+            return CommandResult(key: command.key, outcome: .unreachable, detail: "refused")
+        }
+        if let outcome = commandFailures[command.name] {
+            return CommandResult(
+                key: command.key, outcome: outcome, detail: "as told", service: report(node))
+        }
+        var receipt: FenceReceipt?
+        switch command.name {
+        case .status, .prepare: break
+        case .demote, .fence:
+            services[node]?.state = .stopped
+            receipt = FenceReceipt(
+                nodeID: node, bootID: "boot", epoch: command.epoch, method: "command",
+                processesKilled: 0)
+        case .promote:
+            services[node]?.role = .primary
+            services[node]?.streaming = false
+        case .follow, .rejoin:
+            services[node]?.state = .running
+            services[node]?.role = .secondary
+            services[node]?.streaming = true
+            let source = command.primaryNodeID.flatMap { services[$0]?.position } ?? 0
+            let own = services[node]?.position ?? 0
+            services[node]?.position = max(own, source)
+        case .restart: services[node]?.state = .running
+        }
+        return CommandResult(
+            key: command.key, outcome: .succeeded, service: report(node), receipt: receipt)
+    }
+
+    func report(_ node: NodeID) -> ServiceReport {
+        let service = services[node] ?? Service(role: .unknown)
+        return ServiceReport(
+            state: service.state, role: service.role, positionBytes: service.position, lagMs: 0,
+            streaming: service.streaming)
+    }
+
+    /// One agent reports; its view of the peers is what is true.
+    @discardableResult
+    mutating func heartbeat(_ node: NodeID, views: [NodeID: PeerView] = [:]) -> Reply? {
+        guard services[node]?.agentIsUp == true else { return nil }
+        sequence += 1
+        var peers: [NodeID: PeerView] = [:]
+        for peer in cluster.nodes.map(\.nodeID) where peer != node {
+            let service = services[peer]
+            peers[peer] =
+                service?.agentIsUp == true
+                ? .reachable : service?.state == .running ? .serviceOnly : .unreachable
+        }
+        return step(
+            .report(
+                NodeReport(
+                    clusterID: cluster.clusterID, nodeID: node, bootID: "boot",
+                    sequence: sequence, highestEpoch: 0, service: report(node),
+                    peers: peers.merging(views) { $1 })))
+    }
+
+    /// Time passes in ticks of 100 ms, with a report of every agent each `interval_ms`.
+    mutating func run(forMs duration: Int64, silent: Set<NodeID> = []) {
+        let end = nowMs + duration
+        while nowMs < end {
+            nowMs += 100
+            if nowMs % policy.detection.intervalMs == 0 {
+                for node in cluster.nodes.map(\.nodeID) where !silent.contains(node) {
+                    heartbeat(node)
+                }
+            }
+            step(.tick)
+        }
+    }
+
+    /// Runs until every node is healthy.
+    mutating func settle() { run(forMs: 3 * policy.detection.intervalMs) }
+
+    func bodies<Body>(_ select: (JournalBody) -> Body?) -> [Body] {
+        journal.compactMap { (try? JournalBody(of: $0)).flatMap(select) }
+    }
+
+    var finishedRuns: [RunFinished] {
+        bodies { if case .runFinished(let body) = $0 { body } else { nil } }
+    }
+
+    var fenceProofs: [FenceProven] {
+        bodies { if case .fenceProven(let body) = $0 { body } else { nil } }
+    }
+
+    var holds: [HoldRule] {
+        bodies { if case .holdChanged(let body) = $0 { body.hold?.rule } else { nil } }
+    }
+}
