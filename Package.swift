@@ -130,7 +130,7 @@ let package = Package(
             swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity-benchmarks",
-            dependencies: ["ContinuityCore", "ContinuityCrypto", subprocess],
+            dependencies: ["ContinuityCore", "ContinuityCrypto", subprocess, system],
             path: "Benchmarks", swiftSettings: swiftRules),
         .testTarget(
             name: "CoreTests",

@@ -1,0 +1,45 @@
+# continuity: what to run, and what each target is for. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+SCENARIO ?= crash
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: dependencies
+dependencies: ## Install the system packages that are missing (apt)
+	@scripts/install-dependencies
+
+.PHONY: build
+build: dependencies ## Build everything in the debug configuration
+	@swift build
+
+.PHONY: demo
+demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCENARIO=crash|node-loss|switchover)
+	@.build/debug/continuity demo --scenario $(SCENARIO)
+
+.PHONY: lint
+lint: ## Check the format of the sources and the direction of the dependencies
+	@swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+	@scripts/check-architecture
+
+.PHONY: test
+test: dependencies lint ## Run everything: format, architecture, unit and integration tests
+	@swift build --build-tests
+	@swift test --skip-build
+
+.PHONY: bench
+bench: dependencies ## Build in release and run every benchmark (JSON=1 for machines)
+	@swift build --configuration release >&2
+	@.build/release/continuity-benchmarks
+
+.PHONY: format
+format: ## Format the sources in place
+	@swift format --in-place --recursive Package.swift Sources Tests Benchmarks
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf .build
