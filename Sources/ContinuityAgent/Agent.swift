@@ -7,9 +7,9 @@ import Synchronization
 
 /// The agent of one node: reports, watches, holds the lease and carries out orders.
 ///
-/// Runs in a `ServiceGroup` until a graceful shutdown, which ends its endpoints first and then,
-/// unless configured otherwise, stops a service that is primary: with the agent gone nothing else
-/// would end it when its lease runs out.
+/// Runs in a `ServiceGroup` until a graceful shutdown, which closes its endpoints and, unless
+/// configured otherwise, stops a service that is primary: with the agent gone nothing else would
+/// end it when its lease runs out.
 package final class Agent: Service {
     /// Stopping a primary at shutdown, in milliseconds; then it is fenced, within as much again.
     private static let shutdownLimitMs: Int64 = 10_000
