@@ -53,6 +53,25 @@ import Testing
             fencedAt - 1_700_000_000_000 >= lastHeard + lease.durationMs + lease.marginMs)
     }
 
+    /// Found by the demo: the second loss took half a minute, since the first promotion's
+    /// timeout still counted as part of the new primary's lease.
+    @Test func aPromotedNodesLeaseEndsNoLaterThanAnyOther() {
+        var world = TestWorld()
+        world.settle()
+        for lost: NodeID in ["node-1", "node-2"] {
+            world.services[lost]?.agentIsUp = false
+            world.services[lost]?.state = .stopped
+            let lostAt = world.nowMs
+            world.run(forMs: 6_000)
+            #expect(world.state.primary != lost)
+            let fencedAt = world.journal.last { $0.kind == "fence_proven" }?.atMs ?? 0
+            #expect(fencedAt - 1_700_000_000_000 - lostAt < 5_000)
+            world.services[lost]?.agentIsUp = true
+            world.run(forMs: 5_000)
+            #expect(world.state.health == .healthy)
+        }
+    }
+
     @Test func aNewLeaderWaitsOutTheLeaseOfAnEarlierOne() throws {
         var world = TestWorld()
         world.settle()

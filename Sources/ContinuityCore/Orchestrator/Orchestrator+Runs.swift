@@ -81,9 +81,10 @@ extension Orchestrator {
                     runID: run.runID, from: run.plan.primaryNodeID,
                     to: run.plan.failoverTargetID, term: cluster.term + 1)),
             cluster: id, now)
-        grantLease(
-            to: run.plan.failoverTargetID, in: id,
-            untilMs: now.monotonicMs + cluster.policy.lease.durationMs)
+        // The order's own lease began when it arrived. Until it was answered it had to be assumed
+        // to arrive as late as its timeout; that assumption ends here.
+        observations[id]?.nodes[run.plan.failoverTargetID]?.leaseUntilMs =
+            now.monotonicMs + cluster.policy.lease.durationMs
     }
 
     private mutating func announce(_ run: RunState, _ id: ClusterID, _ now: Moment) {
