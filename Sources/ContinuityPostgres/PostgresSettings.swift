@@ -27,8 +27,8 @@ enum PostgresSettings {
         max_wal_senders = 10
         max_replication_slots = 10
 
-        # After a promotion the other standby asks for the new timeline at this pace, and no commit
-        # is acknowledged before it has found it.
+        # How often a standby without a primary asks again. Being told to follow another one wakes
+        # it at once.
         recovery_target_timeline = 'latest'
         wal_retrieve_retry_interval = \(walRetrieveRetryMs)ms
         wal_receiver_status_interval = 1s
@@ -56,7 +56,9 @@ enum PostgresSettings {
         """
     }
 
-    static let walRetrieveRetryMs = 20
+    /// Shorter does not shorten the outage, as `follow` wakes a standby at once, and while there is
+    /// no primary every retry costs a process and a line in the log.
+    static let walRetrieveRetryMs = 100
 
     static func accessRules(of node: PostgresNode) -> String {
         """

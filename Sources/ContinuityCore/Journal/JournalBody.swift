@@ -11,6 +11,7 @@ package enum JournalBody: Sendable {
     case runAdmitted(RunAdmitted)
     case operationIntended(OperationIntended)
     case operationFinished(OperationFinished)
+    case leaseAwaited(LeaseAwaited)
     case fenceProven(FenceProven)
     case primaryChanged(PrimaryChanged)
     case rollbackStarted(RollbackStarted)
@@ -33,6 +34,7 @@ extension JournalBody {
         case .runAdmitted: "run_admitted"
         case .operationIntended: "operation_intended"
         case .operationFinished: "operation_finished"
+        case .leaseAwaited: "lease_awaited"
         case .fenceProven: "fence_proven"
         case .primaryChanged: "primary_changed"
         case .rollbackStarted: "rollback_started"
@@ -55,6 +57,7 @@ extension JournalBody {
         case .runAdmitted(let body): body
         case .operationIntended(let body): body
         case .operationFinished(let body): body
+        case .leaseAwaited(let body): body
         case .fenceProven(let body): body
         case .primaryChanged(let body): body
         case .rollbackStarted(let body): body
@@ -102,6 +105,7 @@ extension JournalBody {
         case "run_admitted": return .runAdmitted(try body())
         case "operation_intended": return .operationIntended(try body())
         case "operation_finished": return .operationFinished(try body())
+        case "lease_awaited": return .leaseAwaited(try body())
         case "fence_proven": return .fenceProven(try body())
         case "primary_changed": return .primaryChanged(try body())
         case "rollback_started": return .rollbackStarted(try body())

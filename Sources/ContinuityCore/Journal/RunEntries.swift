@@ -98,6 +98,26 @@ package struct OperationFinished: Codable, Hashable, Sendable {
     }
 }
 
+/// Nobody can give a receipt: the run waits until the old primary's lease has run out.
+package struct LeaseAwaited: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var nodeID: NodeID
+    /// What is left of lease and margin, in milliseconds.
+    package var remainingMs: Int64
+
+    package init(runID: RunID, nodeID: NodeID, remainingMs: Int64) {
+        self.runID = runID
+        self.nodeID = nodeID
+        self.remainingMs = remainingMs
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case nodeID = "node_id"
+        case remainingMs = "remaining_ms"
+    }
+}
+
 /// Proof that the old primary cannot accept a write any more.
 package struct FenceProven: Codable, Hashable, Sendable {
     package var runID: RunID

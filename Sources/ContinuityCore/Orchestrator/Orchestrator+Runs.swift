@@ -29,14 +29,20 @@ extension Orchestrator {
     }
 
     private func leaseHasRunOut(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
-        guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
-            return false
-        }
-        let endMs = seen.leaseUntilMs + cluster.policy.lease.marginMs
-        guard now.monotonicMs >= endMs else { return false }
+        guard now.monotonicMs >= leaseEndMs(node, id) else { return false }
         // An agent that is heard and still reports its service running has not fenced.
-        guard isHeard(node, in: id, now), let service = seen.report?.service else { return true }
+        guard isHeard(node, in: id, now),
+            let service = observations[id]?.nodes[node]?.report?.service
+        else { return true }
         return service.state == .stopped
+    }
+
+    /// When the node's last lease and the clock margin are over, on the monotonic clock.
+    private func leaseEndMs(_ node: NodeID, _ id: ClusterID) -> Int64 {
+        guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
+            return .max
+        }
+        return seen.leaseUntilMs + cluster.policy.lease.marginMs
     }
 
     private mutating func apply(
@@ -51,6 +57,15 @@ extension Orchestrator {
             emit(
                 .runAdmitted(
                     RunAdmitted(runID: run.runID, policyID: policy, verdicts: verdicts)),
+                cluster: id, now)
+        case .awaitLease:
+            emit(
+                .leaseAwaited(
+                    LeaseAwaited(
+                        runID: run.runID, nodeID: run.plan.primaryNodeID,
+                        remainingMs: max(
+                            0, leaseEndMs(run.plan.primaryNodeID, id) - now.monotonicMs)
+                    )),
                 cluster: id, now)
         case .proveFence(let proof, let detail):
             emit(

@@ -72,7 +72,12 @@ extension ClusterState {
             run?.phase = .running
         case .operationIntended(let body): intend(body.operation, atMs: atMs)
         case .operationFinished(let body): finish(body)
-        case .fenceProven(let body): run?.fenceProof = body.proof
+        case .leaseAwaited:
+            run?.awaitsLease = true
+            run?.enter(.demote, atMs: atMs)
+        case .fenceProven(let body):
+            run?.fenceProof = body.proof
+            run?.enter(.demote, atMs: atMs)
         case .primaryChanged(let body):
             primary = body.to
             term = body.term

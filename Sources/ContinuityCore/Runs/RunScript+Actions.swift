@@ -48,7 +48,7 @@ extension RunScript {
             case .timedOut, .unreachable, .inDoubt: break
             }
         }
-        guard surroundings.leaseHasRunOut else { return .wait }
+        guard surroundings.leaseHasRunOut else { return run.awaitsLease ? .wait : .awaitLease }
         return .proveFence(
             .leaseExpired, detail: "the lease of \(oldPrimary) and the clock margin have run out")
     }

@@ -5,6 +5,7 @@ package enum RunStep: Hashable, Sendable {
     /// Results or time are awaited.
     case wait
     case admit([PolicyVerdict])
+    case awaitLease
     case proveFence(FenceProof, detail: String)
     case promoted
     case notify

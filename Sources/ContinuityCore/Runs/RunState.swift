@@ -35,6 +35,7 @@ package struct RunState: Hashable, Sendable {
     package var operations: [OperationKey: Operation] = [:]
     package var results: [OperationKey: OperationResult] = [:]
     package var verdicts: [PolicyVerdict] = []
+    package var awaitsLease = false
     package var fenceProof: FenceProof?
     /// Whether the target became primary: from here on nothing is blindly undone.
     package var promoted = false
@@ -57,7 +58,8 @@ package struct RunState: Hashable, Sendable {
     package static func == (left: RunState, right: RunState) -> Bool {
         left.runID == right.runID && left.phase == right.phase
             && left.operations == right.operations && left.results == right.results
-            && left.fenceProof == right.fenceProof && left.promoted == right.promoted
+            && left.awaitsLease == right.awaitsLease && left.fenceProof == right.fenceProof
+            && left.promoted == right.promoted
             && left.verification == right.verification
             && left.rollbackReason == right.rollbackReason
     }

@@ -83,6 +83,11 @@ final class Timeline: Sendable {
                     + (verdicts.isEmpty ? "" : "; " + verdicts.joined(separator: "; "))
             )
         case .operationFinished(let finished): return line(finished.result, operation)
+        case .leaseAwaited(let lease):
+            return (
+                "waiting",
+                "\(lease.nodeID) cannot answer; its lease runs out in \(lease.remainingMs) ms"
+            )
         case .fenceProven(let fence):
             return ("fenced", "\(fence.nodeID) by \(fence.proof.rawValue): \(fence.detail)")
         case .primaryChanged(let change):

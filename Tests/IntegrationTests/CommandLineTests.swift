@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+/// The command line as scripts see it: help, exit codes, one clear line for each mistake.
+@Suite(.serialized) struct CommandLineTests {
+    static let cluster = """
+        cluster_id: demo
+        nodes:
+          - {node_id: node-1, role: primary, region: r1}
+          - {node_id: node-2, role: secondary, region: r1}
+          - {node_id: node-3, role: secondary, region: r2}
+
+        """
+    static let policy = "policy_id: p\nregion_priority: [r1, r2]\n"
+
+    @Test(arguments: [
+        [], ["serve"], ["agent"], ["demo"], ["status"], ["plan"], ["failover"], ["switchover"],
+        ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
+        ["postgres", "rejoin"],
+    ])
+    func helpReadsWell(_ command: [String]) async throws {
+        let result = try await Programs.run(command + ["--help"])
+        #expect(result.exitCode == 0)
+        #expect(result.output.contains("OVERVIEW: "))
+        #expect(result.output.contains("USAGE: continuity"))
+    }
+
+    @Test func aPlanIsTheSameInEveryProcessAndRoundTrips() async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(Self.cluster, to: "cluster.yaml")
+        let policy = try folder.write(Self.policy, to: "policy.yaml")
+        var texts: Set<String> = []
+        for _ in 0..<5 {
+            let result = try await Programs.run("plan", "--cluster", cluster, "--policy", policy)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            texts.insert(result.output)
+        }
+        #expect(texts.count == 1)
+        for ending in ["yaml", "json"] {
+            let first = folder.path + "/first." + ending
+            let second = folder.path + "/second." + ending
+            #expect(
+                try await Programs.run(
+                    "plan", "--cluster", cluster, "--policy", policy, "--output", first
+                ).exitCode == 0)
+            #expect(
+                try await Programs.run("plan", "--read", first, "--output", second).exitCode == 0)
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: first))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: second)) == bytes)
+            #expect(String(decoding: bytes, as: UTF8.self).contains("plan-"))
+        }
+    }
+
+    @Test func aRefusedPlanSaysWhichRule() async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(
+            Self.cluster.replacing("role: secondary", with: "role: secondary, capacity: 0"),
+            to: "cluster.yaml")
+        let policy = try folder.write(Self.policy, to: "policy.yaml")
+        let output = folder.path + "/plan.yaml"
+        let result = try await Programs.run(
+            "plan", "--cluster", cluster, "--policy", policy, "--output", output)
+        #expect(result.exitCode == 3)
+        #expect(
+            result.errors.contains("no_eligible_target: node-2 has capacity 0"),
+            "\(result.errors)")
+        #expect(!FileManager.default.fileExists(atPath: output))
+    }
+
+    @Test(arguments: [
+        ("node_id: node-2", "node_id: node-1", "cluster.yaml:4: ", "more than once"),
+        ("role: secondary, region: r1", "role: primary", "cluster.yaml:4: ", "second primary"),
+        ("cluster_id: demo", "cluster_id: demo\nquorum_size: 1", "cluster.yaml:2: ", "majority"),
+        ("cluster_id: demo", "cluster: demo", "cluster.yaml", "'cluster_id' is missing"),
+        ("region: r2", "regin: r2", "cluster.yaml:5: ", "unknown field"),
+        ("node_id: node-3", "node_id: [x]", "cluster.yaml:5: ", "non-empty text"),
+    ])
+    func badClusterFilesAreOneClearLine(
+        _ from: String, _ to: String, _ place: String, _ message: String
+    ) async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(Self.cluster.replacing(from, with: to), to: "cluster.yaml")
+        let policy = try folder.write(Self.policy, to: "policy.yaml")
+        let result = try await Programs.run("plan", "--cluster", cluster, "--policy", policy)
+        #expect(result.exitCode == 65)
+        let lines = result.errors.split(separator: "\n")
+        #expect(lines.count == 1, "\(result.errors)")
+        #expect(lines.first?.contains(place) == true, "\(result.errors)")
+        #expect(lines.first?.contains(message) == true, "\(result.errors)")
+    }
+
+    @Test func aPolicyForAnotherClusterIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(Self.cluster, to: "cluster.yaml")
+        let policy = try folder.write(Self.policy + "cluster_id: orders\n", to: "policy.yaml")
+        let result = try await Programs.run("plan", "--cluster", cluster, "--policy", policy)
+        #expect(result.exitCode == 65)
+        #expect(result.errors.contains("policy.yaml:3: "), "\(result.errors)")
+    }
+
+    @Test func aJournalThatIsNotOneIsRefused() async throws {
+        let folder = try TemporaryFolder()
+        let text = try folder.write(String(repeating: "no journal\n", count: 200), to: "j.sqlite")
+        for arguments in [
+            ["audit", "verify", "--journal", text],
+            ["audit", "verify", "--journal", folder.path + "/absent"],
+            ["audit", "list", "--journal", text],
+        ] {
+            let result = try await Programs.run(arguments)
+            #expect(result.exitCode == 65)
+            #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+            #expect(result.errors.contains(folder.path))
+        }
+    }
+
+    @Test func anUnreachableServerIsToldWithItsOwnCode() async throws {
+        let folder = try TemporaryFolder()
+        let token = try folder.write("0123456789abcdef0123", to: "token", mode: 0o600)
+        let result = try await Programs.run(
+            "status", "--server", "http://127.0.0.1:\(try freePort())", "--token-file", token)
+        #expect(result.exitCode == 69)
+        #expect(result.errors.contains("continuity serve"), "\(result.errors)")
+        try folder.write("0123456789abcdef0123", to: "token", mode: 0o644)
+        let open = try await Programs.run("status", "--token-file", token)
+        #expect(open.exitCode == 65)
+        #expect(open.errors.contains("chmod 600"), "\(open.errors)")
+    }
+}

@@ -1,0 +1,33 @@
+import ContinuityCore
+import Foundation
+import Testing
+
+/// The demo is the product's promise on real parts: PostgreSQL, agents, `serve`, sandbox, webhook.
+@Suite(.serialized) struct DemoTests {
+    @Test(arguments: [
+        ["--scenario", "crash", "--repeat", "2"],
+        ["--scenario", "node-loss"],
+        ["--scenario", "node-loss", "--profile", "lan"],
+        ["--scenario", "switchover", "--repeat", "2"],
+    ])
+    func holdsOnRealParts(_ arguments: [String]) async throws {
+        let result = try await Programs.run(["demo", "--json"] + arguments)
+        #expect(result.exitCode == 0, "\(result.errors)\n\(result.output)")
+        let report = try JSONDecoder().decode(JSONValue.self, from: Data(result.output.utf8))
+        #expect(report["ok"]?.bool == true)
+        #expect(report["scenario"]?.string == arguments[1])
+        let runs = try #require(report["runs"]?.array)
+        #expect(runs.count == (arguments.last == "2" ? 2 : 1))
+        for run in runs {
+            #expect(run["lost_acknowledged_writes"]?.int == 0)
+            #expect(run["dual_primary_writes"]?.int == 0)
+            #expect((run["confidence"]?.int ?? 0) >= 90)
+            #expect((run["outage_ms"]?.int ?? 0) > 0)
+            #expect(run["plan_id"]?.string?.hasPrefix("plan-") == true)
+            let proof = arguments[1] == "node-loss" ? "lease_expired" : "receipt"
+            #expect(run["fence_proof"]?.string == proof)
+            #expect(run["phases_ms"]?["promote"]?.int != nil)
+        }
+        for key in ["min", "median", "max"] { #expect(report["outage_ms"]?[key]?.int != nil) }
+    }
+}
