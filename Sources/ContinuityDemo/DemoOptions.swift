@@ -27,15 +27,18 @@ package struct DemoOptions: Sendable {
     /// Leave the folder with configuration, logs and journal.
     package var keep: Bool
     package var profile: Profile?
+    /// The kind of journal entry at which `serve` is killed, and started again, in each run.
+    package var killServeAt: String?
 
     package init(
         scenario: Scenario = .crash, repetitions: Int = 1, json: Bool = false, keep: Bool = false,
-        profile: Profile? = nil
+        profile: Profile? = nil, killServeAt: String? = nil
     ) {
         self.scenario = scenario
         self.repetitions = repetitions
         self.json = json
         self.keep = keep
         self.profile = profile
+        self.killServeAt = killServeAt
     }
 }

@@ -27,9 +27,9 @@ enum PostgresSettings {
         max_wal_senders = 10
         max_replication_slots = 10
 
+        recovery_target_timeline = 'latest'
         # How often a standby without a primary asks again. Being told to follow another one wakes
         # it at once.
-        recovery_target_timeline = 'latest'
         wal_retrieve_retry_interval = \(walRetrieveRetryMs)ms
         wal_receiver_status_interval = 1s
         wal_receiver_timeout = 5s

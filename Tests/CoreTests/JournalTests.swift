@@ -83,6 +83,26 @@ import Testing
         }
     }
 
+    /// Found with `demo --scenario node-loss --kill-serve-at run_requested`: a check that was
+    /// called again at once saw a target that "was never heard", and vetoed.
+    @Test func aHookIsCalledAgainOnlyWhenItsContextIsKnownAgain() throws {
+        var world = TestWorld(
+            policy: samplePolicy(hooks: [
+                HookBinding(stage: .preCheck, pack: "check", repeatable: true)
+            ]))
+        world.settle()
+        world.services["node-1"]?.state = .stopped
+        world.holdsEffects = true
+        world.heartbeat("node-1")
+        world.holdsEffects = false
+        try world.restart(keeping: world.journal.count)
+        #expect(world.hooks.isEmpty)
+        world.run(forMs: 5_000)
+        #expect(world.hooks.count == 1)
+        #expect(world.hooks.first?.context["target"]?["heard_ms_ago"]?.int != nil)
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+    }
+
     @Test func aHookThatMustNotRunTwiceStopsTheRunInDoubt() throws {
         var world = TestWorld(
             policy: samplePolicy(hooks: [HookBinding(stage: .preCheck, pack: "once")]))

@@ -30,4 +30,21 @@ import Testing
         }
         for key in ["min", "median", "max"] { #expect(report["outage_ms"]?[key]?.int != nil) }
     }
+
+    /// `serve` is killed in the middle of the run and started again: it finds its state in the
+    /// journal and ends what it began, and its agents find it again by themselves.
+    @Test(arguments: [
+        ("crash", "run_requested"), ("crash", "run_admitted"), ("crash", "fence_proven"),
+        ("crash", "primary_changed"), ("crash", "run_finished"), ("node-loss", "run_requested"),
+        ("switchover", "fence_proven"),
+    ])
+    func aKilledServerGoesOn(_ scenario: String, _ kind: String) async throws {
+        let result = try await Programs.run(
+            "demo", "--json", "--profile", "lan", "--scenario", scenario, "--kill-serve-at", kind)
+        #expect(result.exitCode == 0, "\(result.errors)\n\(result.output)")
+        let report = try JSONDecoder().decode(JSONValue.self, from: Data(result.output.utf8))
+        let run = try #require(report["runs"]?.array?.first)
+        #expect(run["lost_acknowledged_writes"]?.int == 0)
+        #expect(run["dual_primary_writes"]?.int == 0)
+    }
 }

@@ -38,4 +38,6 @@ struct ClusterObservation: Hashable, Sendable {
     var nextRunNotBeforeMs: Int64 = 0
     /// Since when the primary is suspected without being confirmed as failed.
     var suspectedSinceMs: Int64?
+    /// Hooks to be called again after a start, once their context is known again.
+    var deferredHooks: [Operation] = []
 }

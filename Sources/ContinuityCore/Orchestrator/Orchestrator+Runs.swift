@@ -24,8 +24,13 @@ extension Orchestrator {
             heard: Set(heardNodes(in: id, now)),
             leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
             deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
-            isStillListening: isYoung(id, now)
-                && heardNodes(in: id, now).count < cluster.cluster.nodes.count)
+            isStillListening: isStillListening(id, now))
+    }
+
+    /// Whether this process has begun to listen only just now and has not heard every node yet.
+    private func isStillListening(_ id: ClusterID, _ now: Moment) -> Bool {
+        guard let cluster = state.clusters[id] else { return true }
+        return isYoung(id, now) && heardNodes(in: id, now).count < cluster.cluster.nodes.count
     }
 
     private func leaseHasRunOut(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
@@ -231,6 +236,17 @@ extension Orchestrator {
         evaluate(id, now)
     }
 
+    /// Calls hooks again whose context has become known again since the start.
+    mutating func dispatchDeferredHooks(_ id: ClusterID, _ now: Moment) {
+        guard let hooks = observations[id]?.deferredHooks, !hooks.isEmpty,
+            !isStillListening(id, now)
+        else { return }
+        observations[id]?.deferredHooks = []
+        for operation in hooks where state.clusters[id]?.run?.runID == operation.runID {
+            dispatch(operation, id, now)
+        }
+    }
+
     /// After a start: effects whose result is not known are asked for again under the same key,
     /// which agents and the alert outbox recognise; a hook that must not be repeated is in doubt.
     mutating func resume(_ id: ClusterID, _ now: Moment) {
@@ -242,7 +258,11 @@ extension Orchestrator {
             // Hooks of a run that has ended cannot change anything any more.
             let isOrphan = operation.kind == .hook && operation.runID != cluster.run?.runID
             if operation.repeatable, !isOrphan {
-                dispatch(operation, id, now)
+                if operation.kind == .hook {
+                    observations[id]?.deferredHooks.append(operation)
+                } else {
+                    dispatch(operation, id, now)
+                }
             } else {
                 finish(
                     operation.key, in: id,

@@ -124,6 +124,7 @@ package struct Orchestrator: Sendable {
     mutating func evaluate(_ id: ClusterID, _ now: Moment) {
         guard state.clusters[id] != nil, observations[id] != nil else { return }
         detect(id, now)
+        dispatchDeferredHooks(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)
         if state.clusters[id]?.run == nil { upkeep(id, now) }

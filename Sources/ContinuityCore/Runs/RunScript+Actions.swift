@@ -48,7 +48,10 @@ extension RunScript {
             case .timedOut, .unreachable, .inDoubt: break
             }
         }
-        guard surroundings.leaseHasRunOut else { return run.awaitsLease ? .wait : .awaitLease }
+        guard surroundings.leaseHasRunOut else {
+            let isUnderWay = isIntended && run.results[operation.key] == nil
+            return isUnderWay || run.awaitsLease ? .wait : .awaitLease
+        }
         return .proveFence(
             .leaseExpired, detail: "the lease of \(oldPrimary) and the clock margin have run out")
     }

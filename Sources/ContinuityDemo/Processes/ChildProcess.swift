@@ -69,6 +69,12 @@ final class ChildProcess: Sendable {
         guard ended else { throw DemoFailure("\(name) (process \(pid)) survives SIGKILL") }
     }
 
+    /// Makes it ready to be run once more after it was killed.
+    func revive() {
+        state.withLock { $0 = .waiting }
+        mayEnd.withLock { $0 = false }
+    }
+
     var logTail: String {
         let text = (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? ""
         return "--- \(logFile)\n" + Program.lastLines(of: text)

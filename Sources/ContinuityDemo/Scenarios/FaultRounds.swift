@@ -27,6 +27,9 @@ struct FaultRounds {
 
         let fault = ContinuousClock.now
         let runID = try await strike(old)
+        if let kind = session.options.killServeAt {
+            try await killServe(at: kind, after: position)
+        }
         let story = try await committedRun(after: position, runID: runID)
         try await expectNewPrimary(fault, old)
         if session.options.scenario == .nodeLoss { restartAgent(of: old) }
@@ -56,6 +59,19 @@ struct FaultRounds {
         case .crash, .byHand: try await old.postgres.processes.kill()
         }
         return nil
+    }
+
+    /// Kills the orchestrator the moment that its journal shows the entry, and starts it again: it
+    /// must go on from there.
+    private func killServe(at kind: String, after position: Int64) async throws {
+        try await session.expect("an entry '\(kind)'", within: .seconds(30), agents: livingAgents) {
+            session.journal.entries.contains { $0.seq > position && $0.body.kind == kind }
+                ? nil : "the journal has none"
+        }
+        try await session.serve.kill()
+        session.timeline.tell("killed", "continuity serve, at \(kind); it is started again")
+        session.serve.revive()
+        session.supervisor.start(session.serve)
     }
 
     private func committedRun(after position: Int64, runID: String?) async throws -> RunStory {

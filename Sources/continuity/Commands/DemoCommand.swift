@@ -24,6 +24,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Detection profile: standard or lan.")
     var profile: DemoOptions.Profile?
 
+    @Option(help: "Kill 'serve' too, when its journal shows this kind of entry; it must go on.")
+    var killServeAt: String?
+
     @Flag(help: "Print the report as one JSON document.")
     var json = false
 
@@ -39,7 +42,7 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         let options = DemoOptions(
             scenario: scenario, repetitions: repetitions, json: json, keep: keep,
-            profile: profile)
+            profile: profile, killServeAt: killServeAt)
         let code = await Demo(options: options, executablePath: try ownPath()).run()
         if code != 0 { throw ExitCode(code) }
     }
