@@ -29,7 +29,8 @@ lint: ## Check the format of the sources and the direction of the dependencies
 .PHONY: test
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
 	@swift build --build-tests
-	@swift test --skip-build
+	@swift test --skip-build --skip IntegrationTests
+	@swift test --skip-build --no-parallel --filter IntegrationTests
 
 .PHONY: bench
 bench: dependencies ## Build in release and run every benchmark (JSON=1 for machines)

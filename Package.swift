@@ -144,7 +144,8 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
-                "ContinuityCrypto", subprocess,
+                "ContinuityCrypto", "ContinuityAlerts", "ContinuityHTTP", hummingbird, logging,
+                subprocess, system,
             ],
             swiftSettings: swiftRules),
         .testTarget(

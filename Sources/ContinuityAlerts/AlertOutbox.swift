@@ -100,6 +100,8 @@ package final class AlertOutbox: Service {
                 for lane in self.lanes.values {
                     group.addTask { await self.run(lane) }
                 }
+                // A service that returns is one that failed, also where there are no channels.
+                group.addTask { try? await gracefulShutdown() }
             }
         }
     }

@@ -49,6 +49,7 @@ package struct Server {
         defer { client.shutdown() }
         try await run(
             Orchestrator(state: state, digest: .openSSL), store, channels, runtime, client)
+        try store.close()
     }
 
     private func run(

@@ -111,6 +111,17 @@ package final class JournalStore: Sendable {
             remedy: "check its permissions; if it is damaged, restore it from a backup")
     }
 
+    /// Closes the file, so that the whole journal stands in it and no write-ahead log beside it.
+    /// A process that is killed instead loses nothing: the log is read at the next start.
+    package func close() throws(StoreError) {
+        do {
+            try database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            try database.close()
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
     // MARK: Appending
 
     /// Appends in one transaction: all of it is durable, or nothing.

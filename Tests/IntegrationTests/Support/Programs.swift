@@ -76,6 +76,11 @@ final class Background {
 
     var isRunning: Bool { process.isRunning }
 
+    /// `nil` while it runs, and when a signal ended it.
+    var exitCode: Int32? {
+        process.isRunning || process.terminationReason != .exit ? nil : process.terminationStatus
+    }
+
     func kill(_ signal: Int32) {
         guard process.isRunning else { return }
         Glibc.kill(process.processIdentifier, signal)
