@@ -188,6 +188,27 @@ import Testing
         #expect(world.state.primary == "node-1")
     }
 
+    @Test func aRunThatBreaksItsRTOSaysSoAndNamesTheBottleneck() throws {
+        var world = crashed()
+        world.holdsEffects = true
+        world.heartbeat("node-1")
+        world.run(forMs: 3_500)
+        world.releaseHeldEffects()
+        let finished = try #require(world.finishedRuns.first)
+        #expect(finished.state == .committed)
+        #expect(finished.rtoMs == 3_000)
+        #expect(finished.exceedsRTO)
+        #expect(finished.bottleneck == .demote)
+        let alert = world.bodies { body -> Alert? in
+            guard case .alertQueued(let body) = body,
+                body.alert.type == "continuity.run.committed"
+            else { return nil }
+            return body.alert
+        }
+        #expect(alert.first?.severity == .warning)
+        #expect(alert.first?.summary.contains("more than rto_s allows") == true)
+    }
+
     @Test func restartFirstThenFailOver() {
         var policy = samplePolicy()
         policy.onServiceFailure = .restart

@@ -197,17 +197,27 @@ package struct RunFinished: Codable, Hashable, Sendable {
     package var reason: String
     package var phasesMs: [String: Int64]
     package var durationMs: Int64
+    /// What the policy promises (`rto_s`); a run that takes longer says so in its alert.
+    package var rtoMs: Int64
+    /// The stage that took longest; `nil` when none was entered.
+    package var bottleneck: Stage?
 
     package init(
         runID: RunID, state: RunOutcome, reason: String, phasesMs: [String: Int64],
-        durationMs: Int64
+        durationMs: Int64, rtoMs: Int64
     ) {
         self.runID = runID
         self.state = state
         self.reason = reason
         self.phasesMs = phasesMs
         self.durationMs = durationMs
+        self.rtoMs = rtoMs
+        // Equal times: the first by name, so that equal runs give equal bytes.
+        bottleneck = phasesMs.min { ($1.value, $0.key) < ($0.value, $1.key) }
+            .flatMap { Stage(rawValue: $0.key) }
     }
+
+    package var exceedsRTO: Bool { durationMs > rtoMs }
 
     private enum CodingKeys: String, CodingKey {
         case runID = "run_id"
@@ -215,5 +225,7 @@ package struct RunFinished: Codable, Hashable, Sendable {
         case reason
         case phasesMs = "phases_ms"
         case durationMs = "duration_ms"
+        case rtoMs = "rto_ms"
+        case bottleneck
     }
 }

@@ -132,28 +132,39 @@ extension Orchestrator {
     private mutating func end(
         _ run: RunState, _ outcome: RunOutcome, _ reason: String, _ id: ClusterID, _ now: Moment
     ) {
-        emit(
-            .runFinished(
-                RunFinished(
-                    runID: run.runID, state: outcome, reason: reason,
-                    phasesMs: run.phasesMs(endMs: now.utcMs),
-                    durationMs: max(0, now.utcMs - run.requestedAtMs))),
-            cluster: id, now)
+        let finished = RunFinished(
+            runID: run.runID, state: outcome, reason: reason,
+            phasesMs: run.phasesMs(endMs: now.utcMs),
+            durationMs: max(0, now.utcMs - run.requestedAtMs),
+            rtoMs: (state.clusters[id]?.policy.rtoS ?? 0) * 1000)
+        emit(.runFinished(finished), cluster: id, now)
         observations[id]?.runDeadlineMs = nil
         if outcome != .committed, let cluster = state.clusters[id] {
             let pauseMs = retryPauseMs(cluster)
             observations[id]?.nextRunNotBeforeMs = now.monotonicMs + pauseMs
         }
-        let confidence = run.verification?.confidence
+        announceEnd(of: run, finished, id, now)
+    }
+
+    private mutating func announceEnd(
+        of run: RunState, _ finished: RunFinished, _ id: ClusterID, _ now: Moment
+    ) {
+        let isGood = finished.state == .committed && !finished.exceedsRTO
+        let slow =
+            finished.exceedsRTO
+            ? "; it took \(finished.durationMs) ms, more than rto_s allows "
+                + "(\(finished.rtoMs) ms), most of it in \(finished.bottleneck?.rawValue ?? "-")"
+            : ""
         queueAlert(
-            type: "continuity.run.\(outcome.rawValue)",
-            severity: outcome == .committed ? .info : .critical, cluster: id,
-            subject: run.runID.rawValue,
-            summary: "\(run.kind.rawValue) of \(id) \(outcome.rawValue)"
-                + (reason.isEmpty ? "" : ": \(reason)"),
+            type: "continuity.run.\(finished.state.rawValue)",
+            severity: isGood ? .info : finished.state == .committed ? .warning : .critical,
+            cluster: id, subject: run.runID.rawValue,
+            summary: "\(run.kind.rawValue) of \(id) \(finished.state.rawValue)"
+                + (finished.reason.isEmpty ? "" : ": \(finished.reason)") + slow,
             data: [
-                "run_id": .string(run.runID.rawValue), "reason": .string(reason),
-                "confidence": confidence.map { .int($0) } ?? .null,
+                "run_id": .string(run.runID.rawValue), "reason": .string(finished.reason),
+                "duration_ms": .int(finished.durationMs), "rto_ms": .int(finished.rtoMs),
+                "confidence": run.verification.map { .int($0.confidence) } ?? .null,
             ],
             discriminator: "finished", now)
     }

@@ -21,7 +21,7 @@ struct JSONLogHandler: LogHandler {
         let context = metadataProvider?.get() ?? [:]
         let all = metadata.merging(context) { $1 }.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in all { members[key] = Self.json(value) }
-        members["at"] = .string(Date.now.formatted(.iso8601.time(includingFractionalSeconds: true)))
+        members["at"] = .string(timestamp(.now))
         members["level"] = .string(event.level.rawValue)
         members["logger"] = .string(label)
         members["message"] = .string(event.message.description)

@@ -30,6 +30,9 @@ func printJSON(_ value: some Encodable) throws {
 
 /// UTC, RFC 3339 with milliseconds.
 func timestamp(_ utcMs: Int64) -> String {
-    Date(timeIntervalSince1970: Double(utcMs) / 1000)
-        .formatted(.iso8601.time(includingFractionalSeconds: true))
+    timestamp(Date(timeIntervalSince1970: Double(utcMs) / 1000))
+}
+
+func timestamp(_ date: Date) -> String {
+    date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
 }
