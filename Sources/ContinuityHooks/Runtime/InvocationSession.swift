@@ -40,7 +40,7 @@ struct InvocationSession: Sendable {
         inputDigest = SHA256.digest(
             CanonicalJSON.bytes([
                 "conf": .object(configuration), "ctx": invocation.context,
-                "entry": .string(invocation.stage.rawValue),
+                "entry": .string(invocation.entry),
             ]))
     }
 
@@ -135,7 +135,7 @@ struct InvocationSession: Sendable {
         return [
             "script": .string(invocation.pack.script),
             "chunk": .string("=\(manifest.name)/\(HookPack.scriptFile)"),
-            "entry": .string(invocation.stage.rawValue),
+            "entry": .string(invocation.entry),
             "kind": .string(manifest.kind.rawValue),
             "ctx": invocation.context,
             "conf": .object(configuration),

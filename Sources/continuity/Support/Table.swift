@@ -8,6 +8,7 @@ struct Table {
     init(_ header: String...) { rows = [header] }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(cells: [String]) { rows.append(cells) }
 
     var text: String {
         let widths = (0..<(rows.first?.count ?? 0)).map { column in
