@@ -4,7 +4,10 @@ import ContinuityCore
 enum DrillText {
     static func plain(_ report: DrillReport) -> String {
         var table = Table("STAGE", "WHAT", "NODE", "OUTCOME", "TOOK", "PREDICTED", "WOULD DO")
-        for row in rows(report) { table.add(cells: row) }
+        for row in rows(report) {
+            // The JSON has it whole.
+            table.add(cells: row.map { $0.count > 90 ? $0.prefix(89) + "…" : $0 })
+        }
         return ([heading(report)] + facts(report) + ["", table.text]).joined(separator: "\n")
     }
 

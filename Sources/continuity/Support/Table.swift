@@ -18,7 +18,7 @@ struct Table {
             zip(row, widths).map { cell, width in
                 cell + String(repeating: " ", count: max(0, width - cell.count))
             }
-            .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+            .joined(separator: "  ").replacing(#/[ ]+$/#, with: "")
         }
         .joined(separator: "\n")
     }
