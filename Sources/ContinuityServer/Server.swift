@@ -77,7 +77,7 @@ package struct Server {
             clusters: configuration.clusters, executor: executor, logger: logger)
         driver.reloader.withLock {
             $0 = PackReloader(
-                configuration: configuration, shelf: shelf, runtime: runtimes.real, logger: logger,
+                configuration: configuration, shelf: shelf, runtime: runtimes.drill, logger: logger,
                 submit: { [weak driver] in try await driver?.ask($0) })
         }
         driverBox.withLock { $0 = driver }

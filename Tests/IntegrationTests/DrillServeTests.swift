@@ -104,6 +104,44 @@ import Testing
         #expect(verdict.exitCode == 0, "\(verdict.errors)")
     }
 
+    @Test func aPrimaryThatFailsInEarnestEndsADrillAtOnce() async throws {
+        let packs = try await packs()
+        try packs.write(
+            """
+            api: hooks/v1
+            name: mine
+            version: 1.0.0
+            kind: check
+            stages: [pre_check]
+            budgets: {wall_ms: 20000, cpu_ms: 10000, instructions: 1000000000}
+
+            """, to: "mine/hook.yaml")
+        try packs.write(
+            "return { pre_check = function() while true do end end }\n", to: "mine/main.lua")
+        let fixture = try ServeFixture(policy: Self.policy, packs: packs.path)
+        try await fixture.start()
+        try await fixture.report(primary: .running)
+        let order: JSONValue = ["cluster_id": "demo", "requested_by": "test"]
+        let accepted = try await fixture.send("POST", "drill", body: CanonicalJSON.bytes(order))
+        #expect(accepted.status == 202)
+        let id = try #require(accepted.json["drill_id"]?.string)
+        #expect(try await fixture.send("GET", "drill/\(id)").status == 202)
+        // Another drill has to wait.
+        let second = try await fixture.send("POST", "drill", body: CanonicalJSON.bytes(order))
+        #expect(second.status == 409)
+        #expect(second.json["type"]?.string?.hasSuffix("drill-active") == true)
+        // The drill's hook still spins in its own worker.
+        try await fixture.report(primary: .stopped)
+        let report = try await fixture.send("GET", "drill/\(id)")
+        #expect(report.status == 200)
+        #expect(report.json["state"]?.string == "cancelled")
+        #expect(
+            report.json["detail"]?.string == "node-1 has failed in earnest", "\(report.json)")
+        #expect(try await fixture.send("GET", "drill/drill-none").status == 404)
+        let status = try await Programs.run(["status"] + access(fixture))
+        #expect(status.output.contains("LAST DRILL \(id) primary_failure cancelled"))
+    }
+
     @Test func aPinnedPackCannotChangeUnderneath() async throws {
         let packs = try await packs()
         let list = try await Programs.run("hooks", "list", packs.path, "--json")
