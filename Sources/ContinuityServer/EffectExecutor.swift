@@ -14,18 +14,23 @@ final class EffectExecutor: Sendable {
     private let client: HTTPClient
     private let token: String
     private let runtime: HookRuntime?
-    private let packs: [String: HookPack]
+    /// Drills have a worker of their own, so that they never take one from a real run.
+    private let drillRuntime: HookRuntime?
+    private let packs: PackShelf
+    private let recordings: RecordingStore?
     private let outbox: AlertOutbox
     private let logger: Logger
 
     init(
-        client: HTTPClient, token: String, runtime: HookRuntime?, packs: [String: HookPack],
-        outbox: AlertOutbox, logger: Logger
+        client: HTTPClient, token: String, runtime: HookRuntime?, drillRuntime: HookRuntime?,
+        packs: PackShelf, recordings: RecordingStore?, outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
         self.token = token
         self.runtime = runtime
+        self.drillRuntime = drillRuntime
         self.packs = packs
+        self.recordings = recordings
         self.outbox = outbox
         self.logger = logger
     }
@@ -40,10 +45,11 @@ final class EffectExecutor: Sendable {
             inbox.submit(
                 .operationFinished(command.key, command.clusterID, OperationResult(result)))
         case .hook(let call):
-            let outcome = await invoke(call, inbox)
+            let (outcome, recording) = await invoke(call, inbox)
             guard !Task.isCancelled else { return }
             inbox.submit(
                 .operationFinished(call.operation.key, call.clusterID, OperationResult(outcome)))
+            if let recording { keep(recording) }
         case .deliver(let alert, let channel):
             guard outbox.enqueue(alert, channel: channel) == .unknownChannel else { return }
             inbox.submit(
@@ -85,23 +91,54 @@ final class EffectExecutor: Sendable {
 
     // MARK: Hooks
 
-    private func invoke(_ call: HookCall, _ inbox: Inbox) async -> HookOutcome {
-        guard let runtime, let pack = packs[call.binding.pack],
-            let stage = call.operation.stage
-        else {
-            return HookOutcome(status: .error, error: "no pack '\(call.binding.pack)' is loaded")
-        }
+    private func invoke(
+        _ call: HookCall, _ inbox: Inbox
+    ) async -> (HookOutcome, HookRecording?) {
+        let name = call.binding.pack
+        guard let runtime = call.isDrill ? drillRuntime : runtime, let stage = call.operation.stage
+        else { return (HookOutcome(status: .error, error: "no pack '\(name)' is loaded"), nil) }
         // A pack that changed on disk since the policy was journaled is another pack.
-        guard pack.packSHA256 == call.binding.packSHA256 else {
-            return HookOutcome(
-                status: .denied, error: "the pack '\(call.binding.pack)' has changed its digest")
+        guard let pack = packs.pack(name, sha256: call.binding.packSHA256) else {
+            return (
+                HookOutcome(status: .denied, error: "the pack '\(name)' has changed its digest"),
+                nil
+            )
         }
         let invocation = HookInvocation(
             pack: pack, stage: stage, context: call.context,
             configuration: call.binding.configuration,
             grant: HookGrant(notifyChannels: Set(call.binding.grantedChannels)),
             timeoutMs: call.binding.timeoutMs)
-        return await runtime.invoke(invocation, broker: NotifyingBroker(call: call, inbox: inbox))
+        let broker = ListeningBroker(
+            call.isDrill ? DrillBroker() : NotifyingBroker(call: call, inbox: inbox))
+        let startedAtMs = SystemClock.now().utcMs
+        let outcome = await runtime.invoke(invocation, broker: broker)
+        guard recordings != nil else { return (outcome, nil) }
+        let recording = HookRecording(
+            of: invocation, operation: call.operation.key, clusterID: call.clusterID,
+            drill: call.isDrill, atMs: startedAtMs, calls: broker.calls, outcome: outcome)
+        return (outcome, recording)
+    }
+
+    private func keep(_ recording: HookRecording) {
+        do {
+            try recordings?.save(recording)
+        } catch {
+            logger.error(
+                "a hook call could not be recorded",
+                metadata: ["operation": "\(recording.operation)", "error": "\(error)"])
+        }
+    }
+}
+
+/// Answers a hook's effects in a drill with what they answer when all goes well, and does nothing.
+private struct DrillBroker: HookBroker {
+    func perform(_ call: HookHostCall) async -> HookHostReply {
+        guard call.name == "notify" else {
+            return .failed(
+                message: "'\(call.name)' has no stand-in for drills", code: "unknown_call")
+        }
+        return .ok(true)
     }
 }
 

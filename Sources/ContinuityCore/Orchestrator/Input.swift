@@ -6,6 +6,9 @@ package enum Input: Sendable {
     case tick
     case operationFinished(OperationKey, ClusterID, OperationResult)
     case request(OperatorRequest)
+    case drill(DrillRequest)
+    /// Packs were read anew; the clusters' policies name their digests.
+    case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
@@ -73,11 +76,15 @@ package struct HookCall: Hashable, Sendable {
     package var clusterID: ClusterID
     package var binding: HookBinding
     package var context: JSONValue
+    /// Its effects are recorded instead of carried out.
+    package var isDrill = false
 }
 
 package enum Reply: Hashable, Sendable {
     case report(ReportReply)
     case accepted(runID: RunID, planID: PlanID)
+    case drillAccepted(drillID: RunID, planID: PlanID)
+    case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)

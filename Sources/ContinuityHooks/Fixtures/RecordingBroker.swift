@@ -31,10 +31,23 @@ extension HookFixture {
     package func run(
         _ pack: HookPack, in runtime: HookRuntime
     ) async -> (outcome: HookOutcome, differences: [String]) {
-        let invocation = HookInvocation(
+        let broker = RecordingBroker(replies: replies)
+        let outcome = await runtime.invoke(invocation(of: pack), broker: broker)
+        return (outcome, expectation.differences(from: outcome))
+    }
+
+    /// `run`, and which lines of the script it reached.
+    package func runWithCoverage(
+        _ pack: HookPack, in runtime: HookRuntime
+    ) async -> (differences: [String], coverage: HookCoverage) {
+        let broker = RecordingBroker(replies: replies)
+        let result = await runtime.invokeWithCoverage(invocation(of: pack), broker: broker)
+        return (expectation.differences(from: result.outcome), result.coverage)
+    }
+
+    private func invocation(of pack: HookPack) -> HookInvocation {
+        HookInvocation(
             pack: pack, stage: entry, context: context, configuration: configuration,
             grant: grant ?? pack.manifest.capabilities.fullGrant)
-        let outcome = await runtime.invoke(invocation, broker: RecordingBroker(replies: replies))
-        return (outcome, expectation.differences(from: outcome))
     }
 }

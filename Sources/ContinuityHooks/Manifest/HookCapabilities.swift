@@ -36,6 +36,12 @@ package struct HookCapabilities: Hashable, Sendable {
         try reader.finish()
     }
 
+    /// One line for each kind of capability, for people.
+    package var summary: [String] {
+        notifyChannels.isEmpty
+            ? [] : ["notify: " + notifyChannels.sorted().joined(separator: ", ")]
+    }
+
     /// Everything that is asked for by name.
     package var fullGrant: HookGrant {
         HookGrant(notifyChannels: notifyChannels.subtracting(["*"]))
