@@ -1,7 +1,7 @@
 import ContinuityAlerts
 package import ContinuityConfig
 package import ContinuityCore
-import ContinuityHooks
+package import ContinuityHooks
 import Foundation
 
 /// What `continuity serve --config FILE` reads. Relative paths start at the folder of the file
@@ -14,6 +14,7 @@ package struct ServerConfiguration: Sendable {
     package var token: [UInt8]
     package var journal: String
     package var hookWorkers: Int
+    package var hookStrictness: SandboxStrictness
     var packs: [String: HookPack]
     package var clusters: [ClusterConfigured]
     var alerts: [AlertChannelConfiguration]
@@ -23,14 +24,15 @@ package struct ServerConfiguration: Sendable {
         let reader = try ConfigReader.load(file: file)
         let address = try listenAddress(reader)
         let alerts = try AlertChannelConfiguration.loadList(from: reader)
-        let (workers, packs) = try hooks(reader)
+        let (workers, strictness, packs) = try hooks(reader)
         var configuration = ServerConfiguration(
             file: file,
             instanceID: try reader.optionalString("instance_id") ?? "serve",
             host: address.host, port: address.port,
             token: try SharedToken.load(reader),
             journal: reader.path(of: try reader.string("journal")),
-            hookWorkers: workers, packs: packs, clusters: [], alerts: alerts)
+            hookWorkers: workers, hookStrictness: strictness, packs: packs, clusters: [],
+            alerts: alerts)
         configuration.clusters = try clusters(reader, packs, alerts.map(\.name))
         try reader.finish()
         return configuration
@@ -57,8 +59,14 @@ package struct ServerConfiguration: Sendable {
 
     private static func hooks(
         _ reader: ConfigReader
-    ) throws(ConfigError) -> (workers: Int, packs: [String: HookPack]) {
-        guard let section = try reader.optionalMapping("hooks") else { return (2, [:]) }
+    ) throws(ConfigError) -> (
+        workers: Int, strictness: SandboxStrictness, packs: [String: HookPack]
+    ) {
+        guard let section = try reader.optionalMapping("hooks") else {
+            return (2, .standard, [:])
+        }
+        let strictness: SandboxStrictness = try section.choice("sandbox", default: .standard)
+        let ceiling = try HookBudgets.ceilings(reading: section.optionalMapping("ceilings"))
         let workers = Int(
             try section.int("workers", in: 1...Int64(HookRuntime.workersMax), default: 2))
         var packs: [String: HookPack] = [:]
@@ -71,7 +79,7 @@ package struct ServerConfiguration: Sendable {
             for name in names.sorted() {
                 let pack = folder + "/" + name
                 guard FileManager.default.fileExists(atPath: pack + "/hook.yaml") else { continue }
-                let loaded = try HookPack.load(folder: pack)
+                let loaded = try HookPack.load(folder: pack, ceiling: ceiling)
                 if let other = packs[loaded.manifest.name] {
                     throw section.error(
                         "the pack '\(loaded.manifest.name)' stands in \(other.folder) and \(pack)",
@@ -81,7 +89,7 @@ package struct ServerConfiguration: Sendable {
             }
         }
         try section.finish()
-        return (workers, packs)
+        return (workers, strictness, packs)
     }
 
     // MARK: Clusters

@@ -13,6 +13,6 @@ struct Continuity: AsyncParsableCommand {
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            Failover.self, Switchover.self, Audit.self, PostgresCommand.self,
+            Failover.self, Switchover.self, Audit.self, Hooks.self, PostgresCommand.self,
         ])
 }
