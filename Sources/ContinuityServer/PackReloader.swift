@@ -28,7 +28,8 @@ actor PackReloader {
     /// - Throws: when the journal cannot be written; nothing was swapped then.
     func reload(requestedBy: String) async throws -> Reply? {
         let old = shelf.current
-        var (packs, rejected) = ServerConfiguration.scan(configuration.packFolders, keeping: old)
+        var (packs, rejected) = ServerConfiguration.scan(
+            configuration.packFolders, ceiling: configuration.hookCeiling, keeping: old)
         for (name, pack) in packs.sorted(by: { $0.key < $1.key }) where old[name] != pack {
             if let reason = await reason(against: pack) {
                 rejected.append(.init(pack: name, reason: reason))

@@ -39,7 +39,8 @@ package struct Server {
             configuration.packs.isEmpty
             ? nil
             : try HookRuntime(
-                sandboxPath: sandboxPath, workers: configuration.hookWorkers, logger: logger)
+                sandboxPath: sandboxPath, workers: configuration.hookWorkers,
+                strictness: configuration.hookStrictness, logger: logger)
         defer { runtime?.shutdown() }
         let drillRuntime =
             configuration.packs.isEmpty

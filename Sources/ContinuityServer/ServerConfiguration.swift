@@ -1,7 +1,7 @@
 import ContinuityAlerts
 package import ContinuityConfig
 package import ContinuityCore
-import ContinuityHooks
+package import ContinuityHooks
 import Foundation
 
 /// What `continuity serve --config FILE` reads. Relative paths start at the folder of the file
@@ -14,6 +14,9 @@ package struct ServerConfiguration: Sendable {
     package var token: [UInt8]
     package var journal: String
     package var hookWorkers: Int
+    package var hookStrictness: SandboxStrictness
+    /// The most that a manifest may ask for.
+    var hookCeiling: HookBudgets
     /// How many hook calls are kept on disk for `hooks replay`.
     var recordings: Int
     var packFolders: [String]
@@ -33,7 +36,9 @@ package struct ServerConfiguration: Sendable {
             host: address.host, port: address.port,
             token: try SharedToken.load(reader),
             journal: reader.path(of: try reader.string("journal")),
-            hookWorkers: hooks.workers, recordings: hooks.recordings, packFolders: hooks.folders,
+            hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
+            hookCeiling: hooks.ceiling,
+            recordings: hooks.recordings, packFolders: hooks.folders,
             packs: hooks.packs, clusters: [], alerts: alerts)
         configuration.clusters = try clusters(reader, hooks.packs, alerts.map(\.name))
         try reader.finish()
@@ -61,6 +66,8 @@ package struct ServerConfiguration: Sendable {
 
     private struct HookSection {
         var workers = 2
+        var strictness = SandboxStrictness.standard
+        var ceiling = HookBudgets.maximum
         var recordings = Int(RecordingStore.countDefault)
         var folders: [String] = []
         var packs: [String: HookPack] = [:]
@@ -68,6 +75,8 @@ package struct ServerConfiguration: Sendable {
 
     private static func hooks(_ reader: ConfigReader) throws(ConfigError) -> HookSection {
         guard let section = try reader.optionalMapping("hooks") else { return HookSection() }
+        let strictness: SandboxStrictness = try section.choice("sandbox", default: .standard)
+        let ceiling = try HookBudgets.ceilings(reading: section.optionalMapping("ceilings"))
         let workers = Int(
             try section.int("workers", in: 1...Int64(HookRuntime.workersMax), default: 2))
         let recordings = Int(
@@ -83,7 +92,7 @@ package struct ServerConfiguration: Sendable {
             for name in names.sorted() {
                 let pack = folder + "/" + name
                 guard FileManager.default.fileExists(atPath: pack + "/hook.yaml") else { continue }
-                let loaded = try HookPack.load(folder: pack)
+                let loaded = try HookPack.load(folder: pack, ceiling: ceiling)
                 if let other = packs[loaded.manifest.name] {
                     throw section.error(
                         "the pack '\(loaded.manifest.name)' stands in \(other.folder) and \(pack)",
@@ -94,12 +103,13 @@ package struct ServerConfiguration: Sendable {
         }
         try section.finish()
         return HookSection(
-            workers: workers, recordings: recordings, folders: folders, packs: packs)
+            workers: workers, strictness: strictness, ceiling: ceiling, recordings: recordings,
+            folders: folders, packs: packs)
     }
 
     /// Reads the folders anew. A pack that cannot be read is reported, and stays as it was.
     static func scan(
-        _ folders: [String], keeping old: [String: HookPack]
+        _ folders: [String], ceiling: HookBudgets, keeping old: [String: HookPack]
     ) -> (packs: [String: HookPack], rejected: [HookPacksChanged.Rejection]) {
         var packs: [String: HookPack] = [:]
         var rejected: [HookPacksChanged.Rejection] = []
@@ -110,7 +120,7 @@ package struct ServerConfiguration: Sendable {
                 guard FileManager.default.fileExists(atPath: path + "/hook.yaml") else { continue }
                 let known = old.values.first { $0.folder == path }
                 do {
-                    let pack = try HookPack.load(folder: path)
+                    let pack = try HookPack.load(folder: path, ceiling: ceiling)
                     if let other = packs[pack.manifest.name] {
                         rejected.append(
                             .init(

@@ -14,6 +14,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "landlock.h"
+
 enum {
     ZYGOTE_FDS_MAX = 1024,
     /// Above the largest memory budget that a manifest may ask for (256 MiB) plus the program.
@@ -23,7 +25,7 @@ enum {
 };
 
 static bool limit(int resource, rlim_t value) {
-    struct rlimit bound = {.rlim_cur = value, .rlim_max = value};
+    const struct rlimit bound = {.rlim_cur = value, .rlim_max = value};
     return setrlimit(resource, &bound) == 0;
 }
 
@@ -40,11 +42,11 @@ uint64_t confine_zygote(void) {
     if (unshare(CLONE_NEWUSER) == 0) layers |= LAYER_USER_NAMESPACE;
     // Inside its own user namespace, or as root, the zygote may leave the network too.
     if (unshare(CLONE_NEWNET) == 0) layers |= LAYER_NETWORK_NAMESPACE;
+    if (landlock_confine() > 0) layers |= LAYER_LANDLOCK;
     if (drop_capabilities()) layers |= LAYER_NO_CAPABILITIES;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) layers |= LAYER_NOT_DUMPABLE;
     limit(RLIMIT_CORE, 0);
-    struct rlimit files = {.rlim_cur = ZYGOTE_FDS_MAX, .rlim_max = ZYGOTE_FDS_MAX};
-    (void)setrlimit(RLIMIT_NOFILE, &files);
+    limit(RLIMIT_NOFILE, ZYGOTE_FDS_MAX);
     return layers;
 }
 
@@ -98,7 +100,7 @@ bool confine_compile_filter(struct sock_fprog *filter) {
     return ok;
 }
 
-void confine_worker(const struct sock_fprog *filter, pid_t zygote) {
+void confine_worker_unfiltered(pid_t zygote) {
     sigset_t none;
     sigemptyset(&none);
     bool ok = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
@@ -111,7 +113,23 @@ void confine_worker(const struct sock_fprog *filter, pid_t zygote) {
     ok = ok && limit(RLIMIT_CPU, WORKER_CPU_S) && limit(RLIMIT_AS, WORKER_ADDRESS_SPACE_BYTES) &&
         limit(RLIMIT_NOFILE, 0) && limit(RLIMIT_NPROC, 0) && limit(RLIMIT_FSIZE, 0) &&
         limit(RLIMIT_CORE, 0);
-    ok = ok && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    ok = ok && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0) == 0;
     if (!ok) _exit(EXIT_NOT_CONFINED);
+}
+
+void confine_worker(const struct sock_fprog *filter, pid_t zygote) {
+    confine_worker_unfiltered(zygote);
+    // no_new_privs is inherited; without it the filter would be refused here.
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0) != 0) _exit(EXIT_NOT_CONFINED);
+}
+
+bool confine_cpu_timer(uint64_t cpu_ms) {
+    // ITIMER_PROF counts the processor time of the process; SIGPROF's default action ends it, and
+    // serve reads that signal as the limit `cpu`.
+    struct itimerval timer = {
+        .it_value = {
+            .tv_sec = (time_t)(cpu_ms / 1000u),
+            .tv_usec = (suseconds_t)(cpu_ms % 1000u) * 1000,
+        },
+    };
+    return setitimer(ITIMER_PROF, &timer, NULL) == 0;
 }

@@ -169,7 +169,7 @@ static void take_function(struct dump *dump, int depth) {
 
 void coverage_begin(lua_State *state, int fd) {
     struct dump dump = {0};
-    if (lua_dump(state, append, &dump, 0) != 0) limits_reached("memory");
+    if (lua_dump(state, append, &dump, 0) != 0) limits_reached(EXIT_LIMIT_MEMORY);
     (void)take(&dump, DUMP_HEADER_BYTES);
     (void)take_byte(&dump);  // upvalues of the chunk
     take_function(&dump, 0);

@@ -9,10 +9,7 @@
 #include "limits.h"
 #include "lua_env.h"
 
-enum { LOG_LINES_MAX = 200 };
-
 static int worker_fd = -1;
-static size_t log_lines;
 static size_t log_bytes;
 
 /// serve is gone, so nobody waits for the outcome.
@@ -20,7 +17,8 @@ static void send_or_exit(const struct output *frame) {
     if (!frame_write(worker_fd, frame->bytes, frame->length)) _exit(EXIT_FAILURE);
 }
 
-/// `ctx.log(...)`: one line, its arguments separated by spaces. Past the budget lines are dropped.
+/// `ctx.log(...)`: one line, its arguments separated by spaces. Each counts with its end, so that
+/// empty lines are not free.
 static int log_line(lua_State *state) {
     int count = lua_gettop(state);
     luaL_Buffer line;
@@ -33,11 +31,8 @@ static int log_line(lua_State *state) {
     luaL_pushresult(&line);
     size_t length = 0;
     const char *text = lua_tolstring(state, -1, &length);
-    size_t left = limits_log_bytes() - log_bytes;
-    if (log_lines >= LOG_LINES_MAX || left == 0) return 0;
-    if (length > left) length = left;
-    log_lines += 1;
-    log_bytes += length;
+    if (length >= limits_log_bytes() - log_bytes) limits_reached(EXIT_LIMIT_LOG);
+    log_bytes += length + 1;
     struct output frame;
     // An escaped byte takes at most six.
     output_begin(&frame, 6 * length + 64);

@@ -3,11 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "coverage.h"
 #include "frames.h"
 
@@ -25,18 +24,19 @@ static uint64_t process_cpu_us(void) {
 void limits_begin(int fd, const struct budgets *budgets) {
     granted = *budgets;
     report_fd = fd;
-    // ITIMER_PROF counts the processor time of the process; SIGPROF's default action ends it, and
-    // serve reads that signal as the limit `cpu`.
-    struct itimerval timer = {
-        .it_value = {
-            .tv_sec = (time_t)(budgets->cpu_ms / 1000u),
-            .tv_usec = (suseconds_t)(budgets->cpu_ms % 1000u) * 1000,
-        },
-    };
-    if (setitimer(ITIMER_PROF, &timer, NULL) != 0) _exit(EXIT_FAILURE);
+    if (!confine_cpu_timer(budgets->cpu_ms)) _exit(EXIT_FAILURE);
 }
 
-_Noreturn void limits_reached(const char *which) {
+static const char *name_of(int status) {
+    switch (status) {
+    case EXIT_LIMIT_INSTRUCTIONS: return "instructions";
+    case EXIT_LIMIT_MEMORY: return "memory";
+    case EXIT_LIMIT_OUTPUT: return "output";
+    default: return "log";
+    }
+}
+
+_Noreturn void limits_reached(int status) {
     struct usage final = limits_usage();
     coverage_send();
     // No allocation here: this runs inside the allocator.
@@ -45,16 +45,16 @@ _Noreturn void limits_reached(const char *which) {
         frame, sizeof frame,
         "{\"done\":{\"status\":\"limit\",\"limit\":\"%s\",\"instructions\":%" PRIu64
         ",\"memory_bytes\":%zu,\"cpu_us\":%" PRIu64 "}}",
-        which, final.instructions, final.memory_peak_bytes, final.cpu_us);
+        name_of(status), final.instructions, final.memory_peak_bytes, final.cpu_us);
     if (length > 0 && (size_t)length < sizeof frame) {
         (void)frame_write(report_fd, frame, (size_t)length);
     }
-    _exit(EXIT_LIMIT);
+    _exit(status);
 }
 
 void limits_charge(uint64_t instructions) {
     used.instructions += instructions;
-    if (used.instructions > granted.instructions) limits_reached("instructions");
+    if (used.instructions > granted.instructions) limits_reached(EXIT_LIMIT_INSTRUCTIONS);
 }
 
 static void on_count(lua_State *state, lua_Debug *event) {
@@ -90,10 +90,10 @@ void *limits_allocate(void *context, void *block, size_t old_size, size_t new_si
     }
     size_t others = used.memory_bytes - old_bytes;
     if (new_size > granted.memory_bytes || others > granted.memory_bytes - new_size) {
-        limits_reached("memory");
+        limits_reached(EXIT_LIMIT_MEMORY);
     }
     void *fresh = realloc(block, new_size);
-    if (fresh == NULL) limits_reached("memory");
+    if (fresh == NULL) limits_reached(EXIT_LIMIT_MEMORY);
     used.memory_bytes = others + new_size;
     if (used.memory_bytes > used.memory_peak_bytes) used.memory_peak_bytes = used.memory_bytes;
     return fresh;

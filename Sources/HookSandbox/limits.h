@@ -8,8 +8,12 @@
 #include <stdint.h>
 
 enum {
-    /// The exit status of a worker that ended itself at a limit.
-    EXIT_LIMIT = 71,
+    /// The exit statuses of a worker that ended itself at a limit. Two more limits are not its own:
+    /// the processor timer ends it by SIGPROF, and serve kills it at the wall deadline.
+    EXIT_LIMIT_INSTRUCTIONS = 80,
+    EXIT_LIMIT_MEMORY = 81,
+    EXIT_LIMIT_OUTPUT = 82,
+    EXIT_LIMIT_LOG = 83,
     /// What Lua may use before the budgets are known: the smallest that a manifest may ask for.
     MEMORY_BEFORE_REQUEST_BYTES = 256 * 1024,
     /// The count hook fires once per this many virtual machine instructions.
@@ -34,8 +38,8 @@ struct usage {
 /// Takes the budgets and starts the processor timer. `fd` is where the last frame goes.
 void limits_begin(int fd, const struct budgets *budgets);
 
-/// Writes the last frame (`which` is `instructions`, `memory` or `output`) and ends the process.
-_Noreturn void limits_reached(const char *which);
+/// Writes the last frame and ends the process with `status`, one of the above.
+_Noreturn void limits_reached(int status);
 
 /// Counts instructions that no hook sees, such as the first ones of a new coroutine.
 void limits_charge(uint64_t instructions);

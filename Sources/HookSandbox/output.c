@@ -17,12 +17,12 @@ void output_end(struct output *output) {
 }
 
 void output_bytes(struct output *output, const char *bytes, size_t length) {
-    if (length > output->max - output->length) limits_reached("output");
+    if (length > output->max - output->length) limits_reached(EXIT_LIMIT_OUTPUT);
     if (length > output->capacity - output->length) {
         size_t capacity = output->capacity == 0 ? 512 : output->capacity;
         while (capacity - output->length < length) capacity *= 2;
         char *fresh = realloc(output->bytes, capacity);
-        if (fresh == NULL) limits_reached("memory");
+        if (fresh == NULL) limits_reached(EXIT_LIMIT_MEMORY);
         output->bytes = fresh;
         output->capacity = capacity;
     }

@@ -186,11 +186,10 @@ int zygote_run(int control_fd, unsigned pool) {
     // control socket. (PR_SET_PDEATHSIG would be wrong here: it follows serve's *thread*.)
     (void)setsid();
     struct control_message hello = {.kind = CONTROL_HELLO};
-    hello.amount = confine_zygote();
+    uint64_t applied = confine_zygote();
     zygote.pid = getpid();
-    if (confine_compile_filter(&zygote.filter) && selftest_filter_works(&zygote.filter)) {
-        hello.amount |= LAYER_SECCOMP;
-    }
+    bool compiled = confine_compile_filter(&zygote.filter);
+    hello.amount = selftest_layers(applied, compiled ? &zygote.filter : NULL);
     if (!open_signals(&zygote) || !send_message(&zygote, &hello, NULL, 0)) return EXIT_FAILURE;
     // Without the filter no worker is made; serve says why it refuses to start.
     if ((hello.amount & LAYER_SECCOMP) == 0) return EXIT_FAILURE;

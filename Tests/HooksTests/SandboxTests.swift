@@ -8,25 +8,52 @@ import Testing
 
 @Suite("The hook sandbox")
 struct SandboxTests {
-    @Test("seccomp is active, and forbidden system calls kill")
+    @Test("every layer is active, and forbidden system calls kill")
     func selfTest() async throws {
         let runtime = try HookTesting.runtime(workers: 1)
         defer { runtime.shutdown() }
-        let report = runtime.sandboxReport()
-        #expect(report.seccomp && report.noNewPrivileges && report.noCapabilities)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: HookRuntime.defaultSandboxPath())
-        process.arguments = ["--self-test"]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(text)")
-        for deed in ["open", "socket", "execve", "fork", "kill", "ptrace", "mmap-exec"] {
-            #expect(text.contains("\(deed): killed"), "\(text)")
+        #expect(runtime.sandboxReport().missing == [])
+        let diagnosis = try SandboxDiagnosis.run(sandboxPath: HookRuntime.defaultSandboxPath())
+        #expect(diagnosis.missing.isEmpty && diagnosis.escapes.isEmpty, "\(diagnosis)")
+        #expect(diagnosis.suffices(.strict))
+        #expect(diagnosis.attempts.count >= 40)
+        for deed in ["open", "socket", "execve", "fork", "kill", "ptrace", "mmap-exec", "bpf"] {
+            #expect(diagnosis.attempts.contains { $0.name == deed })
         }
+    }
+
+    /// User namespaces nest some 32 deep: in the last one the sandbox gets none of its own, and
+    /// without its rights no network namespace either.
+    private static let lackingProgram = """
+        #!/bin/sh
+        if unshare -U true 2>/dev/null; then exec unshare -U "$0" "$@"; fi
+        exec "$SANDBOX" "$@"
+        """
+
+    @Test("missing layers are reported, and refused where the sandbox is to be strict")
+    func missingLayers() async throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appending(path: "continuity-sandbox-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let program = folder.appending(path: "lacking").path
+        try Self.lackingProgram.replacing("$SANDBOX", with: HookRuntime.defaultSandboxPath())
+            .write(toFile: program, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let runtime = try HookRuntime(sandboxPath: program, workers: 1, logger: logger)
+        defer { runtime.shutdown() }
+        #expect(runtime.sandboxReport().missing == [.userNamespace, .networkNamespace])
+        #expect(
+            await HookTesting.run(runtime, try HookTesting.pack("return true")).status == .ok)
+        let error = #expect(throws: SandboxError.self) {
+            try HookRuntime(
+                sandboxPath: program, workers: 1, strictness: .strict, logger: logger)
+        }
+        #expect(error?.message.contains("user namespace, network namespace") == true)
+        let diagnosis = try SandboxDiagnosis.run(sandboxPath: program)
+        #expect(diagnosis.suffices(.standard) && !diagnosis.suffices(.strict))
+        #expect(diagnosis.missing.map(\.layer) == [.userNamespace, .networkNamespace])
     }
 
     @Test("a program that is not the sandbox is a clear error")

@@ -16,7 +16,7 @@ package struct HookOutcome: Codable, Hashable, Sendable {
     }
 
     package var status: Status
-    /// `instructions`, `memory`, `cpu`, `wall` or `output`, with status `limit`.
+    /// `instructions`, `memory`, `cpu`, `wall`, `output`, `host_calls` or `log`, with status `limit`.
     package var limit: String?
     /// What the function returned, with status `ok`.
     package var value: JSONValue

@@ -17,8 +17,10 @@ package struct HookManifest: Hashable, Sendable {
     package var repeatable: Bool
     package var drill: DrillBehaviour
 
-    /// - Throws: `ConfigError` with file and line for the first mistake.
-    package init(text: String, file: String) throws(ConfigError) {
+    /// - Throws: `ConfigError` with file and line for the first mistake, as a budget above `ceiling`.
+    package init(
+        text: String, file: String, ceiling: HookBudgets = .maximum
+    ) throws(ConfigError) {
         let reader = try ConfigReader.parse(text: text, file: file)
         let api = try reader.string("api")
         guard api == Self.apiVersion else {
@@ -38,7 +40,8 @@ package struct HookManifest: Hashable, Sendable {
         config = try HookConfigSchema(reading: reader.optionalMapping("config"))
         capabilities = try HookCapabilities(
             reading: reader.optionalMapping("capabilities"), kind: kind)
-        budgets = try HookBudgets(reading: reader.optionalMapping("budgets"))
+        budgets = try HookBudgets(
+            reading: reader.optionalMapping("budgets"), ceiling: ceiling)
         repeatable = try reader.bool("repeatable", default: kind != .action)
         drill = try reader.choice("drill", default: .run)
         try reader.finish()

@@ -21,22 +21,25 @@ package struct HookPack: Hashable, Sendable {
     /// SHA-256 over the canonical JSON of the two digests above: what an operator pins.
     package let packSHA256: String
 
-    package static func load(folder: String) throws(ConfigError) -> HookPack {
+    package static func load(
+        folder: String, ceiling: HookBudgets = .maximum
+    ) throws(ConfigError) -> HookPack {
         let manifestPath = folder + "/" + manifestFile
         let manifestText = try text(of: manifestPath, bytesMax: manifestBytesMax)
         let scriptText = try text(of: folder + "/" + scriptFile, bytesMax: scriptBytesMax)
         return try HookPack(
             folder: folder, manifestText: manifestText, manifestFile: manifestPath,
-            script: scriptText)
+            script: scriptText, ceiling: ceiling)
     }
 
     /// A pack from texts in memory. `manifestFile` is the name that errors show.
     package init(
-        folder: String, manifestText: String, manifestFile: String, script: String
+        folder: String, manifestText: String, manifestFile: String, script: String,
+        ceiling: HookBudgets = .maximum
     ) throws(ConfigError) {
         self.folder = folder
         self.script = script
-        manifest = try HookManifest(text: manifestText, file: manifestFile)
+        manifest = try HookManifest(text: manifestText, file: manifestFile, ceiling: ceiling)
         manifestSHA256 = hexString(SHA256.digest(Array(manifestText.utf8)))
         scriptSHA256 = hexString(SHA256.digest(Array(script.utf8)))
         let digests: JSONValue = [

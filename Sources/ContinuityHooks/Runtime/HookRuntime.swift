@@ -19,14 +19,19 @@ package final class HookRuntime: Sendable {
     ///
     /// - Parameter workers: how many invocations may run at once, and how many processes are kept
     ///   ready; 1 to 64.
-    /// - Throws: `SandboxError` when the program is missing or this machine has no seccomp. Other
-    ///   missing layers are logged and reported, see `sandboxReport()`.
-    package init(sandboxPath: String, workers: Int, logger: Logger) throws {
+    /// - Throws: `SandboxError` when the program is missing or this machine lacks a layer that
+    ///   `strictness` requires. Other missing layers are logged and reported, see
+    ///   `sandboxReport()`.
+    package init(
+        sandboxPath: String, workers: Int, strictness: SandboxStrictness = .standard,
+        logger: Logger
+    ) throws {
         precondition(workers >= 1 && workers <= Self.workersMax, "1 to 64 workers")
         self.logger = logger
         supervisor = SandboxSupervisor(path: sandboxPath, workers: workers, logger: logger)
         do {
             report = try supervisor.start()
+            try strictness.check(report)
         } catch {
             supervisor.stop()
             throw error
@@ -35,7 +40,7 @@ package final class HookRuntime: Sendable {
         if !report.missing.isEmpty {
             logger.warning(
                 "the hook sandbox runs without some layers",
-                metadata: ["missing": "\(report.missing.joined(separator: ", "))"])
+                metadata: ["missing": "\(report.missing.map(\.rawValue).joined(separator: ", "))"])
         }
     }
 

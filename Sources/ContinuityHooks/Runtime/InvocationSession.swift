@@ -15,7 +15,6 @@ struct InvocationResult: Sendable {
 /// wall budget for a worker to be free, the wall budget itself, and a second to learn how the
 /// worker ended.
 struct InvocationSession: Sendable {
-    static let logLinesMax = 200
     /// Two lists of as many numbers as the largest script has lines.
     static let coverageBytesMax = 4 << 20
     static let endTimeoutNs: Int64 = 1_000_000_000
@@ -99,8 +98,9 @@ struct InvocationSession: Sendable {
                 switch try channel.receive() {
                 case .log(let line):
                     // The worker keeps to this by itself, as long as it is what it should be.
-                    guard logs.count < Self.logLinesMax, logBytesLeft > 0 else { continue }
-                    logBytesLeft -= line.utf8.count
+                    // U+FFFD in place of one bad byte has three.
+                    logBytesLeft -= line.utf8.count / 3 + 1
+                    guard logBytesLeft >= 0 else { return ended(worker, limit: "log") }
                     logs.append(line)
                 case .call(let name, let arguments):
                     switch calls.perform(name: name, arguments: arguments) {
@@ -205,6 +205,8 @@ struct InvocationSession: Sendable {
         }
         var result: HookOutcome
         switch end.signal {
+        case nil where WorkerEnd.limitStatuses[end.status] != nil:
+            result = outcome(.limit, limit: WorkerEnd.limitStatuses[end.status])
         case SIGPROF, SIGXCPU: result = outcome(.limit, limit: "cpu")
         case SIGSYS:
             result = outcome(.crash, error: "the sandbox stopped a forbidden system call")

@@ -224,10 +224,10 @@ final class SandboxSupervisor: Sendable {
             switch message.kind {
             case .hello:
                 let report = SandboxReport(layers: message.amount)
-                guard report.seccomp else {
+                guard report.holds(.seccomp) else {
                     state.startError = SandboxError(
                         message: "seccomp is not available, so hooks cannot be confined",
-                        remedy: "use a kernel and a container profile that allow seccomp filters")
+                        remedy: SandboxLayer.seccomp.remedy)
                     return false
                 }
                 state.report = report

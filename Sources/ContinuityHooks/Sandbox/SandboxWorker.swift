@@ -22,7 +22,9 @@ struct SandboxWorker: Sendable {
 /// How a worker ended, as the zygote that reaped it tells.
 struct WorkerEnd: Sendable {
     /// Sources/HookSandbox/limits.h
-    static let exitLimit: Int32 = 71
+    static let limitStatuses: [Int32: String] = [
+        80: "instructions", 81: "memory", 82: "output", 83: "log",
+    ]
     /// Sources/HookSandbox/confine.h
     static let exitNotConfined: Int32 = 72
 

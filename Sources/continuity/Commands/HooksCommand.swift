@@ -6,6 +6,6 @@ struct HooksCommand: AsyncParsableCommand {
         abstract: "Write, check, test and run hook packs. Without a server, except for reload.",
         subcommands: [
             HooksNew.self, HooksCheck.self, HooksTest.self, HooksRun.self, HooksList.self,
-            HooksReplay.self, HooksReload.self,
+            HooksReplay.self, HooksReload.self, HooksDoctor.self,
         ])
 }
