@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 SCENARIO ?= crash
+SECONDS ?= 60
 
 .PHONY: help
 help: ## List the targets
@@ -29,8 +30,14 @@ lint: ## Check the format of the sources and the direction of the dependencies
 .PHONY: test
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
 	@swift build --build-tests
+	@scripts/fuzz replay
 	@swift test --skip-build --skip IntegrationTests
 	@swift test --skip-build --no-parallel --filter IntegrationTests
+
+.PHONY: fuzz
+fuzz: dependencies ## Search the hook worker for crashes with libFuzzer (SECONDS=60), and keep what it learns
+	@scripts/fuzz run $(SECONDS)
+	@scripts/fuzz keep
 
 .PHONY: bench
 bench: dependencies ## Build in release and run every benchmark (JSON=1 for machines)

@@ -130,7 +130,10 @@ let package = Package(
             swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity-benchmarks",
-            dependencies: ["ContinuityCore", "ContinuityCrypto", subprocess, system],
+            dependencies: [
+                "ContinuityCore", "ContinuityCrypto", "ContinuityHooks", "HookSandbox", logging,
+                subprocess, system,
+            ],
             path: "Benchmarks", swiftSettings: swiftRules),
         .testTarget(
             name: "CoreTests",
@@ -160,6 +163,7 @@ let package = Package(
             dependencies: [
                 "ContinuityHooks", "ContinuityConfig", "ContinuityCore", "HookSandbox", logging,
             ],
+            exclude: ["Attacks"],
             swiftSettings: swiftRules),
         .testTarget(
             name: "AgentTests",

@@ -1,0 +1,8 @@
+-- The debug library, which reaches everything.
+-- expect: error nil value
+return {
+    pre_check = function(ctx, conf)
+        debug.getregistry()
+        return true
+    end,
+}

@@ -1,0 +1,8 @@
+-- Files.
+-- expect: error nil value
+return {
+    pre_check = function(ctx, conf)
+        io.open('/etc/passwd')
+        return true
+    end,
+}

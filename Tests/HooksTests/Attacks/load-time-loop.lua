@@ -1,0 +1,3 @@
+-- An endless loop before any function is called.
+-- expect: limit instructions
+while true do end

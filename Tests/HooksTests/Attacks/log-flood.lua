@@ -1,0 +1,7 @@
+-- Log lines without end.
+-- expect: limit log
+return {
+    pre_check = function(ctx, conf)
+        while true do ctx.log('x') end
+    end,
+}

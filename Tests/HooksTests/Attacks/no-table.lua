@@ -1,0 +1,3 @@
+-- A script that returns no table.
+-- expect: error must return a table
+return 42

@@ -1,0 +1,7 @@
+-- A hostile __index in a result is never called.
+-- expect: ok
+return {
+    pre_check = function(ctx, conf)
+        return setmetatable({ a = 1 }, { __index = function() while true do end end })
+    end,
+}

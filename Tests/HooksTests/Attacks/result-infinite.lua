@@ -1,0 +1,7 @@
+-- Infinite.
+-- expect: error whole number
+return {
+    pre_check = function(ctx, conf)
+        return { x = math.huge }
+    end,
+}
