@@ -137,3 +137,35 @@ struct ManifestTests {
         #expect(one.packSHA256 != other.packSHA256)
     }
 }
+
+@Suite("Ceilings of budgets")
+struct CeilingTests {
+    private static func manifest(_ budgets: String) -> String {
+        """
+        api: hooks/v1
+        name: probe
+        version: 1.0.0
+        kind: check
+        stages: [pre_check]
+        budgets: {\(budgets)}
+        """
+    }
+
+    @Test("a manifest above the ceiling is refused with its line, and a default is lowered")
+    func ceiling() throws {
+        var ceiling = HookBudgets.maximum
+        ceiling.wallMs = 500
+        let error = #expect(throws: ConfigError.self) {
+            try HookManifest(
+                text: Self.manifest("wall_ms: 501"), file: "hook.yaml", ceiling: ceiling)
+        }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("hook.yaml:6") && text.contains("ceiling of 500"), "\(text)")
+        let at = try HookManifest(
+            text: Self.manifest("wall_ms: 500"), file: "hook.yaml", ceiling: ceiling)
+        #expect(at.budgets.wallMs == 500)
+        let silent = try HookManifest(
+            text: Self.manifest("cpu_ms: 100"), file: "hook.yaml", ceiling: ceiling)
+        #expect(silent.budgets.wallMs == 500 && silent.budgets.cpuMs == 100)
+    }
+}
