@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/time.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -22,8 +21,6 @@ ssize_t fuzz_write(int fd, const void *from, size_t length);
 #define _exit fuzz_exit
 #define read fuzz_read
 #define write fuzz_write
-// A timer would end the fuzzer.
-#define setitimer(which, timer, old) ((void)(timer), 0)
 // The harness caps what an input may ask for, and calls the real one (FUZZ_LIMITS).
 #ifndef FUZZ_LIMITS
 #define limits_begin fuzz_limits_begin
