@@ -89,6 +89,13 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
         .target(
+            name: "ContinuityBroker",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "ContinuityHooks",
+                subprocess, system,
+            ],
+            swiftSettings: swiftRules),
+        .target(
             name: "ContinuityAPI",
             dependencies: ["ContinuityCore", hummingbird, lifecycle, logging],
             swiftSettings: swiftRules),
@@ -106,7 +113,7 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                lifecycle, logging, signals,
+                "ContinuityBroker", lifecycle, logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -159,6 +166,14 @@ let package = Package(
             name: "HooksTests",
             dependencies: [
                 "ContinuityHooks", "ContinuityConfig", "ContinuityCore", "HookSandbox", logging,
+            ],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: [
+                "ContinuityBroker", "ContinuityHooks", "ContinuityConfig", "ContinuityCore",
+                "ContinuityHTTP", "ContinuityCrypto", "HookSandbox", hummingbird, lifecycle,
+                logging, subprocess, system,
             ],
             swiftSettings: swiftRules),
         .testTarget(

@@ -1,4 +1,6 @@
 import ContinuityAlerts
+import ContinuityBroker
+import ContinuityConfig
 import ContinuityCore
 import ContinuityHTTP
 import ContinuityHooks
@@ -15,17 +17,21 @@ final class EffectExecutor: Sendable {
     private let token: String
     private let runtime: HookRuntime?
     private let packs: [String: HookPack]
+    private let clusters: [ClusterID: Cluster]
+    private let secrets: SecretStore
     private let outbox: AlertOutbox
     private let logger: Logger
 
     init(
         client: HTTPClient, token: String, runtime: HookRuntime?, packs: [String: HookPack],
-        outbox: AlertOutbox, logger: Logger
+        clusters: [Cluster], secrets: SecretStore, outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
         self.token = token
         self.runtime = runtime
         self.packs = packs
+        self.clusters = Dictionary(clusters.map { ($0.clusterID, $0) }, uniquingKeysWith: { $1 })
+        self.secrets = secrets
         self.outbox = outbox
         self.logger = logger
     }
@@ -96,38 +102,26 @@ final class EffectExecutor: Sendable {
             return HookOutcome(
                 status: .denied, error: "the pack '\(call.binding.pack)' has changed its digest")
         }
+        let grant: HookGrant
+        do {
+            // A journal of before grants were kept whole knows the channels alone.
+            let channels = call.binding.grantedChannels
+            grant =
+                try call.binding.grant.map { json throws(ConfigError) in
+                    try HookGrant(json: json)
+                } ?? HookGrant(notifyChannels: Set(channels))
+        } catch {
+            return HookOutcome(status: .denied, error: "its grant is not understood: \(error)")
+        }
         let invocation = HookInvocation(
             pack: pack, stage: stage, context: call.context,
             configuration: call.binding.configuration,
-            grant: HookGrant(notifyChannels: Set(call.binding.grantedChannels)),
-            timeoutMs: call.binding.timeoutMs)
-        return await runtime.invoke(invocation, broker: NotifyingBroker(call: call, inbox: inbox))
-    }
-}
-
-/// Turns a hook's `ctx.notify` into an alert that is durable before the hook hears that it is.
-private struct NotifyingBroker: HookBroker {
-    let call: HookCall
-    let inbox: Inbox
-
-    func perform(_ hostCall: HookHostCall) async -> HookHostReply {
-        guard hostCall.name == "notify", let channel = hostCall.arguments["channel"]?.string else {
-            return .failed(message: "unknown call '\(hostCall.name)'", code: "unknown_call")
-        }
-        let severity = hostCall.arguments["severity"]?.string.flatMap(Alert.Severity.init)
-        do {
-            _ = try await inbox.ask(
-                .hookNotified(
-                    HookNotification(
-                        operation: call.operation.key, clusterID: call.clusterID,
-                        runID: call.operation.runID, pack: call.binding.pack,
-                        index: Int(hostCall.sequence), channel: channel,
-                        severity: severity ?? .info,
-                        summary: hostCall.arguments["summary"]?.string ?? "",
-                        data: hostCall.arguments["data"] ?? .null)))
-            return .ok(true)
-        } catch {
-            return .failed(message: "\(error)", code: "unavailable")
-        }
+            grant: grant, timeoutMs: call.binding.timeoutMs)
+        let port = ServerBrokerPort(
+            call: call, cluster: clusters[call.clusterID], inbox: inbox
+        ) { [self] command, url in await send(command, to: url) }
+        return await runtime.invoke(
+            invocation,
+            broker: LiveBroker(mode: .live, http: client, secrets: secrets, port: port))
     }
 }

@@ -63,7 +63,9 @@ package struct Server {
         }
         let executor = EffectExecutor(
             client: client, token: String(decoding: configuration.token, as: UTF8.self),
-            runtime: runtime, packs: configuration.packs, outbox: outbox, logger: logger)
+            runtime: runtime, packs: configuration.packs,
+            clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
+            outbox: outbox, logger: logger)
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
             clusters: configuration.clusters, executor: executor, logger: logger)

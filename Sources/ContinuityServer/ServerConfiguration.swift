@@ -1,4 +1,5 @@
 import ContinuityAlerts
+import ContinuityBroker
 package import ContinuityConfig
 package import ContinuityCore
 import ContinuityHooks
@@ -17,6 +18,8 @@ package struct ServerConfiguration: Sendable {
     var packs: [String: HookPack]
     package var clusters: [ClusterConfigured]
     var alerts: [AlertChannelConfiguration]
+    /// What hooks may use without holding it.
+    var secrets: SecretStore
 
     /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
     package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
@@ -24,14 +27,19 @@ package struct ServerConfiguration: Sendable {
         let address = try listenAddress(reader)
         let alerts = try AlertChannelConfiguration.loadList(from: reader)
         let (workers, packs) = try hooks(reader)
+        let secrets = try SecretStore(
+            reading: reader.optionalMapping("secrets"),
+            folder: URL(fileURLWithPath: file).deletingLastPathComponent().path)
         var configuration = ServerConfiguration(
             file: file,
             instanceID: try reader.optionalString("instance_id") ?? "serve",
             host: address.host, port: address.port,
             token: try SharedToken.load(reader),
             journal: reader.path(of: try reader.string("journal")),
-            hookWorkers: workers, packs: packs, clusters: [], alerts: alerts)
-        configuration.clusters = try clusters(reader, packs, alerts.map(\.name))
+            hookWorkers: workers, packs: packs, clusters: [], alerts: alerts,
+            secrets: secrets)
+        configuration.clusters = try clusters(
+            reader, packs, alerts.map(\.name), secrets.names)
         try reader.finish()
         return configuration
     }
@@ -87,7 +95,8 @@ package struct ServerConfiguration: Sendable {
     // MARK: Clusters
 
     private static func clusters(
-        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String]
+        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String],
+        _ secrets: Set<String>
     ) throws(ConfigError) -> [ClusterConfigured] {
         let entries = try reader.list("clusters")
         guard !entries.isEmpty else {
@@ -108,7 +117,7 @@ package struct ServerConfiguration: Sendable {
             }
             try checkAddresses(cluster, clusterFile)
             var policy = try PolicyFile.load(file: policyFile, for: cluster)
-            try resolve(&policy, policyFile, packs, channels)
+            try resolve(&policy, policyFile, packs, channels, secrets)
             clusters.append(
                 ClusterConfigured(cluster: cluster, policy: policy, alertChannels: channels))
         }
@@ -134,7 +143,7 @@ package struct ServerConfiguration: Sendable {
     /// one.
     private static func resolve(
         _ policy: inout FailoverPolicy, _ file: String, _ packs: [String: HookPack],
-        _ channels: [String]
+        _ channels: [String], _ secrets: Set<String>
     ) throws(ConfigError) {
         for index in policy.hooks.indices {
             let binding = policy.hooks[index]
@@ -159,6 +168,15 @@ package struct ServerConfiguration: Sendable {
                     "the channel '\(unknown)' is granted, but not configured",
                     "add it under 'alerts'")
             }
+            let grant = try binding.grant.map { json throws(ConfigError) in
+                try HookGrant(json: json)
+            }
+            let used = (grant?.rules.secrets ?? []).union(grant?.rules.ruleSecrets ?? [])
+            if let unknown = used.subtracting(secrets).sorted().first {
+                throw error(
+                    "the secret '\(unknown)' is granted, but not configured",
+                    "add it under 'secrets' in the server's configuration")
+            }
             do {
                 _ = try pack.manifest.config.resolve(binding.configuration)
             } catch let problem {
@@ -166,6 +184,8 @@ package struct ServerConfiguration: Sendable {
             }
             policy.hooks[index].repeatable = pack.manifest.repeatable
             policy.hooks[index].packSHA256 = pack.packSHA256
+            policy.hooks[index].digests = HookDigests(
+                script: pack.scriptSHA256, manifest: pack.manifestSHA256, grant: grant?.sha256)
         }
     }
 }

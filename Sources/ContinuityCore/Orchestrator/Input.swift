@@ -7,6 +7,7 @@ package enum Input: Sendable {
     case operationFinished(OperationKey, ClusterID, OperationResult)
     case request(OperatorRequest)
     case hookNotified(HookNotification)
+    case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
 }
@@ -77,6 +78,10 @@ package struct HookCall: Hashable, Sendable {
 
 package enum Reply: Hashable, Sendable {
     case report(ReportReply)
+    /// The hook's effect is journaled and may leave.
+    case effectIntended
+    /// Nobody waits for the hook any more: its effect must not leave.
+    case effectTooLate
     case accepted(runID: RunID, planID: PlanID)
     case refused(PlanRefusal)
     case unknownCluster(ClusterID)

@@ -31,6 +31,7 @@ package struct Orchestrator: Sendable {
             finish(key, in: cluster, result, now)
         case .request(let request): handle(request, now)
         case .hookNotified(let notification): queue(notification, now)
+        case .hookEffect(let effect, let cluster): intend(effect, in: cluster, now)
         case .alertDelivered(let body): settle(body, now)
         case .alertDead(let body): settle(body, now)
         }

@@ -92,7 +92,8 @@ extension ClusterState {
             run?.verification = body.verification
             run?.phase = .verifying
         case .runFinished(let body): finish(body, atMs: atMs)
-        case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead:
+        case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
+            .hookEffectIntended:
             break
         }
     }
