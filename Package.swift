@@ -172,7 +172,8 @@ let package = Package(
             name: "BrokerTests",
             dependencies: [
                 "ContinuityBroker", "ContinuityHooks", "ContinuityConfig", "ContinuityCore",
-                "ContinuityHTTP", "ContinuityCrypto", "HookSandbox", hummingbird, lifecycle,
+                "ContinuityHTTP", "ContinuityCrypto", "ContinuityDemo", "HookSandbox",
+                hummingbird, lifecycle,
                 logging, subprocess, system,
             ],
             swiftSettings: swiftRules),
