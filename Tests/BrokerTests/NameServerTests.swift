@@ -21,7 +21,8 @@ struct NameServerTests {
             self.server = server
             harness = try BrokerHarness(
                 secrets: [("dns-key", key ?? server.key, "127.0.0.1:\(server.port)")])
-            daemon = try Daemon(server.argv, log: NSTemporaryDirectory() + "named-\(server.port).log")
+            daemon = try Daemon(
+                server.argv, log: NSTemporaryDirectory() + "named-\(server.port).log")
             try await daemon.ready { try await self.record() == "db-1.demo.test." }
         }
 
@@ -39,10 +40,14 @@ struct NameServerTests {
         }
 
         /// As dig sees it.
-        func record(_ name: String = "db.demo.test", _ type: String = "CNAME") async throws -> String {
+        func record(_ name: String = "db.demo.test", _ type: String = "CNAME") async throws
+            -> String
+        {
             try await NameServerTests.output(
-                ["/usr/bin/dig", "+short", "+tries=1", "+time=1", "@127.0.0.1", "-p",
-                    "\(server.port)", name, type])
+                [
+                    "/usr/bin/dig", "+short", "+tries=1", "+time=1", "@127.0.0.1", "-p",
+                    "\(server.port)", name, type,
+                ])
         }
 
         func flip(_ mode: LiveBroker.Mode = .live) async throws -> HookOutcome {
@@ -106,7 +111,8 @@ struct NameServerTests {
         let wrong = Data(repeating: 7, count: 32).base64EncodedString()
         let fixture = try await Fixture(key: wrong)
         let outcome = try await fixture.flip()
-        #expect(outcome.status == .failed && outcome.error?.contains("(refused)") == true, "\(outcome)")
+        #expect(
+            outcome.status == .failed && outcome.error?.contains("(refused)") == true, "\(outcome)")
         #expect(!"\(outcome)".contains(wrong))
         #expect(try await fixture.record() == "db-1.demo.test.")
         let right = try await Fixture()
@@ -123,7 +129,9 @@ struct NameServerTests {
     @Test("a text cannot break out of its line, and names outside the grant are denied")
     func injection() async throws {
         let fixture = try await Fixture()
-        for (data, type) in [("x\\nupdate delete demo.test", "TXT"), ("a b", "CNAME"), ("1.2.3.4 5", "A")] {
+        for (data, type) in [
+            ("x\\nupdate delete demo.test", "TXT"), ("a b", "CNAME"), ("1.2.3.4 5", "A"),
+        ] {
             let outcome = try await fixture.harness.run(
                 """
                 local ok, message, code = ctx.dns.update({
@@ -141,7 +149,8 @@ struct NameServerTests {
     func tooLate() async throws {
         let fixture = try await Fixture()
         let late = try BrokerHarness(
-            secrets: [("dns-key", fixture.server.key, "127.0.0.1")], port: TestPort(runIsOver: true))
+            secrets: [("dns-key", fixture.server.key, "127.0.0.1")], port: TestPort(runIsOver: true)
+        )
         defer { late.remove() }
         let outcome = try await late.run(
             pack: "hooks/dns-rfc2136", at: .dnsFlip, context: BrokerHarness.context(.dnsFlip),

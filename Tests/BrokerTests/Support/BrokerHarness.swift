@@ -132,7 +132,8 @@ struct BrokerHarness {
             ]
         }
         return [
-            "stage": .string(stage.rawValue), "drill": false, "epoch": 3, "now_ms": 1_767_225_600_000,
+            "stage": .string(stage.rawValue), "drill": false, "epoch": 3,
+            "now_ms": 1_767_225_600_000,
             "idempotency_key": "run-1/k",
             "cluster": ["cluster_id": "demo", "name": "demo", "nodes": [node(0), node(1)]],
             "primary": node(0), "target": node(1),
