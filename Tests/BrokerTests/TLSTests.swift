@@ -110,10 +110,11 @@ struct TLSTests {
         let text = ["AWS4-HMAC-SHA256", date, scope, request].joined(separator: "\n")
         var derived = Array(("AWS4" + key).utf8)
         for step in [day, "us-east-1", "route53", "aws4_request"] {
-            derived = HMACSHA256.code(for: Array(step.utf8), key: derived)
+            derived = HMACSHA256.authenticate(Array(step.utf8), key: derived)
         }
         #expect(
-            try part("Signature") == hexString(HMACSHA256.code(for: Array(text.utf8), key: derived))
+            try part("Signature")
+                == hexString(HMACSHA256.authenticate(Array(text.utf8), key: derived))
         )
     }
 }

@@ -53,7 +53,7 @@ import Testing
     private func pendingHook(_ digests: HookDigests) throws -> Orchestrator {
         let world = crashed([HookBinding(stage: .dnsFlip, pack: "dns", digests: digests)])
         var state = OrchestratorState()
-        for entry in world.entries {
+        for entry in world.journal {
             if entry.kind == "operation_finished",
                 case .operationFinished(let body) = try JournalBody(of: entry),
                 body.stage == .dnsFlip
@@ -62,7 +62,7 @@ import Testing
             }
             try state.replay(entry)
         }
-        return Orchestrator(state: state, digest: sampleDigest)
+        return Orchestrator(state: state, digest: .real)
     }
 
     @Test func aPackThatStandsTwiceAtAStageGetsEachTimeItsOwnGrant() {

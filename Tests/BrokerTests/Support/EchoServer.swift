@@ -11,7 +11,9 @@ func withEchoServer<Result: Sendable>(
     let router = Router()
     @Sendable func echo(_ request: Request) async throws -> Response {
         let bytes = try await request.body.collect(upTo: 1 << 20)
-        let headers = request.headers.map { "\($0.name.rawName): \($0.value)" }
+        let headers =
+            ["host: \(request.head.authority ?? "")"]
+            + request.headers.map { "\($0.name.rawName): \($0.value)" }
         let text =
             ([request.method.rawValue + " " + request.uri.description] + headers
             + [String(buffer: bytes)]).joined(separator: "\n")
