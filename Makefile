@@ -18,7 +18,7 @@ build: dependencies ## Build everything in the debug configuration
 	@swift build
 
 .PHONY: demo
-demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCENARIO=crash|node-loss|switchover)
+demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCENARIO=crash|node-loss|switchover|drill)
 	@.build/debug/continuity demo --scenario $(SCENARIO)
 
 .PHONY: lint

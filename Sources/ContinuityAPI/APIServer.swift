@@ -15,7 +15,7 @@ package final class APIServer: Service {
     private let host: String
     private let port: Int
     private let token: [UInt8]
-    private let orchestrator: any OrchestratorPort
+    let orchestrator: any OrchestratorPort
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
@@ -58,6 +58,7 @@ package final class APIServer: Service {
             .add(middleware: BearerTokenMiddleware(token: token))
         addAgentRoutes(to: api)
         addOperatorRoutes(to: api)
+        addDrillRoutes(to: api)
         addAuditRoutes(to: api)
         return router
     }
@@ -150,7 +151,7 @@ package final class APIServer: Service {
         return value
     }
 
-    private static func body<Body: Decodable>(
+    static func body<Body: Decodable>(
         _ type: Body.Type, of request: Request
     ) async throws -> Body {
         let bytes: ByteBuffer
@@ -181,7 +182,7 @@ package final class APIServer: Service {
     }
 
     /// A journal that cannot be written or read is the server's trouble, and it acts on nothing.
-    private static func journaled<Value>(_ body: () async throws -> Value) async throws -> Value {
+    static func journaled<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
         } catch {
@@ -191,13 +192,18 @@ package final class APIServer: Service {
         }
     }
 
-    private static func answer(_ reply: Reply) throws -> Response {
+    static func answer(_ reply: Reply) throws -> Response {
         switch reply {
         case .report(let reply): return try json(encoding: reply)
         case .accepted(let runID, let planID):
             return json(
                 ["run_id": .string(runID.rawValue), "plan_id": .string(planID.rawValue)],
                 status: .accepted)
+        case .drillAccepted(let drillID, let planID):
+            return json(
+                ["drill_id": .string(drillID.rawValue), "plan_id": .string(planID.rawValue)],
+                status: .accepted)
+        case .hookPacksChanged(let body): return try json(encoding: body)
         case .refused(let refusal):
             throw Problem(
                 .conflict, refusal.rule.rawValue.replacing("_", with: "-"), refusal.evidence)
@@ -211,11 +217,11 @@ package final class APIServer: Service {
         }
     }
 
-    private static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
         json(bytes: CanonicalJSON.bytes(value), status: status)
     }
 
-    private static func json(encoding value: some Encodable) throws -> Response {
+    static func json(encoding value: some Encodable) throws -> Response {
         json(bytes: try CanonicalJSON.bytes(encoding: value))
     }
 

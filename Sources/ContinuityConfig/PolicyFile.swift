@@ -110,6 +110,21 @@ package enum PolicyFile {
         return Int64((date.timeIntervalSince1970 * 1000).rounded())
     }
 
+    private static func pin(_ reader: ConfigReader) throws(ConfigError) -> String? {
+        guard let text = try reader.optionalString("pack_sha256") else { return nil }
+        let isHex = text.utf8.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+        }
+        guard text.utf8.count == 64, isHex else {
+            throw reader.error(
+                "'pack_sha256' is '\(text)'",
+                remedy: "write the 64 hexadecimal digits that 'continuity hooks list' shows",
+                at: "pack_sha256")
+        }
+        return text
+    }
+
     private static func binding(_ reader: ConfigReader) throws(ConfigError) -> HookBinding {
         var rules = CapabilityRules()
         let grant = try reader.json("grant")
@@ -131,7 +146,7 @@ package enum PolicyFile {
             onFailure: try reader.choice("on_failure", default: .abort),
             configuration: options,
             grantedChannels: rules.notifyChannels.sorted(),
-            grant: rules.isEmpty ? nil : grant)
+            grant: rules.isEmpty ? nil : grant, pinnedSHA256: try pin(reader))
         try reader.finish()
         return binding
     }

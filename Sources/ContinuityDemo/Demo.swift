@@ -195,10 +195,21 @@ package struct Demo: Sendable {
             var rounds = FaultRounds(session: session, agents: agents)
             for _ in 0..<options.repetitions {
                 try await Task.sleep(for: Self.quietTime)
-                try settle(try await rounds.run(), record)
+                if options.scenario == .drill {
+                    try await drill(session, record)
+                } else {
+                    try settle(try await rounds.run(), record)
+                }
             }
             try await verifyJournal(layout)
             try await show(session)
+        }
+    }
+
+    private func drill(_ session: DemoSession, _ record: DemoRecord) async throws {
+        for scenario in DrillScenario.allCases {
+            let report = try await DrillRound(session: session, scenario: scenario.rawValue).run()
+            record.change { $0.drills.append(report) }
         }
     }
 

@@ -7,6 +7,8 @@ package struct DemoOptions: Sendable {
         case nodeLoss = "node-loss"
         /// The primary hands over on request.
         case switchover
+        /// Both drills, each of which must change nothing.
+        case drill
         /// The floor: PostgreSQL is killed and a standby promoted by hand, without continuity.
         case byHand = "by-hand"
     }

@@ -22,6 +22,8 @@ final class Driver: Service, OrchestratorPort {
     private let logger: Logger
     private let ready = Mutex(false)
     private let fine = Mutex(false)
+    /// Set before the service runs.
+    let reloader = Mutex<PackReloader?>(nil)
     /// The state at the start; the running one belongs to `run` alone.
     private let initial: Orchestrator
 
@@ -116,6 +118,20 @@ final class Driver: Service, OrchestratorPort {
 
     func request(_ request: OperatorRequest) async throws -> Reply {
         try await inbox.ask(.request(request)) ?? .unknownCluster(request.clusterID)
+    }
+
+    func ask(_ input: Input) async throws -> Reply? { try await inbox.ask(input) }
+
+    func drill(_ request: DrillRequest) async throws -> Reply {
+        try await inbox.ask(.drill(request)) ?? .unknownCluster(request.clusterID)
+    }
+
+    func drillProgress(_ id: RunID) async throws -> DrillProgress? {
+        try await inbox.query { $0.drillProgress(id) }
+    }
+
+    func reloadHooks(requestedBy: String) async throws -> Reply? {
+        try await reloader.withLock(\.self)?.reload(requestedBy: requestedBy)
     }
 
     func status() async throws -> StatusReport {

@@ -16,22 +16,28 @@ final class EffectExecutor: Sendable {
     private let client: HTTPClient
     private let token: String
     private let runtime: HookRuntime?
-    private let packs: [String: HookPack]
+    /// Drills have a worker of their own, so that they never take one from a real run.
+    private let drillRuntime: HookRuntime?
+    private let packs: PackShelf
     private let clusters: [ClusterID: Cluster]
     private let secrets: SecretStore
+    private let recordings: RecordingStore?
     private let outbox: AlertOutbox
     private let logger: Logger
 
     init(
-        client: HTTPClient, token: String, runtime: HookRuntime?, packs: [String: HookPack],
-        clusters: [Cluster], secrets: SecretStore, outbox: AlertOutbox, logger: Logger
+        client: HTTPClient, token: String, runtime: HookRuntime?, drillRuntime: HookRuntime?,
+        packs: PackShelf, clusters: [Cluster], secrets: SecretStore, recordings: RecordingStore?,
+        outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
         self.token = token
         self.runtime = runtime
+        self.drillRuntime = drillRuntime
         self.packs = packs
         self.clusters = Dictionary(clusters.map { ($0.clusterID, $0) }, uniquingKeysWith: { $1 })
         self.secrets = secrets
+        self.recordings = recordings
         self.outbox = outbox
         self.logger = logger
     }
@@ -46,10 +52,11 @@ final class EffectExecutor: Sendable {
             inbox.submit(
                 .operationFinished(command.key, command.clusterID, OperationResult(result)))
         case .hook(let call):
-            let outcome = await invoke(call, inbox)
+            let (outcome, recording) = await invoke(call, inbox)
             guard !Task.isCancelled else { return }
             inbox.submit(
                 .operationFinished(call.operation.key, call.clusterID, OperationResult(outcome)))
+            if let recording { keep(recording) }
         case .deliver(let alert, let channel):
             guard outbox.enqueue(alert, channel: channel) == .unknownChannel else { return }
             inbox.submit(
@@ -91,16 +98,18 @@ final class EffectExecutor: Sendable {
 
     // MARK: Hooks
 
-    private func invoke(_ call: HookCall, _ inbox: Inbox) async -> HookOutcome {
-        guard let runtime, let pack = packs[call.binding.pack],
-            let stage = call.operation.stage
-        else {
-            return HookOutcome(status: .error, error: "no pack '\(call.binding.pack)' is loaded")
-        }
+    private func invoke(
+        _ call: HookCall, _ inbox: Inbox
+    ) async -> (HookOutcome, HookRecording?) {
+        let name = call.binding.pack
+        guard let runtime = call.isDrill ? drillRuntime : runtime, let stage = call.operation.stage
+        else { return (HookOutcome(status: .error, error: "no pack '\(name)' is loaded"), nil) }
         // A pack that changed on disk since the policy was journaled is another pack.
-        guard pack.packSHA256 == call.binding.packSHA256 else {
-            return HookOutcome(
-                status: .denied, error: "the pack '\(call.binding.pack)' has changed its digest")
+        guard let pack = packs.pack(name, sha256: call.binding.packSHA256) else {
+            return (
+                HookOutcome(status: .denied, error: "the pack '\(name)' has changed its digest"),
+                nil
+            )
         }
         let grant: HookGrant
         do {
@@ -111,7 +120,9 @@ final class EffectExecutor: Sendable {
                     try HookGrant(json: json)
                 } ?? HookGrant(notifyChannels: Set(channels))
         } catch {
-            return HookOutcome(status: .denied, error: "its grant is not understood: \(error)")
+            return (
+                HookOutcome(status: .denied, error: "its grant is not understood: \(error)"), nil
+            )
         }
         let invocation = HookInvocation(
             pack: pack, stage: stage, context: call.context,
@@ -120,8 +131,25 @@ final class EffectExecutor: Sendable {
         let port = ServerBrokerPort(
             call: call, cluster: clusters[call.clusterID], inbox: inbox
         ) { [self] command, url in await send(command, to: url) }
-        return await runtime.invoke(
-            invocation,
-            broker: LiveBroker(mode: .live, http: client, secrets: secrets, port: port))
+        let broker = ListeningBroker(
+            LiveBroker(
+                mode: call.isDrill ? .drill : .live, http: client, secrets: secrets, port: port))
+        let startedAtMs = SystemClock.now().utcMs
+        let outcome = await runtime.invoke(invocation, broker: broker)
+        guard recordings != nil else { return (outcome, nil) }
+        let recording = HookRecording(
+            of: invocation, operation: call.operation.key, clusterID: call.clusterID,
+            drill: call.isDrill, atMs: startedAtMs, calls: broker.calls, outcome: outcome)
+        return (outcome, recording)
+    }
+
+    private func keep(_ recording: HookRecording) {
+        do {
+            try recordings?.save(recording)
+        } catch {
+            logger.error(
+                "a hook call could not be recorded",
+                metadata: ["operation": "\(recording.operation)", "error": "\(error)"])
+        }
     }
 }

@@ -6,6 +6,7 @@ import ContinuityCrypto
 import ContinuityHTTP
 import ContinuityHooks
 import ContinuityStore
+import Foundation
 import Glibc
 package import Logging
 import ServiceLifecycle
@@ -40,6 +41,10 @@ package struct Server {
             : try HookRuntime(
                 sandboxPath: sandboxPath, workers: configuration.hookWorkers, logger: logger)
         defer { runtime?.shutdown() }
+        let drillRuntime =
+            configuration.packs.isEmpty
+            ? nil : try HookRuntime(sandboxPath: sandboxPath, workers: 1, logger: logger)
+        defer { drillRuntime?.shutdown() }
         let store = try JournalStore.open(path: configuration.journal)
         var state = OrchestratorState()
         try store.verify(digest: .openSSL) { entry throws(JournalFault) in
@@ -48,27 +53,34 @@ package struct Server {
         let client = HTTPClient(maxConcurrent: 256)
         defer { client.shutdown() }
         try await run(
-            Orchestrator(state: state, digest: .openSSL), store, channels, runtime, client)
+            Orchestrator(state: state, digest: .openSSL), store, channels,
+            (runtime, drillRuntime), client)
         try store.close()
     }
 
     private func run(
         _ orchestrator: Orchestrator, _ store: JournalStore, _ channels: [AlertChannel],
-        _ runtime: HookRuntime?, _ client: HTTPClient
+        _ runtimes: (real: HookRuntime?, drill: HookRuntime?), _ client: HTTPClient
     ) async throws {
         // The outbox reports to the driver, and the driver feeds the outbox.
         let driverBox = Mutex<Driver?>(nil)
         let outbox = AlertOutbox(channels: channels, client: client, logger: logger) { result in
             driverBox.withLock(\.self)?.submit(Self.input(result))
         }
+        let shelf = PackShelf(configuration.packs)
         let executor = EffectExecutor(
             client: client, token: String(decoding: configuration.token, as: UTF8.self),
-            runtime: runtime, packs: configuration.packs,
+            runtime: runtimes.real, drillRuntime: runtimes.drill, packs: shelf,
             clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
-            outbox: outbox, logger: logger)
+            recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
             clusters: configuration.clusters, executor: executor, logger: logger)
+        driver.reloader.withLock {
+            $0 = PackReloader(
+                configuration: configuration, shelf: shelf, runtime: runtimes.drill, logger: logger,
+                submit: { [weak driver] in try await driver?.ask($0) })
+        }
         driverBox.withLock { $0 = driver }
         let api = APIServer(
             host: configuration.host, port: configuration.port, token: configuration.token,
@@ -77,9 +89,24 @@ package struct Server {
                 logger.notice("listening", metadata: ["port": "\(port)"])
             })
         try await ServiceGroup(
-            services: [outbox, driver, api], gracefulShutdownSignals: [.sigterm, .sigint],
+            services: [outbox, driver, api, HangupListener(driver: driver, logger: logger)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         ).run()
+    }
+
+    /// Beside the journal, whose entries name what stands there.
+    private func recordings() throws(ConfigError) -> RecordingStore? {
+        guard configuration.recordings > 0 else { return nil }
+        let folder = URL(fileURLWithPath: configuration.journal).deletingLastPathComponent()
+            .appending(path: "recordings").path
+        do {
+            return try RecordingStore(folder: folder, countMax: configuration.recordings)
+        } catch {
+            throw ConfigError(
+                file: folder, line: nil, message: "cannot be used for recordings: \(error)",
+                remedy: "let 'serve' write there, or set 'hooks.recordings' to 0")
+        }
     }
 
     private func alertChannels() throws(ConfigError) -> [AlertChannel] {
@@ -134,5 +161,22 @@ package struct Server {
             message: "cannot listen on \(configuration.host):\(configuration.port): "
                 + String(cString: strerror(errno)),
             remedy: "stop what uses the port, or change 'listen'")
+    }
+}
+
+/// SIGHUP reads the pack folders anew.
+private struct HangupListener: Service {
+    let driver: Driver
+    let logger: Logger
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() {
+            do {
+                _ = try await driver.reloadHooks(requestedBy: "SIGHUP")
+            } catch {
+                logger.error("the packs were not read anew", metadata: ["error": "\(error)"])
+            }
+        }
     }
 }

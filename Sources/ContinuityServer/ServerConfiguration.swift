@@ -15,6 +15,9 @@ package struct ServerConfiguration: Sendable {
     package var token: [UInt8]
     package var journal: String
     package var hookWorkers: Int
+    /// How many hook calls are kept on disk for `hooks replay`.
+    var recordings: Int
+    var packFolders: [String]
     var packs: [String: HookPack]
     package var clusters: [ClusterConfigured]
     var alerts: [AlertChannelConfiguration]
@@ -26,7 +29,7 @@ package struct ServerConfiguration: Sendable {
         let reader = try ConfigReader.load(file: file)
         let address = try listenAddress(reader)
         let alerts = try AlertChannelConfiguration.loadList(from: reader)
-        let (workers, packs) = try hooks(reader)
+        let hooks = try hooks(reader)
         let secrets = try SecretStore(
             reading: reader.optionalMapping("secrets"),
             folder: URL(fileURLWithPath: file).deletingLastPathComponent().path)
@@ -36,10 +39,10 @@ package struct ServerConfiguration: Sendable {
             host: address.host, port: address.port,
             token: try SharedToken.load(reader),
             journal: reader.path(of: try reader.string("journal")),
-            hookWorkers: workers, packs: packs, clusters: [], alerts: alerts,
-            secrets: secrets)
+            hookWorkers: hooks.workers, recordings: hooks.recordings, packFolders: hooks.folders,
+            packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
         configuration.clusters = try clusters(
-            reader, packs, alerts.map(\.name), secrets.names)
+            reader, hooks.packs, alerts.map(\.name), secrets.names)
         try reader.finish()
         return configuration
     }
@@ -63,14 +66,22 @@ package struct ServerConfiguration: Sendable {
 
     // MARK: Hooks
 
-    private static func hooks(
-        _ reader: ConfigReader
-    ) throws(ConfigError) -> (workers: Int, packs: [String: HookPack]) {
-        guard let section = try reader.optionalMapping("hooks") else { return (2, [:]) }
+    private struct HookSection {
+        var workers = 2
+        var recordings = Int(RecordingStore.countDefault)
+        var folders: [String] = []
+        var packs: [String: HookPack] = [:]
+    }
+
+    private static func hooks(_ reader: ConfigReader) throws(ConfigError) -> HookSection {
+        guard let section = try reader.optionalMapping("hooks") else { return HookSection() }
         let workers = Int(
             try section.int("workers", in: 1...Int64(HookRuntime.workersMax), default: 2))
+        let recordings = Int(
+            try section.int("recordings", in: 0...100_000, default: RecordingStore.countDefault))
         var packs: [String: HookPack] = [:]
-        for folder in try section.strings("packs", default: []).map(reader.path(of:)) {
+        let folders = try section.strings("packs", default: []).map(reader.path(of:))
+        for folder in folders {
             guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
                 throw section.error(
                     "the folder '\(folder)' cannot be read",
@@ -89,7 +100,40 @@ package struct ServerConfiguration: Sendable {
             }
         }
         try section.finish()
-        return (workers, packs)
+        return HookSection(
+            workers: workers, recordings: recordings, folders: folders, packs: packs)
+    }
+
+    /// Reads the folders anew. A pack that cannot be read is reported, and stays as it was.
+    static func scan(
+        _ folders: [String], keeping old: [String: HookPack]
+    ) -> (packs: [String: HookPack], rejected: [HookPacksChanged.Rejection]) {
+        var packs: [String: HookPack] = [:]
+        var rejected: [HookPacksChanged.Rejection] = []
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            for name in names.sorted() {
+                let path = folder + "/" + name
+                guard FileManager.default.fileExists(atPath: path + "/hook.yaml") else { continue }
+                let known = old.values.first { $0.folder == path }
+                do {
+                    let pack = try HookPack.load(folder: path)
+                    if let other = packs[pack.manifest.name] {
+                        rejected.append(
+                            .init(
+                                pack: pack.manifest.name,
+                                reason: "it stands in \(other.folder) and \(path)"))
+                        packs[pack.manifest.name] = old[pack.manifest.name]
+                    } else {
+                        packs[pack.manifest.name] = pack
+                    }
+                } catch {
+                    rejected.append(.init(pack: known?.manifest.name ?? name, reason: "\(error)"))
+                    if let known { packs[known.manifest.name] = known }
+                }
+            }
+        }
+        return (packs, rejected)
     }
 
     // MARK: Clusters
@@ -156,12 +200,8 @@ package struct ServerConfiguration: Sendable {
                     "there is no pack '\(binding.pack)'",
                     "known: \(packs.keys.sorted().joined(separator: ", "))")
             }
-            guard pack.manifest.stages.contains(binding.stage) else {
-                throw error(
-                    "the pack '\(binding.pack)' is not made for the stage "
-                        + "'\(binding.stage.rawValue)'",
-                    "its stages: "
-                        + pack.manifest.stages.map(\.rawValue).joined(separator: ", "))
+            if let problem = problem(of: binding, with: pack) {
+                throw error(problem.message, problem.remedy)
             }
             if let unknown = binding.grantedChannels.first(where: { !channels.contains($0) }) {
                 throw error(
@@ -177,16 +217,47 @@ package struct ServerConfiguration: Sendable {
                     "the secret '\(unknown)' is granted, but not configured",
                     "add it under 'secrets' in the server's configuration")
             }
-            do {
-                _ = try pack.manifest.config.resolve(binding.configuration)
-            } catch let problem {
-                throw error("\(problem)", "see the pack's README.md")
-            }
-            policy.hooks[index].repeatable = pack.manifest.repeatable
-            policy.hooks[index].packSHA256 = pack.packSHA256
-            policy.hooks[index].digests = HookDigests(
-                script: pack.scriptSHA256, manifest: pack.manifestSHA256, grant: grant?.sha256)
+            bind(&policy.hooks[index], to: pack)
         }
+    }
+
+    struct BindingProblem: Error {
+        let message: String
+        let remedy: String
+    }
+
+    /// Why a pack does not fit what a policy binds it to.
+    static func problem(of binding: HookBinding, with pack: HookPack) -> BindingProblem? {
+        guard pack.manifest.stages.contains(binding.stage) else {
+            return BindingProblem(
+                message: "the pack '\(binding.pack)' is not made for the stage "
+                    + "'\(binding.stage.rawValue)'",
+                remedy: "its stages: "
+                    + pack.manifest.stages.map(\.rawValue).joined(separator: ", "))
+        }
+        if let pinned = binding.pinnedSHA256, pinned != pack.packSHA256 {
+            return BindingProblem(
+                message: "the pack '\(binding.pack)' is pinned to \(pinned), but in "
+                    + "\(pack.folder) stands \(pack.packSHA256)",
+                remedy: "look at what changed in the pack, then correct 'pack_sha256', or put the "
+                    + "pinned version back")
+        }
+        do {
+            _ = try pack.manifest.config.resolve(binding.configuration)
+            return nil
+        } catch {
+            return BindingProblem(message: "\(error)", remedy: "see the pack's README.md")
+        }
+    }
+
+    /// Writes into a binding what follows from the pack.
+    static func bind(_ binding: inout HookBinding, to pack: HookPack) {
+        binding.repeatable = pack.manifest.repeatable
+        binding.packSHA256 = pack.packSHA256
+        binding.digests = HookDigests(
+            script: pack.scriptSHA256, manifest: pack.manifestSHA256,
+            grant: binding.grant.flatMap { try? HookGrant(json: $0) }?.sha256)
+        binding.skippedInDrills = pack.manifest.drill == .skip ? true : nil
     }
 }
 

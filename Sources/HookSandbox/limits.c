@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "coverage.h"
 #include "frames.h"
 
 // A worker is one process for one invocation, so its budgets are the process's.
@@ -37,6 +38,7 @@ void limits_begin(int fd, const struct budgets *budgets) {
 
 _Noreturn void limits_reached(const char *which) {
     struct usage final = limits_usage();
+    coverage_send();
     // No allocation here: this runs inside the allocator.
     char frame[256];
     int length = snprintf(
@@ -61,8 +63,20 @@ static void on_count(lua_State *state, lua_Debug *event) {
     limits_charge(INSTRUCTION_STEP);
 }
 
+static void on_count_or_line(lua_State *state, lua_Debug *event) {
+    if (event->event == LUA_HOOKLINE) {
+        coverage_mark(event->currentline);
+    } else {
+        on_count(state, event);
+    }
+}
+
 void limits_watch(lua_State *state) {
     lua_sethook(state, on_count, LUA_MASKCOUNT, INSTRUCTION_STEP);
+}
+
+void limits_watch_lines(lua_State *state) {
+    lua_sethook(state, on_count_or_line, LUA_MASKCOUNT | LUA_MASKLINE, INSTRUCTION_STEP);
 }
 
 void *limits_allocate(void *context, void *block, size_t old_size, size_t new_size) {

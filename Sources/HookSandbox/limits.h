@@ -43,6 +43,9 @@ void limits_charge(uint64_t instructions);
 /// Installs the count hook on `state`. Coroutines inherit it from the thread that creates them.
 void limits_watch(lua_State *state);
 
+/// The same, and each line that runs is marked in the coverage.
+void limits_watch_lines(lua_State *state);
+
 /// The Lua allocator; the memory of all Lua values of the process.
 void *limits_allocate(void *context, void *block, size_t old_size, size_t new_size);
 

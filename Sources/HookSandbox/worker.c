@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coverage.h"
 #include "frames.h"
 #include "host.h"
 #include "json_lua.h"
@@ -23,6 +24,7 @@ struct invocation {
     const char *chunk;
     const char *entry;
     bool is_policy;
+    bool covers_lines;
     lua_Integer seed[2];
     const json_t *operations;
     const json_t *context;
@@ -65,6 +67,7 @@ static struct invocation read_invocation(int fd, const json_t *request) {
         .entry = text_member(request, "entry"),
         .is_policy = strcmp(text_member(request, "kind"), "policy") == 0,
         .operations = json_object_get(request, "operations"),
+        .covers_lines = json_is_true(json_object_get(request, "coverage")),
         .context = json_object_get(request, "ctx"),
         .config = json_object_get(request, "conf"),
     };
@@ -129,6 +132,7 @@ static int run_invocation(lua_State *state) {
     int loaded = luaL_loadbufferx(
         state, invocation->script, invocation->script_length, invocation->chunk, "t");
     if (loaded != LUA_OK) return lua_error(state);
+    if (invocation->covers_lines) coverage_begin(state, invocation->fd);
     lua_call(state, 0, 1);
     if (!lua_istable(state, -1)) {
         return luaL_error(state, "the script must return a table of functions named after stages");
@@ -147,6 +151,7 @@ static int run_invocation(lua_State *state) {
 }
 
 _Noreturn static void finish(const struct invocation *invocation, const char *error, size_t length) {
+    coverage_send();
     struct output frame;
     output_begin(&frame, limits_output_bytes() + 8 * ERROR_MAX_BYTES);
     output_text(&frame, "{\"done\":{\"status\":\"");

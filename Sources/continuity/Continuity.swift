@@ -9,10 +9,11 @@ struct Continuity: AsyncParsableCommand {
             Begin with 'continuity demo': it kills a real PostgreSQL and shows what happens.
 
             Exit codes: 0 done; 1 it did not hold; 3 refused by a rule; 64 wrong usage; \
-            65 a file is wrong; 69 the server cannot be reached; 70 an internal error.
+            10 to 14 how a hook ended (hooks run); 65 a file is wrong; 69 the server cannot be reached; 70 an internal error.
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            Failover.self, Switchover.self, Audit.self, PostgresCommand.self,
+            Failover.self, Switchover.self, DrillCommand.self, HooksCommand.self, Audit.self,
+            PostgresCommand.self,
         ])
 }

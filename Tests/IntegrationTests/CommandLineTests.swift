@@ -16,7 +16,9 @@ import Testing
     @Test(arguments: [
         [], ["serve"], ["agent"], ["demo"], ["status"], ["plan"], ["failover"], ["switchover"],
         ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
-        ["postgres", "rejoin"],
+        ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
+        ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
+        ["drill", "run"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

@@ -31,6 +31,30 @@ import Testing
         for key in ["min", "median", "max"] { #expect(report["outage_ms"]?[key]?.int != nil) }
     }
 
+    /// A drill on the running parts plays every stage through and leaves each of them as it was.
+    @Test func aDrillChangesNothing() async throws {
+        let result = try await Programs.run("demo", "--json", "--scenario", "drill")
+        #expect(result.exitCode == 0, "\(result.errors)\n\(result.output)")
+        let report = try JSONDecoder().decode(JSONValue.self, from: Data(result.output.utf8))
+        let drills = try #require(report["drills"]?.array)
+        #expect(drills.map { $0["scenario"]?.string } == ["primary_failure", "switchover"])
+        for drill in drills {
+            #expect(drill["state"]?.string == "passed")
+            #expect((drill["confidence"]?.int ?? 0) >= 90)
+            #expect((drill["predicted_rto_ms"]?.int ?? 0) > 0)
+            let stages = try #require(drill["stages"]?.array)
+            #expect(stages.count == 7)
+            let hooks = stages.flatMap { $0["steps"]?.array ?? [] }
+                .filter { $0["what"]?.string == "hook" }
+            #expect(
+                hooks.map { $0["name"]?.string } == [
+                    "replication-lag-guard", "target-ready", "notify-oncall",
+                ])
+            #expect(hooks.allSatisfy { $0["outcome"]?.string == "ok" })
+            #expect(hooks.last?["would_do"]?.array?.first?["call"]?.string == "notify")
+        }
+    }
+
     /// `serve` is killed in the middle of the run and started again: it finds its state in the
     /// journal and ends what it began, and its agents find it again by themselves.
     @Test(arguments: [

@@ -21,6 +21,10 @@ package enum JournalBody: Sendable {
     case alertQueued(AlertQueued)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
+    case drillStarted(DrillStarted)
+    indirect case drillStep(DrillStep)
+    case drillFinished(DrillFinished)
+    case hookPacksChanged(HookPacksChanged)
 }
 
 extension JournalBody {
@@ -45,6 +49,10 @@ extension JournalBody {
         case .alertQueued: "alert_queued"
         case .alertDelivered: "alert_delivered"
         case .alertDead: "alert_dead"
+        case .drillStarted: "drill_started"
+        case .drillStep: "drill_step"
+        case .drillFinished: "drill_finished"
+        case .hookPacksChanged: "hook_packs_changed"
         }
     }
 
@@ -69,8 +77,15 @@ extension JournalBody {
         case .alertQueued(let body): body
         case .alertDelivered(let body): body
         case .alertDead(let body): body
+        case .drillStarted(let body): body
+        case .drillStep(let body): body
+        case .drillFinished(let body): body
+        case .hookPacksChanged(let body): body
         }
     }
+
+    /// The body as a value, for an entry that stands within another.
+    func json() throws -> JSONValue { try JSONValue(encoding: payload) }
 
     /// The body as canonical JSON.
     package func bytes() -> [UInt8] {
@@ -94,7 +109,7 @@ extension JournalBody {
         }
     }
 
-    private static func decode(kind: String, _ data: Data) throws -> JournalBody {
+    static func decode(kind: String, _ data: Data) throws -> JournalBody {
         func body<Body: Decodable>(_ type: Body.Type = Body.self) throws -> Body {
             try JSONDecoder().decode(Body.self, from: data)
         }
@@ -118,6 +133,10 @@ extension JournalBody {
         case "alert_queued": return .alertQueued(try body())
         case "alert_delivered": return .alertDelivered(try body())
         case "alert_dead": return .alertDead(try body())
+        case "drill_started": return .drillStarted(try body())
+        case "drill_step": return .drillStep(try body())
+        case "drill_finished": return .drillFinished(try body())
+        case "hook_packs_changed": return .hookPacksChanged(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

@@ -12,6 +12,9 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case noEligibleTarget = "no_eligible_target"
     case minHealthyNodes = "min_healthy_nodes"
     case runActive = "run_active"
+    /// Against drills alone.
+    case drillActive = "drill_active"
+    case primaryUnwell = "primary_unwell"
 }
 
 /// Something would have moved and did not.

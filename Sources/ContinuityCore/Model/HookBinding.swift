@@ -43,13 +43,17 @@ package struct HookBinding: Codable, Hashable, Sendable {
     package var repeatable: Bool
     /// The pack's digest when the configuration was loaded; empty outside `serve`.
     package var packSHA256: String
+    /// The digest that the operator pins the pack to, if any.
+    package var pinnedSHA256: String?
+    /// From the pack's manifest: whether it asks not to be called in drills.
+    package var skippedInDrills: Bool?
 
     package init(
         stage: Stage, timing: Timing = .before, pack: String, timeoutMs: Int64 = 1000,
         retries: Int = 0, order: Int64 = 0, onFailure: FailureResponse = .abort,
         configuration: [String: JSONValue] = [:], grantedChannels: [String] = [],
         grant: JSONValue? = nil, digests: HookDigests? = nil, repeatable: Bool = false,
-        packSHA256: String = ""
+        packSHA256: String = "", pinnedSHA256: String? = nil, skippedInDrills: Bool? = nil
     ) {
         self.stage = stage
         self.timing = timing
@@ -64,6 +68,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
         self.digests = digests
         self.repeatable = repeatable
         self.packSHA256 = packSHA256
+        self.pinnedSHA256 = pinnedSHA256
+        self.skippedInDrills = skippedInDrills
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -75,6 +81,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
         case grantedChannels = "granted_channels"
         case grant, digests, repeatable
         case packSHA256 = "pack_sha256"
+        case pinnedSHA256 = "pinned_sha256"
+        case skippedInDrills = "skipped_in_drills"
     }
 }
 

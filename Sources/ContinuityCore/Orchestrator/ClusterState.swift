@@ -22,6 +22,9 @@ package struct ClusterState: Hashable, Sendable {
     package var wasHealthy = false
     package var hold: Hold?
     package var run: RunState?
+    /// A slot of its own: the run's stays free for the real thing.
+    package var drill: DrillState?
+    package var lastDrill: DrillReport?
     package var lastRun: RunSummary?
     /// Which node each secondary was last brought to follow.
     package var following: [NodeID: NodeID] = [:]

@@ -1,17 +1,19 @@
 /// The data part of `ctx`, as hooks see it (docs/hook-authors.md holds the reference).
 extension Orchestrator {
     func hookContext(
-        _ operation: Operation, _ run: RunState, _ id: ClusterID, _ now: Moment
+        _ operation: Operation, _ run: RunState, _ id: ClusterID, _ now: Moment,
+        drill: DrillState? = nil
     ) -> JSONValue {
-        guard let cluster = state.clusters[id] else { return .null }
-        let nodes = cluster.cluster.nodes.map { nodeContext($0, cluster, now) }
+        guard let real = state.clusters[id] else { return .null }
+        let cluster = drill?.pretended(real) ?? real
+        let nodes = cluster.cluster.nodes.map { nodeContext($0, cluster, drill, now) }
         func node(_ wanted: NodeID) -> JSONValue {
             nodes.first { $0["node_id"]?.string == wanted.rawValue } ?? .null
         }
         return [
             "api": "hooks/v1",
             "stage": .string(operation.stage?.rawValue ?? ""),
-            "drill": false,
+            "drill": .bool(drill != nil),
             "now_ms": .int(now.utcMs),
             "deadline": .int(now.utcMs + operation.timeoutMs),
             "deadline_ms": .int(now.utcMs + operation.timeoutMs),
@@ -39,11 +41,13 @@ extension Orchestrator {
     }
 
     private func nodeContext(
-        _ node: Node, _ cluster: ClusterState, _ now: Moment
+        _ node: Node, _ cluster: ClusterState, _ drill: DrillState?, _ now: Moment
     ) -> JSONValue {
         let seen = observations[cluster.cluster.clusterID]?.nodes[node.nodeID]
         let heardAgo = seen?.heardAtMs.map { JSONValue.int(now.monotonicMs - $0) }
-        let service = seen?.report.flatMap { try? JSONValue(encoding: $0.service) }
+        let reported = seen?.report?.service
+        let shown = drill.map { $0.pretended(reported, of: node.nodeID) } ?? reported
+        let service = shown.flatMap { try? JSONValue(encoding: $0) }
         return [
             "node_id": .string(node.nodeID.rawValue),
             "region": .string(node.region),

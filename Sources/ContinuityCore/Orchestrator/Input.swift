@@ -6,6 +6,9 @@ package enum Input: Sendable {
     case tick
     case operationFinished(OperationKey, ClusterID, OperationResult)
     case request(OperatorRequest)
+    case drill(DrillRequest)
+    /// Packs were read anew; the clusters' policies name their digests.
+    case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
     case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
@@ -74,6 +77,8 @@ package struct HookCall: Hashable, Sendable {
     package var clusterID: ClusterID
     package var binding: HookBinding
     package var context: JSONValue
+    /// Its effects are recorded instead of carried out.
+    package var isDrill = false
 }
 
 package enum Reply: Hashable, Sendable {
@@ -83,6 +88,8 @@ package enum Reply: Hashable, Sendable {
     /// Nobody waits for the hook any more: its effect must not leave.
     case effectTooLate
     case accepted(runID: RunID, planID: PlanID)
+    case drillAccepted(drillID: RunID, planID: PlanID)
+    case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)

@@ -35,6 +35,7 @@ struct ClusterObservation: Hashable, Sendable {
     /// Since when this process listens, or trusts itself again after a stall.
     var observingSinceMs: Int64
     var runDeadlineMs: Int64?
+    var drillDeadlineMs: Int64?
     var nextRunNotBeforeMs: Int64 = 0
     /// Since when the primary is suspected without being confirmed as failed.
     var suspectedSinceMs: Int64?

@@ -11,7 +11,11 @@ extension Orchestrator {
         guard let cluster = state.clusters[id], cluster.cluster.topology == .activePassive else {
             return
         }
-        switch cluster.status(of: cluster.primary) {
+        let status = cluster.status(of: cluster.primary)
+        if status == .failed {
+            cancelDrill(id, because: "\(cluster.primary) has failed in earnest", now)
+        }
+        switch status {
         case .healthy, .degraded:
             observations[id]?.suspectedSinceMs = nil
             setHold(nil, id, now)
@@ -62,7 +66,7 @@ extension Orchestrator {
     }
 
     /// The first rule, apart from the planner's, that keeps the cluster where it is.
-    private func brake(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+    func brake(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
         let policy = cluster.policy
         if !cluster.wasHealthy {
             return Hold(
@@ -199,6 +203,7 @@ extension Orchestrator {
         _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }
+        cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
         let seed = Array("\(plan.planID)/\(state.head.seq + 1)".utf8)
         let runID = RunID("run-" + digest.hex(seed).prefix(16))
         let evidence = cluster.cluster.nodes

@@ -108,7 +108,15 @@ extension Orchestrator {
     }
 
     private mutating func announce(_ run: RunState, _ id: ClusterID, _ now: Moment) {
-        let alert = Alert(
+        let alert = promotionAlert(of: run, id, now)
+        emit(.alertQueued(AlertQueued(alert: alert)), cluster: id, now)
+        for channel in state.pendingAlerts[alert.alertID]?.channels.sorted() ?? [] {
+            release(.deliver(alert, channel: channel))
+        }
+    }
+
+    func promotionAlert(of run: RunState, _ id: ClusterID, _ now: Moment) -> Alert {
+        Alert(
             alertID: run.promotionAlertID, type: "continuity.run.promoted", severity: .critical,
             clusterID: id, subject: run.runID.rawValue,
             summary: run.kind == .restart
@@ -123,10 +131,6 @@ extension Orchestrator {
                 "from": .string(run.plan.primaryNodeID.rawValue),
                 "to": .string(run.plan.failoverTargetID.rawValue),
             ])
-        emit(.alertQueued(AlertQueued(alert: alert)), cluster: id, now)
-        for channel in state.pendingAlerts[alert.alertID]?.channels.sorted() ?? [] {
-            release(.deliver(alert, channel: channel))
-        }
     }
 
     private mutating func end(
@@ -208,7 +212,7 @@ extension Orchestrator {
         }
     }
 
-    private func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
+    func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
         guard let stage = operation.stage else { return nil }
         // A pack may stand at a stage more than once, each time with its own configuration and
         // grant: the key tells which one is meant.
@@ -252,6 +256,7 @@ extension Orchestrator {
     mutating func finish(
         _ key: OperationKey, in id: ClusterID, _ result: OperationResult, _ now: Moment
     ) {
+        if finishInDrill(key, in: id, result, now) { return }
         guard let cluster = state.clusters[id],
             let operation = cluster.run?.operations[key] ?? cluster.upkeep[key],
             cluster.run?.results[key] == nil

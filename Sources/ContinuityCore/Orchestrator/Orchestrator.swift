@@ -30,6 +30,9 @@ package struct Orchestrator: Sendable {
         case .operationFinished(let key, let cluster, let result):
             finish(key, in: cluster, result, now)
         case .request(let request): handle(request, now)
+        case .drill(let request): handle(request, now)
+        case .hookPacksChanged(let body, let clusters, let actor):
+            change(body, clusters: clusters, by: actor, now)
         case .hookNotified(let notification): queue(notification, now)
         case .hookEffect(let effect, let cluster): intend(effect, in: cluster, now)
         case .alertDelivered(let body): settle(body, now)
@@ -41,7 +44,7 @@ package struct Orchestrator: Sendable {
     /// Whether something is under way that needs ticks within tens of milliseconds.
     package var needsFineTicks: Bool {
         for (id, cluster) in state.clusters {
-            if cluster.run != nil { return true }
+            if cluster.run != nil || cluster.drill != nil { return true }
             guard cluster.status(of: cluster.primary) != .healthy else { continue }
             if observations[id] != nil { return true }
         }
@@ -92,7 +95,11 @@ package struct Orchestrator: Sendable {
             }
             observe(id, now)
         }
-        for id in clusters.map(\.cluster.clusterID) { resume(id, now) }
+        for id in clusters.map(\.cluster.clusterID) {
+            // What its hooks were told is not true any more, and nothing hangs on it.
+            cancelDrill(id, because: "continuity was restarted while it ran", now)
+            resume(id, now)
+        }
         for pending in state.pendingAlerts.values.sorted(by: { $0.alert.atMs < $1.alert.atMs }) {
             for channel in pending.channels.sorted() {
                 release(.deliver(pending.alert, channel: channel))
@@ -128,6 +135,7 @@ package struct Orchestrator: Sendable {
         dispatchDeferredHooks(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)
+        advanceDrill(id, now)
         if state.clusters[id]?.run == nil { upkeep(id, now) }
     }
 }

@@ -26,8 +26,7 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted:
-            break
+        case .leadershipStarted, .hookPacksChanged: break
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -41,7 +40,7 @@ extension OrchestratorState {
                 pendingAlerts[body.alert.alertID] = PendingAlert(
                     alert: body.alert, channels: Set(channels))
             }
-            clusters[body.alert.clusterID]?.run?.alerts.insert(body.alert.alertID)
+            clusters[body.alert.clusterID]?.run?.evolve(.alertQueued(body), atMs: entry.atMs)
         case .alertDelivered(let body):
             settle(body.alertID, channel: body.channel)
         case .alertDead(let body):
@@ -67,33 +66,25 @@ extension ClusterState {
         case .clusterStateChanged(let body): health = body.to
         case .holdChanged(let body): hold = body.hold
         case .runRequested(let body): run = RunState(body, atMs: atMs)
-        case .runAdmitted(let body):
-            run?.verdicts = body.verdicts
-            run?.phase = .running
+        case .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted, .runVerified:
+            run?.evolve(body, atMs: atMs)
         case .operationIntended(let body): intend(body.operation, atMs: atMs)
         case .operationFinished(let body): finish(body)
-        case .leaseAwaited:
-            run?.awaitsLease = true
-            run?.enter(.demote, atMs: atMs)
-        case .fenceProven(let body):
-            run?.fenceProof = body.proof
-            run?.enter(.demote, atMs: atMs)
-        case .primaryChanged(let body):
-            primary = body.to
-            term = body.term
-            following[body.to] = nil
+        case .primaryChanged(let change):
+            primary = change.to
+            term = change.term
+            following[change.to] = nil
             wasHealthy = true
-            run?.promoted = true
-        case .rollbackStarted(let body):
-            run?.phase = .rollingBack
-            run?.rollbackReason = body.reason
-            run?.enter(.rollback, atMs: atMs)
-        case .runVerified(let body):
-            run?.verification = body.verification
-            run?.phase = .verifying
+            run?.evolve(body, atMs: atMs)
+        case .drillStarted(let body): drill = DrillState(body, atMs: atMs)
+        case .drillStep(let body):
+            if drill?.drillID == body.drillID { drill?.evolve(body.step, atMs: atMs) }
+        case .drillFinished(let body):
+            drill = nil
+            lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended:
+            .hookEffectIntended, .hookPacksChanged:
             break
         }
     }
@@ -103,8 +94,7 @@ extension ClusterState {
             upkeep[operation.key] = operation
             return
         }
-        run?.operations[operation.key] = operation
-        run?.enter(operation.stage, atMs: atMs)
+        run?.evolve(.operationIntended(OperationIntended(operation: operation)), atMs: atMs)
     }
 
     private mutating func finish(_ body: OperationFinished) {

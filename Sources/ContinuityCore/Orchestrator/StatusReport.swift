@@ -22,6 +22,9 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var nodes: [NodeStatusReport]
     package var run: ActiveRun?
     package var lastRun: RunSummary?
+    /// A drill under way, and the last one.
+    package var drill: ActiveDrill?
+    package var lastDrill: DrillSummary?
     package var holds: [Hold]
 
     private enum CodingKeys: String, CodingKey {
@@ -32,6 +35,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case primaryNodeID = "primary_node_id"
         case term, nodes, run
         case lastRun = "last_run"
+        case drill
+        case lastDrill = "last_drill"
         case holds
     }
 }
@@ -73,7 +78,49 @@ package struct ActiveRun: Codable, Hashable, Sendable {
     }
 }
 
+package struct ActiveDrill: Codable, Hashable, Sendable {
+    package var drillID: RunID
+    package var scenario: DrillScenario
+    package var startedAtMs: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case drillID = "drill_id"
+        case scenario
+        case startedAtMs = "started_at_ms"
+    }
+}
+
+package struct DrillSummary: Codable, Hashable, Sendable {
+    package var drillID: RunID
+    package var scenario: DrillScenario
+    package var state: DrillReport.State
+    package var predictedRTOMs: Int64
+    package var startedAtMs: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case drillID = "drill_id"
+        case scenario, state
+        case predictedRTOMs = "predicted_rto_ms"
+        case startedAtMs = "started_at_ms"
+    }
+}
+
+/// Where a drill stands: `GET /drill/ID`.
+package enum DrillProgress: Hashable, Sendable {
+    case running
+    case finished(DrillReport)
+}
+
 extension Orchestrator {
+    /// `nil` for a drill that is not known; the journal keeps the reports of all.
+    package func drillProgress(_ id: RunID) -> DrillProgress? {
+        for cluster in state.clusters.values {
+            if cluster.drill?.drillID == id { return .running }
+            if let report = cluster.lastDrill, report.drillID == id { return .finished(report) }
+        }
+        return nil
+    }
+
     package func statusReport(at now: Moment) -> StatusReport {
         StatusReport(
             epoch: state.epoch, seq: state.head.seq, pendingAlerts: state.pendingAlerts.count,
@@ -102,6 +149,15 @@ extension Orchestrator {
             clusterID: id, name: cluster.cluster.name, policyID: cluster.policy.policyID,
             state: cluster.health, primaryNodeID: cluster.primary, term: cluster.term,
             nodes: nodes, run: run, lastRun: cluster.lastRun,
+            drill: cluster.drill.map {
+                ActiveDrill(
+                    drillID: $0.drillID, scenario: $0.scenario, startedAtMs: $0.run.requestedAtMs)
+            },
+            lastDrill: cluster.lastDrill.map {
+                DrillSummary(
+                    drillID: $0.drillID, scenario: $0.scenario, state: $0.state,
+                    predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
+            },
             holds: cluster.hold.map { [$0] } ?? [])
     }
 }

@@ -14,6 +14,9 @@ package struct ActionEstimates: Hashable, Sendable {
         measuredMs[action] = Array(history.suffix(Self.historyLimit))
     }
 
+    /// Whether a real run has taken it, so that the figure is no guess.
+    package func isMeasured(_ action: ActionType) -> Bool { measuredMs[action]?.isEmpty == false }
+
     package subscript(action: ActionType) -> Int64 {
         guard let history = measuredMs[action], !history.isEmpty else {
             return Self.defaultMs(action)

@@ -70,6 +70,36 @@ package struct RunState: Hashable, Sendable {
         operations.values.filter { results[$0.key] == nil }.sorted { $0.key < $1.key }
     }
 
+    /// Takes one entry that concerns the run; others change nothing.
+    mutating func evolve(_ body: JournalBody, atMs: Int64) {
+        switch body {
+        case .runAdmitted(let body):
+            verdicts = body.verdicts
+            phase = .running
+        case .operationIntended(let body):
+            operations[body.operation.key] = body.operation
+            enter(body.operation.stage, atMs: atMs)
+        case .operationFinished(let body):
+            if operations[body.operation] != nil { results[body.operation] = body.result }
+        case .leaseAwaited:
+            awaitsLease = true
+            enter(.demote, atMs: atMs)
+        case .fenceProven(let body):
+            fenceProof = body.proof
+            enter(.demote, atMs: atMs)
+        case .primaryChanged: promoted = true
+        case .rollbackStarted(let body):
+            phase = .rollingBack
+            rollbackReason = body.reason
+            enter(.rollback, atMs: atMs)
+        case .runVerified(let body):
+            verification = body.verification
+            phase = .verifying
+        case .alertQueued(let body): alerts.insert(body.alert.alertID)
+        default: break
+        }
+    }
+
     mutating func enter(_ stage: Stage?, atMs: Int64) {
         guard let stage, !stageStartedAtMs.contains(where: { $0.stage == stage }) else { return }
         stageStartedAtMs.append((stage, atMs))

@@ -60,6 +60,8 @@ struct DemoReport: Sendable {
     /// Why it did not hold; `nil` when all of it did.
     var reason: String?
     var serveUsage: ProcessUsage?
+    /// The reports of the drills, in the scenario `drill`.
+    var drills: [JSONValue] = []
 
     init(scenario: DemoOptions.Scenario) {
         self.scenario = scenario
@@ -91,6 +93,7 @@ struct DemoReport: Sendable {
                 ["min": .int($0.min), "median": .int($0.median), "max": .int($0.max)]
             } ?? .null,
         ]
+        if !drills.isEmpty { members["drills"] = .array(drills) }
         if let reason { members["reason"] = .string(reason) }
         if let serveUsage {
             members["serve"] = [

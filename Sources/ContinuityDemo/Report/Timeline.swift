@@ -115,7 +115,20 @@ final class Timeline: Sendable {
             return ("alerted", "\(alert.channel) took \(alert.alertID), attempt \(alert.attempts)")
         case .alertDead(let alert):
             return ("alert dead", "\(alert.channel): \(alert.reason)")
-        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued: return nil
+        case .drillStarted(let drill):
+            return ("drill", "\(drill.run.runID): \(drill.scenario.rawValue), only pretended")
+        case .drillFinished(let drill):
+            return (
+                "drill",
+                "\(drill.report.drillID) \(drill.report.state.rawValue), predicted RTO "
+                    + "\(drill.report.predictedRTOMs) ms"
+            )
+        case .hookPacksChanged(let packs):
+            return (
+                "packs", "\(packs.changes.count) changed, \(packs.rejected.count) not taken"
+            )
+        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep:
+            return nil
         }
     }
 

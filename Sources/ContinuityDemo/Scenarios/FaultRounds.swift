@@ -60,7 +60,7 @@ struct FaultRounds {
             // The agent first: it shall not see its database die.
             try await agents[old.id]?.kill()
             try await old.postgres.processes.kill()
-        case .crash, .byHand: try await old.postgres.processes.kill()
+        case .crash, .byHand, .drill: try await old.postgres.processes.kill()
         }
         return nil
     }

@@ -51,13 +51,26 @@ extension HookFixture {
     package func run(
         _ pack: HookPack, in runtime: HookRuntime
     ) async -> (outcome: HookOutcome, differences: [String]) {
-        let invocation = HookInvocation(
+        let outcome = await runtime.invoke(invocation(of: pack), broker: fakeBroker)
+        return (outcome, expectation.differences(from: outcome))
+    }
+
+    /// `run`, and which lines of the script it reached.
+    package func runWithCoverage(
+        _ pack: HookPack, in runtime: HookRuntime
+    ) async -> (differences: [String], coverage: HookCoverage) {
+        let result = await runtime.invokeWithCoverage(
+            invocation(of: pack), broker: fakeBroker)
+        return (expectation.differences(from: result.outcome), result.coverage)
+    }
+
+    private var fakeBroker: RecordingBroker {
+        RecordingBroker(replies: replies, answers: answers, nowMs: context["now_ms"]?.int ?? 0)
+    }
+
+    private func invocation(of pack: HookPack) -> HookInvocation {
+        HookInvocation(
             pack: pack, stage: entry, context: context, configuration: configuration,
             grant: grant ?? pack.manifest.capabilities.fullGrant)
-        let outcome = await runtime.invoke(
-            invocation,
-            broker: RecordingBroker(
-                replies: replies, answers: answers, nowMs: context["now_ms"]?.int ?? 0))
-        return (outcome, expectation.differences(from: outcome))
     }
 }

@@ -25,6 +25,31 @@ package struct HookCapabilities: Hashable, Sendable {
         rules = try CapabilityRules(reading: reader, author: .manifest)
     }
 
+    /// One line for each kind of capability, for people.
+    package var summary: [String] {
+        var lines: [String] = []
+        for rule in rules.http {
+            lines.append(
+                "http: \(rule.methods.sorted().joined(separator: ", ")) "
+                    + rule.hosts.joined(separator: ", ") + " "
+                    + rule.paths.joined(separator: ", "))
+        }
+        for rule in rules.dns {
+            lines.append(
+                "dns: \(rule.types.sorted().joined(separator: ", ")) in "
+                    + rule.zones.joined(separator: ", "))
+        }
+        func list(_ kind: String, _ names: some Sequence<String>) {
+            let text = names.sorted().joined(separator: ", ")
+            if !text.isEmpty { lines.append("\(kind): \(text)") }
+        }
+        list("agent", rules.agentCommands)
+        list("haproxy", rules.haproxy.flatMap(\.commands))
+        list("notify", notifyChannels)
+        list("secrets", rules.secrets)
+        return lines
+    }
+
     /// Everything that is asked for by name.
     package var fullGrant: HookGrant {
         var grant = HookGrant(rules: rules)
@@ -48,11 +73,19 @@ package struct HookGrant: Hashable, Sendable {
 
     package init(rules: CapabilityRules) { self.rules = rules }
 
+    private var source: JSONValue?
+
+    /// As the operator wrote it; of a grant that stems from no file, its channels.
+    package var json: JSONValue {
+        source ?? ["notify": .array(notifyChannels.sorted().map { .string($0) })]
+    }
+
     /// A grant as a policy holds it and the journal keeps it.
     ///
     /// - Throws: `ConfigError`; its line counts within the canonical JSON and so says nothing.
     package init(json: JSONValue) throws(ConfigError) {
         self.init()
+        source = json
         let bytes = CanonicalJSON.bytes(json)
         sha256 = hexString(SHA256.digest(bytes))
         guard json.object?.isEmpty == false else { return }

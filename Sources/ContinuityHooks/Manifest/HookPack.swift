@@ -45,6 +45,24 @@ package struct HookPack: Hashable, Sendable {
         packSHA256 = hexString(SHA256.digest(CanonicalJSON.bytes(digests)))
     }
 
+    /// A script that stands alone: default budgets, no capabilities, and no manifest of its own.
+    /// With the entry `admit` it is a policy, else a check.
+    package static func bare(script file: String, entry: String) throws(ConfigError) -> HookPack {
+        let script = try text(of: file, bytesMax: scriptBytesMax)
+        let isPolicy = entry == Stage.admit.rawValue
+        let stage = isPolicy ? .admit : Stage(rawValue: entry) ?? .preCheck
+        return try HookPack(
+            folder: URL(fileURLWithPath: file).deletingLastPathComponent().path,
+            manifestText: """
+                api: hooks/v1
+                name: script
+                version: "0"
+                kind: \(isPolicy ? "policy" : "check")
+                stages: [\(stage.rawValue)]
+                """,
+            manifestFile: file, script: script)
+    }
+
     private static func text(of file: String, bytesMax: Int) throws(ConfigError) -> String {
         let data: Data
         do {

@@ -12,11 +12,15 @@ package struct HookInvocation: Sendable {
     package var grant: HookGrant
     /// The binding's own timeout. The manifest's budget holds where it is shorter.
     package var timeoutMs: Int64?
+    /// Another function than that of the stage, for scripts that stand alone.
+    package var function: String?
+
+    var entry: String { function ?? stage.rawValue }
 
     package init(
         pack: HookPack, stage: Stage, context: JSONValue,
         configuration: [String: JSONValue] = [:], grant: HookGrant = HookGrant(),
-        timeoutMs: Int64? = nil
+        timeoutMs: Int64? = nil, function: String? = nil
     ) {
         self.pack = pack
         self.stage = stage
@@ -24,6 +28,7 @@ package struct HookInvocation: Sendable {
         self.configuration = configuration
         self.grant = grant
         self.timeoutMs = timeoutMs
+        self.function = function
     }
 
     /// The wall budget that holds: the manifest's, or the binding's where that is shorter.

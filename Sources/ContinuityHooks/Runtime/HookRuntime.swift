@@ -59,6 +59,12 @@ package final class HookRuntime: Sendable {
     package func invoke(
         _ invocation: HookInvocation, broker: any HookBroker
     ) async -> HookOutcome {
+        await run(invocation, broker: broker, coversLines: false).outcome
+    }
+
+    func run(
+        _ invocation: HookInvocation, broker: any HookBroker, coversLines: Bool
+    ) async -> InvocationResult {
         let configuration: [String: JSONValue]
         var problem: String?
         do throws(HookConfigProblem) {
@@ -75,12 +81,13 @@ package final class HookRuntime: Sendable {
             problem = "the context is not a JSON object"
         }
         let session = InvocationSession(
-            invocation, configuration: configuration, broker: broker, supervisor: supervisor)
-        if let problem { return session.outcome(.error, error: problem) }
+            invocation, configuration: configuration, broker: broker, supervisor: supervisor,
+            coversLines: coversLines)
+        if let problem { return InvocationResult(session.outcome(.error, error: problem)) }
         return await run(session, wallMs: invocation.wallMs)
     }
 
-    private func run(_ session: InvocationSession, wallMs: Int64) async -> HookOutcome {
+    private func run(_ session: InvocationSession, wallMs: Int64) async -> InvocationResult {
         let ticket = crew.ticket()
         let crew = crew
         let timer = Task {
@@ -94,8 +101,9 @@ package final class HookRuntime: Sendable {
                 run: { continuation.resume(returning: session.run()) },
                 dropped: {
                     continuation.resume(
-                        returning: session.outcome(
-                            .crash, error: "no sandbox worker was free within \(wallMs) ms"))
+                        returning: InvocationResult(
+                            session.outcome(
+                                .crash, error: "no sandbox worker was free within \(wallMs) ms")))
                 })
         }
     }

@@ -3,32 +3,44 @@ import ContinuityCore
 import ContinuityCrypto
 import Glibc
 
+/// What one invocation gave.
+struct InvocationResult: Sendable {
+    var outcome: HookOutcome
+    var coverage = HookCoverage()
+
+    init(_ outcome: HookOutcome) { self.outcome = outcome }
+}
+
 /// One invocation from request to outcome, on one worker. Blocks its thread, never longer than the
 /// wall budget for a worker to be free, the wall budget itself, and a second to learn how the
 /// worker ended.
 struct InvocationSession: Sendable {
     static let logLinesMax = 200
+    /// Two lists of as many numbers as the largest script has lines.
+    static let coverageBytesMax = 4 << 20
     static let endTimeoutNs: Int64 = 1_000_000_000
 
     let invocation: HookInvocation
     let configuration: [String: JSONValue]
     let broker: any HookBroker
     let supervisor: SandboxSupervisor
+    let coversLines: Bool
     /// SHA-256 over the canonical input, as bytes.
     let inputDigest: [UInt8]
 
     init(
         _ invocation: HookInvocation, configuration: [String: JSONValue],
-        broker: any HookBroker, supervisor: SandboxSupervisor
+        broker: any HookBroker, supervisor: SandboxSupervisor, coversLines: Bool
     ) {
         self.invocation = invocation
         self.configuration = configuration
         self.broker = broker
         self.supervisor = supervisor
+        self.coversLines = coversLines
         inputDigest = SHA256.digest(
             CanonicalJSON.bytes([
                 "conf": .object(configuration), "ctx": invocation.context,
-                "entry": .string(invocation.stage.rawValue),
+                "entry": .string(invocation.entry),
             ]))
     }
 
@@ -43,18 +55,20 @@ struct InvocationSession: Sendable {
             grantSHA256: invocation.grant.sha256.isEmpty ? nil : invocation.grant.sha256)
     }
 
-    func run() -> HookOutcome {
+    func run() -> InvocationResult {
         let wallNs = invocation.wallMs * 1_000_000
         guard let worker = supervisor.lease(deadlineNs: continuity_monotonic_ns() + wallNs) else {
-            return outcome(
-                .crash, error: "no sandbox worker came within \(invocation.wallMs) ms")
+            return InvocationResult(
+                outcome(.crash, error: "no sandbox worker came within \(invocation.wallMs) ms"))
         }
         defer { supervisor.retire(worker) }
         let startNs = continuity_monotonic_ns()
         var calls = HostCalls(invocation, broker: broker, deadlineNs: startNs + wallNs)
         var logs: [String] = []
+        var coverage = HookCoverage()
         var result = converse(
-            with: worker, deadlineNs: startNs + wallNs, calls: &calls, logs: &logs)
+            with: worker, deadlineNs: startNs + wallNs, calls: &calls, logs: &logs,
+            coverage: &coverage)
         if let denial = calls.denial, result.status == .failed || result.status == .error {
             result.status = .denied
             result.error = [denial, result.error].compactMap(\.self).joined(separator: "\n")
@@ -63,7 +77,9 @@ struct InvocationSession: Sendable {
         result.effects = calls.effects
         result.reads = calls.reads.isEmpty ? nil : calls.reads
         result.usage.wallUs = (continuity_monotonic_ns() - startNs) / 1000
-        return result
+        var all = InvocationResult(result)
+        all.coverage = coverage
+        return all
     }
 
     /// What the worker offers on `ctx`: it knows no call by itself.
@@ -74,12 +90,13 @@ struct InvocationSession: Sendable {
 
     private func converse(
         with worker: SandboxWorker, deadlineNs: Int64, calls: inout HostCalls,
-        logs: inout [String]
+        logs: inout [String], coverage: inout HookCoverage
     ) -> HookOutcome {
         let budgets = invocation.pack.manifest.budgets
         let channel = WorkerChannel(
             socket: worker.socket,
-            frameBytesMax: Int(budgets.outputBytes + 6 * budgets.logBytes) + (128 << 10),
+            frameBytesMax: Int(budgets.outputBytes + 6 * budgets.logBytes) + (128 << 10)
+                + (coversLines ? Self.coverageBytesMax : 0),
             deadlineNs: deadlineNs)
         var logBytesLeft = Int(budgets.logBytes)
         do throws(WorkerChannel.Failure) {
@@ -97,6 +114,7 @@ struct InvocationSession: Sendable {
                     case .limit: return ended(worker, limit: "host_calls")
                     case .timeout: throw .timeout
                     }
+                case .coverage(let lines): coverage = lines
                 case .done(let verdict):
                     return outcome(of: verdict)
                 }
@@ -112,12 +130,18 @@ struct InvocationSession: Sendable {
     }
 
     private var request: JSONValue {
+        guard coversLines, case .object(var members) = plainRequest else { return plainRequest }
+        members["coverage"] = true
+        return .object(members)
+    }
+
+    private var plainRequest: JSONValue {
         let manifest = invocation.pack.manifest
         let budgets = manifest.budgets
         return [
             "script": .string(invocation.pack.script),
             "chunk": .string("=\(manifest.name)/\(HookPack.scriptFile)"),
-            "entry": .string(invocation.stage.rawValue),
+            "entry": .string(invocation.entry),
             "kind": .string(manifest.kind.rawValue),
             "ctx": invocation.context,
             "conf": .object(configuration),

@@ -6,6 +6,7 @@ import Foundation
 enum WorkerFrame {
     case log(String)
     case call(name: String, arguments: JSONValue)
+    case coverage(HookCoverage)
     case done(WorkerVerdict)
 
     init?(_ json: JSONValue) {
@@ -13,6 +14,8 @@ enum WorkerFrame {
             self = .log(text)
         } else if let name = json["call"]?.string {
             self = .call(name: name, arguments: json["args"] ?? .null)
+        } else if let lines = json["coverage"], let coverage = HookCoverage(lines) {
+            self = .coverage(coverage)
         } else if let done = json["done"], let verdict = WorkerVerdict(done) {
             self = .done(verdict)
         } else {

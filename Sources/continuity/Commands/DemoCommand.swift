@@ -15,7 +15,8 @@ struct DemoCommand: AsyncParsableCommand {
             free loopback ports. Exits with 0 only if everything held.
             """)
 
-    @Option(help: "crash, node-loss, switchover, or by-hand (the floor, without continuity).")
+    @Option(
+        help: "crash, node-loss, switchover, drill, or by-hand (the floor, without continuity).")
     var scenario = DemoOptions.Scenario.crash
 
     @Option(name: .customLong("repeat"), help: "How often, on the same cluster.")

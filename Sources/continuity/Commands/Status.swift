@@ -47,6 +47,14 @@ struct Status: AsyncParsableCommand {
                 "RUN \(run.runID) \(run.kind.rawValue) \(run.phase.rawValue): \(run.fromNodeID) "
                     + "to \(run.toNodeID), until \(timestamp(run.deadlineAtMs)) at the latest")
         }
+        if let drill = cluster.drill {
+            lines.append("DRILL \(drill.drillID) \(drill.scenario.rawValue) is under way")
+        }
+        if let drill = cluster.lastDrill {
+            lines.append(
+                "LAST DRILL \(drill.drillID) \(drill.scenario.rawValue) \(drill.state.rawValue) at "
+                    + "\(timestamp(drill.startedAtMs)), predicted RTO \(drill.predictedRTOMs) ms")
+        }
         if let run = cluster.lastRun {
             let confidence = run.confidence.map { ", confidence \($0)" } ?? ""
             lines.append(

@@ -10,6 +10,12 @@ enum Exit {
     static let unmet = ExitCode(1)
     /// A rule of the policy or the orchestrator stands against it.
     static let refused = ExitCode(3)
+    /// How a hook ended that `hooks run` ran.
+    static let hookFailed = ExitCode(10)
+    static let hookError = ExitCode(11)
+    static let hookLimit = ExitCode(12)
+    static let hookDenied = ExitCode(13)
+    static let hookCrash = ExitCode(14)
     static let badFile = ExitCode(65)
     static let unavailable = ExitCode(69)
     static let internalError = ExitCode(70)

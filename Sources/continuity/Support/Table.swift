@@ -8,6 +8,7 @@ struct Table {
     init(_ header: String...) { rows = [header] }
 
     mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(cells: [String]) { rows.append(cells) }
 
     var text: String {
         let widths = (0..<(rows.first?.count ?? 0)).map { column in
@@ -17,7 +18,7 @@ struct Table {
             zip(row, widths).map { cell, width in
                 cell + String(repeating: " ", count: max(0, width - cell.count))
             }
-            .joined(separator: "  ").trimmingCharacters(in: .whitespaces)
+            .joined(separator: "  ").replacing(#/[ ]+$/#, with: "")
         }
         .joined(separator: "\n")
     }

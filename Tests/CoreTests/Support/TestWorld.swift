@@ -98,10 +98,13 @@ struct TestWorld {
 
     private func intends(_ key: OperationKey) -> Bool {
         journal.contains {
-            if case .operationIntended(let body)? = try? JournalBody(of: $0) {
-                return body.operation.key == key
+            switch try? JournalBody(of: $0) {
+            case .operationIntended(let body): return body.operation.key == key
+            case .drillStep(let body):
+                guard case .operationIntended(let nested) = body.step else { return false }
+                return nested.operation.key == key
+            default: return false
             }
-            return false
         }
     }
 

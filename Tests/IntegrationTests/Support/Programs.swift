@@ -81,6 +81,9 @@ final class Background {
         process.isRunning || process.terminationReason != .exit ? nil : process.terminationStatus
     }
 
+    /// Sends a signal and does not wait for what comes of it.
+    func send(_ signal: Int32) { Glibc.kill(process.processIdentifier, signal) }
+
     func kill(_ signal: Int32) {
         guard process.isRunning else { return }
         Glibc.kill(process.processIdentifier, signal)

@@ -12,10 +12,11 @@ final class ServeFixture {
     let port: Int
     let alertPort: Int
     private let client = ContinuityHTTP.HTTPClient(maxConcurrent: 8)
-    private var serve: Background?
+    private(set) var serve: Background?
     private var sequence: Int64 = 0
 
-    init(policy: String) throws {
+    /// - Parameter packs: A folder of packs, where hooks are to run.
+    init(policy: String, packs: String? = nil) throws {
         folder = try TemporaryFolder()
         port = try freePort()
         alertPort = try freePort()
@@ -41,6 +42,7 @@ final class ServeFixture {
             token_file: token
             journal: journal.sqlite
             clusters: [{cluster_file: cluster.yaml, policy_file: policy.yaml}]
+            \(packs.map { "hooks: {workers: 1, packs: [\"\($0)\"]}" } ?? "")
             alerts:
               - {name: oncall, url: "http://127.0.0.1:\(alertPort)/", secret_file: oncall.whsec}
 

@@ -1,0 +1,63 @@
+import ContinuityCore
+import Hummingbird
+
+/// Drills, and packs that are read anew.
+extension APIServer {
+    private struct DrillOrder: Decodable {
+        var clusterID: ClusterID
+        var scenario: DrillScenario?
+        var targetNodeID: NodeID?
+        var reason: String?
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case scenario
+            case targetNodeID = "target_node_id"
+            case reason
+            case requestedBy = "requested_by"
+        }
+    }
+
+    private struct ReloadOrder: Decodable {
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey { case requestedBy = "requested_by" }
+    }
+
+    func addDrillRoutes(to api: RouterGroup<BasicRequestContext>) {
+        api.post("drill") { [orchestrator] request, _ in
+            let order = try await Self.body(DrillOrder.self, of: request)
+            let reply = try await Self.journaled {
+                try await orchestrator.drill(
+                    DrillRequest(
+                        clusterID: order.clusterID, scenario: order.scenario ?? .primaryFailure,
+                        targetNodeID: order.targetNodeID, reason: order.reason ?? "",
+                        requestedBy: order.requestedBy ?? "api"))
+            }
+            return try Self.answer(reply)
+        }
+        api.get("drill/{drill_id}") { [orchestrator] _, context in
+            let id = RunID(try context.parameters.require("drill_id"))
+            switch try await Self.journaled({ try await orchestrator.drillProgress(id) }) {
+            case .running: return Self.json(["state": "running"], status: .accepted)
+            case .finished(let report): return try Self.json(encoding: report)
+            case nil:
+                throw Problem(
+                    .notFound, "no-such-drill",
+                    "\(id) is not the last drill of a cluster; look for drill_finished in the "
+                        + "journal")
+            }
+        }
+        api.post("hooks/reload") { [orchestrator] request, _ in
+            let order = try await Self.body(ReloadOrder.self, of: request)
+            let reply = try await Self.journaled {
+                try await orchestrator.reloadHooks(requestedBy: order.requestedBy ?? "api")
+            }
+            guard let reply else {
+                throw Problem(.serviceUnavailable, "stopping", "the server is stopping")
+            }
+            return try Self.answer(reply)
+        }
+    }
+}

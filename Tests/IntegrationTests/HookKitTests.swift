@@ -1,0 +1,128 @@
+import ContinuityCore
+import Foundation
+import Testing
+
+/// The kit as a hook's author uses it: the program itself, the real sandbox, no server.
+@Suite(.serialized) struct HookKitTests {
+    @Test(arguments: ["policy", "check", "action"])
+    func aNewPackChecksAndPassesItsTestsAtOnce(_ kind: String) async throws {
+        let folder = try TemporaryFolder()
+        let new = try await Programs.run(
+            "hooks", "new", "mine", "--kind", kind, "--folder", folder.path)
+        #expect(new.exitCode == 0, "\(new.errors)")
+        let pack = folder.path + "/mine"
+        for file in ["hook.yaml", "main.lua", "README.md", ".luarc.json", "tests/passes.yaml"] {
+            #expect(FileManager.default.fileExists(atPath: pack + "/" + file))
+        }
+        let check = try await Programs.run("hooks", "check", pack, "--json")
+        #expect(check.exitCode == 0, "\(check.errors)")
+        let found = try JSONDecoder().decode(JSONValue.self, from: Data(check.output.utf8))
+        #expect(found["globals"]?.array?.isEmpty == true)
+        #expect(found["capabilities"]?.array?.isEmpty == (kind != "action"))
+        let test = try await Programs.run("hooks", "test", pack, "--coverage")
+        #expect(test.exitCode == 0, "\(test.output)\(test.errors)")
+        #expect(test.output.contains("100 % of lines"), "\(test.output)")
+        let list = try await Programs.run("hooks", "list", folder.path)
+        #expect(list.output.contains("mine"))
+        #expect(list.output.contains(found["pack_sha256"]?.string ?? "-"))
+        let again = try await Programs.run(
+            "hooks", "new", "mine", "--kind", kind, "--folder", folder.path)
+        #expect(again.exitCode == 65)
+    }
+
+    @Test func theShippedPacksCheckAndPass() async throws {
+        let folders = ["policies", "hooks"].map { Programs.repository.appending(path: $0).path }
+        let check = try await Programs.run(["hooks", "check"] + folders)
+        #expect(check.exitCode == 0, "\(check.output)\(check.errors)")
+        let test = try await Programs.run(["hooks", "test"] + folders)
+        #expect(test.exitCode == 0, "\(test.output)\(test.errors)")
+    }
+
+    @Test(arguments: [
+        ("local function pre_check", "function pre_check", 1, "sets the global 'pre_check'"),
+        ("ctx.log(\"fine:\"", "print(\"fine:\"", 1, "reads the global 'print'"),
+        ("    return true\nend", "    return true", 65, "main.lua:"),
+        ("pre_check = pre_check", "other = pre_check", 65, "no function 'pre_check'"),
+    ])
+    func checkNamesWhatIsWrong(
+        _ from: String, _ to: String, _ code: Int32, _ message: String
+    ) async throws {
+        let folder = try TemporaryFolder()
+        _ = try await Programs.run(
+            "hooks", "new", "mine", "--kind", "check", "--folder", folder.path)
+        let script = folder.path + "/mine/main.lua"
+        let text = try String(contentsOfFile: script, encoding: .utf8)
+        #expect(text.contains(from))
+        try folder.write(text.replacing(from, with: to), to: "mine/main.lua")
+        let result = try await Programs.run("hooks", "check", folder.path + "/mine")
+        #expect(result.exitCode == code, "\(result.errors)")
+        #expect((result.output + result.errors).contains(message), "\(result.output)")
+    }
+
+    @Test func aWrongManifestIsToldWithItsLine() async throws {
+        let folder = try TemporaryFolder()
+        _ = try await Programs.run(
+            "hooks", "new", "mine", "--kind", "check", "--folder", folder.path)
+        let file = folder.path + "/mine/hook.yaml"
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        try folder.write(text.replacing("budgets:", with: "budget:"), to: "mine/hook.yaml")
+        let result = try await Programs.run("hooks", "check", folder.path + "/mine")
+        #expect(result.exitCode == 65)
+        #expect(result.errors.contains("hook.yaml:"), "\(result.errors)")
+        #expect(result.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func aFailingFixtureIsADifference() async throws {
+        let folder = try TemporaryFolder()
+        _ = try await Programs.run(
+            "hooks", "new", "mine", "--kind", "check", "--folder", folder.path)
+        let file = folder.path + "/mine/tests/objects.yaml"
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        try folder.write(
+            text.replacing("lags 9000 ms", with: "lags 1 ms"), to: "mine/tests/objects.yaml")
+        let result = try await Programs.run("hooks", "test", folder.path + "/mine")
+        #expect(result.exitCode == 1)
+        #expect(
+            result.output.contains("error: expected 'db-2 lags 1 ms' in it, got 'db-2 lags"),
+            "\(result.output)")
+    }
+
+    private static let script = """
+        local M = {}
+        function M.ok(ctx) ctx.log("n is", ctx.n) return { n = ctx.n } end
+        function M.failed() return nil, "nope" end
+        function M.error() error("a bug") end
+        function M.limit() while true do end end
+        function M.wall() return (string.rep("a", 2000) .. "b"):find(string.rep(".-", 12) .. "c") end
+        return M
+        """
+
+    @Test(arguments: [
+        ("ok", 0, "ok"), ("failed", 10, "failed"), ("error", 11, "error"), ("limit", 12, "limit"),
+        ("wall", 12, "limit"),
+    ])
+    func aBareScriptRunsAndEachOutcomeHasItsCode(
+        _ entry: String, _ code: Int32, _ status: String
+    ) async throws {
+        let folder = try TemporaryFolder()
+        let script = try folder.write(Self.script, to: "script.lua")
+        let input = try folder.write(#"{"n": 4}"#, to: "input.json")
+        let result = try await Programs.run(
+            "hooks", "run", script, "--entry", entry, "--input", input, "--json")
+        #expect(result.exitCode == code, "\(result.errors)")
+        let json = try JSONDecoder().decode(JSONValue.self, from: Data(result.output.utf8))
+        #expect(
+            json.object?.keys.sorted() == [
+                "effects", "error", "limit", "logs", "status", "usage", "value",
+            ])
+        #expect(json["status"]?.string == status)
+        for figure in ["instructions", "memory_bytes", "cpu_us", "wall_us"] {
+            #expect(json["usage"]?[figure]?.int != nil)
+        }
+        if entry == "ok" {
+            #expect(json["value"] == ["n": 4])
+            #expect(json["logs"] == ["n is 4"])
+        }
+        if entry == "limit" { #expect(json["limit"]?.string == "instructions") }
+    }
+}
