@@ -89,6 +89,13 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
         .target(
+            name: "ContinuityBroker",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "ContinuityHooks",
+                subprocess, system,
+            ],
+            swiftSettings: swiftRules),
+        .target(
             name: "ContinuityAPI",
             dependencies: ["ContinuityCore", hummingbird, lifecycle, logging],
             swiftSettings: swiftRules),
@@ -106,7 +113,7 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                lifecycle, logging, signals,
+                "ContinuityBroker", lifecycle, logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -164,6 +171,15 @@ let package = Package(
                 "ContinuityHooks", "ContinuityConfig", "ContinuityCore", "HookSandbox", logging,
             ],
             exclude: ["Attacks"],
+            swiftSettings: swiftRules),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: [
+                "ContinuityBroker", "ContinuityHooks", "ContinuityConfig", "ContinuityCore",
+                "ContinuityHTTP", "ContinuityCrypto", "ContinuityDemo", "HookSandbox",
+                hummingbird, lifecycle,
+                logging, subprocess, system,
+            ],
             swiftSettings: swiftRules),
         .testTarget(
             name: "AgentTests",

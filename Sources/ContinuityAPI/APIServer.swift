@@ -212,6 +212,8 @@ package final class APIServer: Service {
                 .notFound, "no-such-cluster", "the server's configuration has no cluster '\(id)'")
         case .unknownNode(let id):
             throw Problem(.notFound, "no-such-node", "the cluster has no node '\(id)'")
+        case .effectIntended, .effectTooLate:
+            preconditionFailure("the answer to a hook's effect came for a request")
         }
     }
 

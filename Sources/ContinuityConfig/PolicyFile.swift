@@ -126,10 +126,10 @@ package enum PolicyFile {
     }
 
     private static func binding(_ reader: ConfigReader) throws(ConfigError) -> HookBinding {
-        var channels: [String] = []
-        if let grant = try reader.optionalMapping("grant") {
-            channels = try grant.strings("notify", default: [])
-            try grant.finish()
+        var rules = CapabilityRules()
+        let grant = try reader.json("grant")
+        if let section = try reader.optionalMapping("grant") {
+            rules = try CapabilityRules(reading: section, author: .grant)
         }
         let configuration = try reader.json("config") ?? .object([:])
         guard case .object(let options) = configuration else {
@@ -145,7 +145,8 @@ package enum PolicyFile {
             order: try reader.int("order", in: -1000...1000, default: 0),
             onFailure: try reader.choice("on_failure", default: .abort),
             configuration: options,
-            grantedChannels: channels, pinnedSHA256: try pin(reader))
+            grantedChannels: rules.notifyChannels.sorted(),
+            grant: rules.isEmpty ? nil : grant, pinnedSHA256: try pin(reader))
         try reader.finish()
         return binding
     }

@@ -180,6 +180,8 @@ package struct Demo: Sendable {
             defer { group.cancelAll() }
             let agents = Dictionary(
                 uniqueKeysWithValues: layout.members.map { ($0.id, session.makeAgent($0)) })
+            session.supervisor.start(session.nameServer)
+            try await session.expectRecord(of: layout.members[0].id, agents: [])
             console.say("starting one orchestrator and \(agents.count) agents")
             session.supervisor.start(session.serve)
             agents.values.forEach(session.supervisor.start)

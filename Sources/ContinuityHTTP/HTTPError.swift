@@ -8,6 +8,8 @@ package struct HTTPError: Error, Hashable, Sendable, CustomStringConvertible {
         package static let invalidRequest = Code(description: "invalid_request")
         package static let resolveFailed = Code(description: "resolve_failed")
         package static let connectFailed = Code(description: "connect_failed")
+        /// The name leads to an address that the request's policy forbids. Nothing was sent.
+        package static let addressRefused = Code(description: "address_refused")
         package static let tls = Code(description: "tls")
         package static let timedOut = Code(description: "timed_out")
         /// The connection ended before the response did.

@@ -11,6 +11,15 @@ package struct HTTPRequest: Sendable {
     package var connectTimeout: Duration
     /// A longer body ends the transfer with `HTTPError.Code.tooLarge`.
     package var maxResponseBytes: Int
+    /// `nil`: any address. Otherwise each address is judged after the name was resolved, when the
+    /// connection is about to be made, and no connection is shared with other requests.
+    package var addressPolicy: AddressPolicy?
+    /// SHA-256 of the public keys (SPKI) of which the server must have one, in Base64. Certificates
+    /// are verified all the same.
+    package var pins: [String] = []
+    /// Trusted authorities (PEM) in place of the system's.
+    package var caFile: String?
+    package var aws: AWSSignature?
 
     package init(
         method: String = "GET", url: String, headers: HTTPHeaders = [], body: [UInt8] = [],
@@ -24,6 +33,21 @@ package struct HTTPRequest: Sendable {
         self.timeout = timeout
         self.connectTimeout = connectTimeout
         self.maxResponseBytes = maxResponseBytes
+    }
+}
+
+/// Has libcurl sign the request (AWS Signature Version 4).
+package struct AWSSignature: Sendable {
+    package var region: String
+    package var service: String
+    package var accessKeyID: String
+    package var secretAccessKey: String
+
+    package init(region: String, service: String, accessKeyID: String, secretAccessKey: String) {
+        self.region = region
+        self.service = service
+        self.accessKeyID = accessKeyID
+        self.secretAccessKey = secretAccessKey
     }
 }
 

@@ -13,6 +13,7 @@ final class Transfer {
     private var responseHeaderBytes = 0
     private var responseBody: [UInt8] = []
     private var isTooLarge = false
+    private var hasRefusedAddress = false
 
     /// Response headers beyond it are no answer to any question of ours.
     private static let maxHeaderBytes = 64 << 10
@@ -34,6 +35,7 @@ final class Transfer {
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(min(request.connectTimeout, remaining)))
         setBody(request)
         setHeaders(request)
+        setRestrictions(request)
         set(CURLOPT_WRITEDATA, context)
         check(ccurl_set_callback(handle, CURLOPT_WRITEFUNCTION, receiveBody))
         set(CURLOPT_HEADERDATA, context)
@@ -85,9 +87,46 @@ final class Transfer {
             append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
         }
         // No round trip for "100 Continue", and no form type that nobody named.
+        // The signature covers every line of this list, also those that take a header away.
+        guard request.aws == nil else {
+            return set(CURLOPT_HTTPHEADER, UnsafeRawPointer(requestHeaders))
+        }
         if request.headers["expect"] == nil { append("Expect:") }
         if request.headers["content-type"] == nil { append("Content-Type:") }
         set(CURLOPT_HTTPHEADER, UnsafeRawPointer(requestHeaders))
+    }
+
+    private func setRestrictions(_ request: HTTPRequest) {
+        // What was checked is what is sent.
+        set(CURLOPT_PATH_AS_IS, 1)
+        if request.addressPolicy != nil {
+            // A kept connection was opened for somebody else, under other rules.
+            set(CURLOPT_FRESH_CONNECT, 1)
+            set(CURLOPT_FORBID_REUSE, 1)
+            set(CURLOPT_OPENSOCKETDATA, Unmanaged.passUnretained(self).toOpaque())
+            check(ccurl_set_open_socket(handle, openSocket))
+        }
+        if !request.pins.isEmpty {
+            let pins = request.pins.map { "sha256//\($0)" }.joined(separator: ";")
+            set(CURLOPT_PINNEDPUBLICKEY, pins)
+        }
+        if let file = request.caFile { set(CURLOPT_CAINFO, file) }
+        if let aws = request.aws {
+            set(CURLOPT_AWS_SIGV4, "aws:amz:\(aws.region):\(aws.service)")
+            set(CURLOPT_USERNAME, aws.accessKeyID)
+            set(CURLOPT_PASSWORD, aws.secretAccessKey)
+        }
+    }
+
+    /// Called by libcurl with each resolved address before it connects.
+    fileprivate func allows(_ address: UnsafeMutablePointer<curl_sockaddr>) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = Int(ccurl_address_bytes(address, &bytes))
+        guard job.request.addressPolicy?.allows(Array(bytes.prefix(count))) ?? true else {
+            hasRefusedAddress = true
+            return false
+        }
+        return true
     }
 
     private func append(_ line: String) {
@@ -163,6 +202,12 @@ final class Transfer {
     }
 
     private func error(_ curlCode: CURLcode) -> HTTPError {
+        if hasRefusedAddress, curlCode == CURLE_COULDNT_CONNECT {
+            return HTTPError(
+                .addressRefused,
+                "\(job.request.origin) leads to an address of this machine, of a private network "
+                    + "or of a cloud's metadata, which is not allowed")
+        }
         let (code, remedy) = HTTPError.Code.of(curlCode)
         var cause = String(cString: curl_easy_strerror(curlCode))
         let number = long(CURLINFO_OS_ERRNO)
@@ -216,6 +261,14 @@ private let receiveBody: ccurl_data_callback = { data, size, count, context in
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
     let bytes = UnsafeRawBufferPointer(start: data, count: size * count)
     return transfer.appendBody(bytes) ? bytes.count : 0
+}
+
+private let openSocket: ccurl_open_socket_callback = { context, _, address in
+    guard let context, let address else { return CURL_SOCKET_BAD }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    guard transfer.allows(address) else { return CURL_SOCKET_BAD }
+    let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+    return socket(address.pointee.family, type, address.pointee.protocol)
 }
 
 private let receiveHeader: ccurl_data_callback = { data, size, count, context in

@@ -1,4 +1,6 @@
 import ContinuityAlerts
+import ContinuityBroker
+import ContinuityConfig
 import ContinuityCore
 import ContinuityHTTP
 import ContinuityHooks
@@ -17,19 +19,24 @@ final class EffectExecutor: Sendable {
     /// Drills have a worker of their own, so that they never take one from a real run.
     private let drillRuntime: HookRuntime?
     private let packs: PackShelf
+    private let clusters: [ClusterID: Cluster]
+    private let secrets: SecretStore
     private let recordings: RecordingStore?
     private let outbox: AlertOutbox
     private let logger: Logger
 
     init(
         client: HTTPClient, token: String, runtime: HookRuntime?, drillRuntime: HookRuntime?,
-        packs: PackShelf, recordings: RecordingStore?, outbox: AlertOutbox, logger: Logger
+        packs: PackShelf, clusters: [Cluster], secrets: SecretStore, recordings: RecordingStore?,
+        outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
         self.token = token
         self.runtime = runtime
         self.drillRuntime = drillRuntime
         self.packs = packs
+        self.clusters = Dictionary(clusters.map { ($0.clusterID, $0) }, uniquingKeysWith: { $1 })
+        self.secrets = secrets
         self.recordings = recordings
         self.outbox = outbox
         self.logger = logger
@@ -104,13 +111,29 @@ final class EffectExecutor: Sendable {
                 nil
             )
         }
+        let grant: HookGrant
+        do {
+            // A journal of before grants were kept whole knows the channels alone.
+            let channels = call.binding.grantedChannels
+            grant =
+                try call.binding.grant.map { json throws(ConfigError) in
+                    try HookGrant(json: json)
+                } ?? HookGrant(notifyChannels: Set(channels))
+        } catch {
+            return (
+                HookOutcome(status: .denied, error: "its grant is not understood: \(error)"), nil
+            )
+        }
         let invocation = HookInvocation(
             pack: pack, stage: stage, context: call.context,
             configuration: call.binding.configuration,
-            grant: HookGrant(notifyChannels: Set(call.binding.grantedChannels)),
-            timeoutMs: call.binding.timeoutMs)
+            grant: grant, timeoutMs: call.binding.timeoutMs)
+        let port = ServerBrokerPort(
+            call: call, cluster: clusters[call.clusterID], inbox: inbox
+        ) { [self] command, url in await send(command, to: url) }
         let broker = ListeningBroker(
-            call.isDrill ? DrillBroker() : NotifyingBroker(call: call, inbox: inbox))
+            LiveBroker(
+                mode: call.isDrill ? .drill : .live, http: client, secrets: secrets, port: port))
         let startedAtMs = SystemClock.now().utcMs
         let outcome = await runtime.invoke(invocation, broker: broker)
         guard recordings != nil else { return (outcome, nil) }
@@ -127,44 +150,6 @@ final class EffectExecutor: Sendable {
             logger.error(
                 "a hook call could not be recorded",
                 metadata: ["operation": "\(recording.operation)", "error": "\(error)"])
-        }
-    }
-}
-
-/// Answers a hook's effects in a drill with what they answer when all goes well, and does nothing.
-private struct DrillBroker: HookBroker {
-    func perform(_ call: HookHostCall) async -> HookHostReply {
-        guard call.name == "notify" else {
-            return .failed(
-                message: "'\(call.name)' has no stand-in for drills", code: "unknown_call")
-        }
-        return .ok(true)
-    }
-}
-
-/// Turns a hook's `ctx.notify` into an alert that is durable before the hook hears that it is.
-private struct NotifyingBroker: HookBroker {
-    let call: HookCall
-    let inbox: Inbox
-
-    func perform(_ hostCall: HookHostCall) async -> HookHostReply {
-        guard hostCall.name == "notify", let channel = hostCall.arguments["channel"]?.string else {
-            return .failed(message: "unknown call '\(hostCall.name)'", code: "unknown_call")
-        }
-        let severity = hostCall.arguments["severity"]?.string.flatMap(Alert.Severity.init)
-        do {
-            _ = try await inbox.ask(
-                .hookNotified(
-                    HookNotification(
-                        operation: call.operation.key, clusterID: call.clusterID,
-                        runID: call.operation.runID, pack: call.binding.pack,
-                        index: Int(hostCall.sequence), channel: channel,
-                        severity: severity ?? .info,
-                        summary: hostCall.arguments["summary"]?.string ?? "",
-                        data: hostCall.arguments["data"] ?? .null)))
-            return .ok(true)
-        } catch {
-            return .failed(message: "\(error)", code: "unavailable")
         }
     }
 }

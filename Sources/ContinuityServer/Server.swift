@@ -72,6 +72,7 @@ package struct Server {
         let executor = EffectExecutor(
             client: client, token: String(decoding: configuration.token, as: UTF8.self),
             runtime: runtimes.real, drillRuntime: runtimes.drill, packs: shelf,
+            clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,

@@ -1,4 +1,5 @@
 import ContinuityAlerts
+import ContinuityBroker
 package import ContinuityConfig
 package import ContinuityCore
 package import ContinuityHooks
@@ -23,6 +24,8 @@ package struct ServerConfiguration: Sendable {
     var packs: [String: HookPack]
     package var clusters: [ClusterConfigured]
     var alerts: [AlertChannelConfiguration]
+    /// What hooks may use without holding it.
+    var secrets: SecretStore
 
     /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
     package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
@@ -30,6 +33,9 @@ package struct ServerConfiguration: Sendable {
         let address = try listenAddress(reader)
         let alerts = try AlertChannelConfiguration.loadList(from: reader)
         let hooks = try hooks(reader)
+        let secrets = try SecretStore(
+            reading: reader.optionalMapping("secrets"),
+            folder: URL(fileURLWithPath: file).deletingLastPathComponent().path)
         var configuration = ServerConfiguration(
             file: file,
             instanceID: try reader.optionalString("instance_id") ?? "serve",
@@ -38,8 +44,9 @@ package struct ServerConfiguration: Sendable {
             journal: reader.path(of: try reader.string("journal")),
             hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
             recordings: hooks.recordings, packFolders: hooks.folders, ceiling: hooks.ceiling,
-            packs: hooks.packs, clusters: [], alerts: alerts)
-        configuration.clusters = try clusters(reader, hooks.packs, alerts.map(\.name))
+            packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
+        configuration.clusters = try clusters(
+            reader, hooks.packs, alerts.map(\.name), secrets.names)
         try reader.finish()
         return configuration
     }
@@ -142,7 +149,8 @@ package struct ServerConfiguration: Sendable {
     // MARK: Clusters
 
     private static func clusters(
-        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String]
+        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String],
+        _ secrets: Set<String>
     ) throws(ConfigError) -> [ClusterConfigured] {
         let entries = try reader.list("clusters")
         guard !entries.isEmpty else {
@@ -163,7 +171,7 @@ package struct ServerConfiguration: Sendable {
             }
             try checkAddresses(cluster, clusterFile)
             var policy = try PolicyFile.load(file: policyFile, for: cluster)
-            try resolve(&policy, policyFile, packs, channels)
+            try resolve(&policy, policyFile, packs, channels, secrets)
             clusters.append(
                 ClusterConfigured(cluster: cluster, policy: policy, alertChannels: channels))
         }
@@ -189,7 +197,7 @@ package struct ServerConfiguration: Sendable {
     /// one.
     private static func resolve(
         _ policy: inout FailoverPolicy, _ file: String, _ packs: [String: HookPack],
-        _ channels: [String]
+        _ channels: [String], _ secrets: Set<String>
     ) throws(ConfigError) {
         for index in policy.hooks.indices {
             let binding = policy.hooks[index]
@@ -209,6 +217,15 @@ package struct ServerConfiguration: Sendable {
                 throw error(
                     "the channel '\(unknown)' is granted, but not configured",
                     "add it under 'alerts'")
+            }
+            let grant = try binding.grant.map { json throws(ConfigError) in
+                try HookGrant(json: json)
+            }
+            let used = (grant?.rules.secrets ?? []).union(grant?.rules.ruleSecrets ?? [])
+            if let unknown = used.subtracting(secrets).sorted().first {
+                throw error(
+                    "the secret '\(unknown)' is granted, but not configured",
+                    "add it under 'secrets' in the server's configuration")
             }
             bind(&policy.hooks[index], to: pack)
         }
@@ -247,6 +264,9 @@ package struct ServerConfiguration: Sendable {
     static func bind(_ binding: inout HookBinding, to pack: HookPack) {
         binding.repeatable = pack.manifest.repeatable
         binding.packSHA256 = pack.packSHA256
+        binding.digests = HookDigests(
+            script: pack.scriptSHA256, manifest: pack.manifestSHA256,
+            grant: binding.grant.flatMap { try? HookGrant(json: $0) }?.sha256)
         binding.skippedInDrills = pack.manifest.drill == .skip ? true : nil
     }
 }

@@ -3,6 +3,8 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "host.h"
+
 static void push_value(lua_State *state, const json_t *value, int depth) {
     if (depth > JSON_DEPTH_MAX) luaL_error(state, "a value from outside is nested too deep");
     luaL_checkstack(state, 4, "a value from outside is nested too deep");
@@ -168,6 +170,17 @@ static void write_value(
         }
         return;
     }
+    case LUA_TUSERDATA:
+        if (host_secret_name(state, index)) {
+            size_t length = 0;
+            const char *name = lua_tolstring(state, -1, &length);
+            output_text(output, "{\"$secret\":");
+            output_string(output, name, length);
+            output_text(output, "}");
+            lua_pop(state, 1);
+            return;
+        }
+        // fall through
     default: refuse(state, place, "is a function, coroutine or userdata, which is no data");
     }
 }

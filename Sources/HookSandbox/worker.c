@@ -26,6 +26,7 @@ struct invocation {
     bool is_policy;
     bool covers_lines;
     lua_Integer seed[2];
+    const json_t *operations;
     const json_t *context;
     const json_t *config;
     /// `ok`, or `failed` with a message.
@@ -65,6 +66,7 @@ static struct invocation read_invocation(int fd, const json_t *request) {
         .chunk = text_member(request, "chunk"),
         .entry = text_member(request, "entry"),
         .is_policy = strcmp(text_member(request, "kind"), "policy") == 0,
+        .operations = json_object_get(request, "operations"),
         .covers_lines = json_is_true(json_object_get(request, "coverage")),
         .context = json_object_get(request, "ctx"),
         .config = json_object_get(request, "conf"),
@@ -141,7 +143,7 @@ static int run_invocation(lua_State *state) {
     }
     int first = lua_gettop(state);
     json_push(state, invocation->context);
-    host_add_handles(state, invocation->fd, invocation->is_policy);
+    host_add_handles(state, invocation->fd, invocation->operations);
     json_push(state, invocation->config);
     lua_call(state, 2, LUA_MULTRET);
     take_answer(state, first, invocation);

@@ -43,11 +43,19 @@ struct ManifestTests {
                 "hook.yaml:6: 'budgets.wall_ms' must be from 10 to 60000"
             ),
             ("budgets:\n  cpu: 3", "hook.yaml:7: unknown field 'budgets.cpu'"),
+            ("capabilities:\n  http: {}", "hook.yaml:7: 'capabilities.http' must be a list"),
             (
-                "capabilities:\n  http: {}",
-                "hook.yaml:7: the capability 'http' is not available yet"
+                "capabilities:\n  http: [{hosts: [a], pins: [x]}]",
+                "hook.yaml:7: unknown field 'capabilities.http[0].pins'"
             ),
-            ("capabilities:\n  secrets: [a]", "the capability 'secrets' is not available yet"),
+            (
+                "capabilities:\n  agent: {commands: [promote]}",
+                "hook.yaml:7: 'promote' is no agent command that a hook can give"
+            ),
+            (
+                "capabilities:\n  dns: [{zones: ['*'], types: [MX]}]",
+                "hook.yaml:7: 'types' names 'MX'"
+            ),
             (
                 "capabilities: {notify: {channels: []}}",
                 "hook.yaml:6: 'capabilities.notify.channels'"

@@ -10,6 +10,7 @@ package enum JournalBody: Sendable {
     case runRequested(RunRequested)
     case runAdmitted(RunAdmitted)
     case operationIntended(OperationIntended)
+    case hookEffectIntended(HookEffectIntended)
     case operationFinished(OperationFinished)
     case leaseAwaited(LeaseAwaited)
     case fenceProven(FenceProven)
@@ -37,6 +38,7 @@ extension JournalBody {
         case .runRequested: "run_requested"
         case .runAdmitted: "run_admitted"
         case .operationIntended: "operation_intended"
+        case .hookEffectIntended: "hook_effect_intended"
         case .operationFinished: "operation_finished"
         case .leaseAwaited: "lease_awaited"
         case .fenceProven: "fence_proven"
@@ -64,6 +66,7 @@ extension JournalBody {
         case .runRequested(let body): body
         case .runAdmitted(let body): body
         case .operationIntended(let body): body
+        case .hookEffectIntended(let body): body
         case .operationFinished(let body): body
         case .leaseAwaited(let body): body
         case .fenceProven(let body): body
@@ -119,6 +122,7 @@ extension JournalBody {
         case "run_requested": return .runRequested(try body())
         case "run_admitted": return .runAdmitted(try body())
         case "operation_intended": return .operationIntended(try body())
+        case "hook_effect_intended": return .hookEffectIntended(try body())
         case "operation_finished": return .operationFinished(try body())
         case "lease_awaited": return .leaseAwaited(try body())
         case "fence_proven": return .fenceProven(try body())

@@ -74,6 +74,39 @@ package struct OperationIntended: Codable, Hashable, Sendable {
     }
 }
 
+/// A hook is about to change something outside: durable before it does.
+package struct HookEffectIntended: Codable, Hashable, Sendable {
+    package var operation: OperationKey
+    package var runID: RunID?
+    package var pack: String
+    package var digests: HookDigests?
+    /// Counts the calls of the invocation from 1.
+    package var sequence: Int64
+    /// As in the catalogue of capabilities.
+    package var call: String
+    /// Secrets stand in it by name.
+    package var arguments: JSONValue
+
+    package init(
+        operation: OperationKey, runID: RunID?, pack: String, digests: HookDigests?,
+        sequence: Int64, call: String, arguments: JSONValue
+    ) {
+        self.operation = operation
+        self.runID = runID
+        self.pack = pack
+        self.digests = digests
+        self.sequence = sequence
+        self.call = call
+        self.arguments = arguments
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case operation
+        case runID = "run_id"
+        case pack, digests, sequence, call, arguments
+    }
+}
+
 /// An effect's result.
 package struct OperationFinished: Codable, Hashable, Sendable {
     package var operation: OperationKey

@@ -35,6 +35,10 @@ package struct HookBinding: Codable, Hashable, Sendable {
     package var configuration: [String: JSONValue]
     /// The notification channels that the operator grants to the pack.
     package var grantedChannels: [String]
+    /// Everything that the operator grants, as it stands in the policy; `nil`: nothing.
+    package var grant: JSONValue?
+    /// Of script, manifest and grant when the configuration was loaded; `nil` outside `serve`.
+    package var digests: HookDigests?
     /// From the pack's manifest: whether a call whose result is unknown may be made again.
     package var repeatable: Bool
     /// The pack's digest when the configuration was loaded; empty outside `serve`.
@@ -48,8 +52,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
         stage: Stage, timing: Timing = .before, pack: String, timeoutMs: Int64 = 1000,
         retries: Int = 0, order: Int64 = 0, onFailure: FailureResponse = .abort,
         configuration: [String: JSONValue] = [:], grantedChannels: [String] = [],
-        repeatable: Bool = false, packSHA256: String = "", pinnedSHA256: String? = nil,
-        skippedInDrills: Bool? = nil
+        grant: JSONValue? = nil, digests: HookDigests? = nil, repeatable: Bool = false,
+        packSHA256: String = "", pinnedSHA256: String? = nil, skippedInDrills: Bool? = nil
     ) {
         self.stage = stage
         self.timing = timing
@@ -60,6 +64,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
         self.onFailure = onFailure
         self.configuration = configuration
         self.grantedChannels = grantedChannels
+        self.grant = grant
+        self.digests = digests
         self.repeatable = repeatable
         self.packSHA256 = packSHA256
         self.pinnedSHA256 = pinnedSHA256
@@ -73,9 +79,23 @@ package struct HookBinding: Codable, Hashable, Sendable {
         case onFailure = "on_failure"
         case configuration
         case grantedChannels = "granted_channels"
-        case repeatable
+        case grant, digests, repeatable
         case packSHA256 = "pack_sha256"
         case pinnedSHA256 = "pinned_sha256"
         case skippedInDrills = "skipped_in_drills"
+    }
+}
+
+/// What exactly a hook call runs, and by whose leave: SHA-256 each, in hexadecimal.
+package struct HookDigests: Codable, Hashable, Sendable {
+    package var script: String
+    package var manifest: String
+    /// Of the grant's canonical JSON; `nil` when nothing is granted.
+    package var grant: String?
+
+    package init(script: String, manifest: String, grant: String?) {
+        self.script = script
+        self.manifest = manifest
+        self.grant = grant
     }
 }

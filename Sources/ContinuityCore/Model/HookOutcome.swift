@@ -24,16 +24,21 @@ package struct HookOutcome: Codable, Hashable, Sendable {
     package var logs: [String]
     /// The effects that the broker carried out (or, in a drill, recorded), in order.
     package var effects: [JSONValue]
+    /// What the broker read for the hook, in order; `nil` when it asked for nothing.
+    package var reads: [JSONValue]?
     package var usage: HookUsage
     /// SHA-256, hexadecimal.
     package var scriptSHA256: String
     package var manifestSHA256: String
     package var inputSHA256: String
+    /// Of the grant's canonical JSON; `nil` when nothing is granted.
+    package var grantSHA256: String?
 
     package init(
         status: Status, limit: String? = nil, value: JSONValue = .null, error: String? = nil,
         logs: [String] = [], effects: [JSONValue] = [], usage: HookUsage = HookUsage(),
-        scriptSHA256: String = "", manifestSHA256: String = "", inputSHA256: String = ""
+        scriptSHA256: String = "", manifestSHA256: String = "", inputSHA256: String = "",
+        grantSHA256: String? = nil
     ) {
         self.status = status
         self.limit = limit
@@ -45,13 +50,15 @@ package struct HookOutcome: Codable, Hashable, Sendable {
         self.scriptSHA256 = scriptSHA256
         self.manifestSHA256 = manifestSHA256
         self.inputSHA256 = inputSHA256
+        self.grantSHA256 = grantSHA256
     }
 
     private enum CodingKeys: String, CodingKey {
-        case status, limit, value, error, logs, effects, usage
+        case status, limit, value, error, logs, effects, reads, usage
         case scriptSHA256 = "script_sha256"
         case manifestSHA256 = "manifest_sha256"
         case inputSHA256 = "input_sha256"
+        case grantSHA256 = "grant_sha256"
     }
 }
 

@@ -10,6 +10,7 @@ package enum Input: Sendable {
     /// Packs were read anew; the clusters' policies name their digests.
     case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
+    case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
 }
@@ -82,6 +83,10 @@ package struct HookCall: Hashable, Sendable {
 
 package enum Reply: Hashable, Sendable {
     case report(ReportReply)
+    /// The hook's effect is journaled and may leave.
+    case effectIntended
+    /// Nobody waits for the hook any more: its effect must not leave.
+    case effectTooLate
     case accepted(runID: RunID, planID: PlanID)
     case drillAccepted(drillID: RunID, planID: PlanID)
     case hookPacksChanged(HookPacksChanged)

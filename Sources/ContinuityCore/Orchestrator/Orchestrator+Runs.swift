@@ -182,6 +182,17 @@ extension Orchestrator {
         dispatch(operation, id, now)
     }
 
+    /// Journals what a hook is about to do. A hook whose result nobody waits for any more, because
+    /// its run is over or its call was given up, may do nothing.
+    mutating func intend(_ effect: HookEffectIntended, in id: ClusterID, _ now: Moment) {
+        guard let run = state.clusters[id]?.run,
+            let operation = run.operations[effect.operation], operation.kind == .hook,
+            run.results[effect.operation] == nil
+        else { return reply(.effectTooLate) }
+        emit(.hookEffectIntended(effect), cluster: id, now)
+        reply(.effectIntended)
+    }
+
     private mutating func dispatch(_ operation: Operation, _ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         switch operation.kind {
@@ -202,9 +213,17 @@ extension Orchestrator {
     }
 
     func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
-        cluster.policy.hooks.first {
-            $0.pack == operation.pack && $0.stage == operation.stage
+        guard let stage = operation.stage else { return nil }
+        // A pack may stand at a stage more than once, each time with its own configuration and
+        // grant: the key tells which one is meant.
+        for timing in HookBinding.Timing.allCases {
+            let bindings = cluster.policy.bindings(at: stage, timing)
+            for (index, binding) in bindings.enumerated() where binding.pack == operation.pack {
+                let place = RunScript.place(of: binding, index)
+                if operation.key.rawValue.contains("/\(place)/") { return binding }
+            }
         }
+        return nil
     }
 
     private mutating func dispatchCommand(

@@ -34,6 +34,7 @@ package struct Orchestrator: Sendable {
         case .hookPacksChanged(let body, let clusters, let actor):
             change(body, clusters: clusters, by: actor, now)
         case .hookNotified(let notification): queue(notification, now)
+        case .hookEffect(let effect, let cluster): intend(effect, in: cluster, now)
         case .alertDelivered(let body): settle(body, now)
         case .alertDead(let body): settle(body, now)
         }

@@ -84,7 +84,7 @@ extension ClusterState {
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookPacksChanged:
+            .hookEffectIntended, .hookPacksChanged:
             break
         }
     }

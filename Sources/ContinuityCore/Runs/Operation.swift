@@ -17,6 +17,8 @@ package struct Operation: Codable, Hashable, Sendable {
     package var sourceNodeID: NodeID?
     /// With `hook`.
     package var pack: String?
+    /// With `hook`: what is run, and what it is granted.
+    package var digests: HookDigests?
     package var attempt: Int
     /// Whether it may be done again when its result was lost.
     package var repeatable: Bool
@@ -40,7 +42,8 @@ package struct Operation: Codable, Hashable, Sendable {
         Operation(
             key: key, runID: runID, stage: binding.stage, kind: .hook,
             timeoutMs: binding.timeoutMs, nodeID: nil, command: nil, sourceNodeID: nil,
-            pack: binding.pack, attempt: attempt, repeatable: binding.repeatable,
+            pack: binding.pack, digests: binding.digests, attempt: attempt,
+            repeatable: binding.repeatable,
             onFailure: binding.onFailure)
     }
 
@@ -52,7 +55,7 @@ package struct Operation: Codable, Hashable, Sendable {
         case nodeID = "node_id"
         case command
         case sourceNodeID = "source_node_id"
-        case pack, attempt, repeatable
+        case pack, digests, attempt, repeatable
         case onFailure = "on_failure"
     }
 }

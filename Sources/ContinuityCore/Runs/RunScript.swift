@@ -147,12 +147,15 @@ package struct RunScript: Sendable {
         case step(RunStep)
     }
 
+    /// Names one binding among those of its stage and timing, within the keys of its operations.
+    static func place(of binding: HookBinding, _ index: Int) -> String {
+        "\(binding.stage.rawValue)/\(binding.timing.rawValue)/\(index)-\(binding.pack)"
+    }
+
     private func outcome(of binding: HookBinding, _ index: Int) -> HookProgress {
         var last = OperationResult(outcome: .failed)
         for attempt in 1...(binding.retries + 1) {
-            let key = key(
-                binding.stage.rawValue, binding.timing.rawValue, "\(index)-\(binding.pack)",
-                attempt)
+            let key = key(Self.place(of: binding, index), attempt)
             guard run.operations[key] != nil else {
                 return .step(
                     .intend([.hook(binding, key: key, runID: run.runID, attempt: attempt)]))

@@ -83,6 +83,7 @@ final class Timeline: Sendable {
                     + (verdicts.isEmpty ? "" : "; " + verdicts.joined(separator: "; "))
             )
         case .operationFinished(let finished): return line(finished.result, operation)
+        case .hookEffectIntended(let effect): return line(effect)
         case .leaseAwaited(let lease):
             return (
                 "waiting",
@@ -129,6 +130,14 @@ final class Timeline: Sendable {
         case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep:
             return nil
         }
+    }
+
+    private static func line(_ effect: HookEffectIntended) -> (String, String)? {
+        guard effect.call == "dns.update", let name = effect.arguments["name"]?.string else {
+            return ("effect", "\(effect.pack): \(effect.call)")
+        }
+        let data = effect.arguments["data"]?.array?.compactMap(\.string) ?? []
+        return ("dns", "\(name) is to be \(data.joined(separator: ", "))")
     }
 
     private static func line(

@@ -15,6 +15,7 @@ struct DemoSession: Sendable {
     let timeline: Timeline
     let receiver: AlertReceiver
     let serve: ChildProcess
+    let nameServer: ChildProcess
 
     init(
         options: DemoOptions, layout: DemoLayout, executable: String, console: Console
@@ -36,6 +37,7 @@ struct DemoSession: Sendable {
         ) { delivery in
             timeline.tell("alert", "received, signature checked: \(delivery.summary)")
         }
+        nameServer = Self.child("named", layout.nameServer.argv, layout)
         serve = Self.child(
             "serve", [executable, "serve", "--config", layout.serveFile], layout)
     }
@@ -66,7 +68,7 @@ struct DemoSession: Sendable {
     ) async throws {
         var missing = ""
         let held = try await poll(every: .milliseconds(10), for: limit) {
-            for child in agents + [serve] {
+            for child in agents + [serve, nameServer] {
                 guard let end = child.unexpectedEnd else { continue }
                 throw DemoFailure("\(child.name) ended (\(end))", details: child.logTail)
             }
@@ -81,7 +83,21 @@ struct DemoSession: Sendable {
         guard held else {
             throw DemoFailure(
                 "\(what) did not come within \(limit.milliseconds / 1000) s: \(missing)",
-                details: ([serve] + agents).map(\.logTail).joined(separator: "\n"))
+                details: ([serve, nameServer] + agents).map(\.logTail).joined(separator: "\n"))
+        }
+    }
+
+    /// Waits until the DNS record names a node, as `dig` sees it.
+    func expectRecord(of nodeID: String, agents: [ChildProcess]) async throws {
+        let wanted = NameServer.host(nodeID) + "."
+        try await expect("the DNS record", within: .seconds(20), agents: agents) {
+            let result = try await Program.run(
+                [
+                    "/usr/bin/dig", "+short", "+tries=1", "+time=1", "@127.0.0.1", "-p",
+                    "\(layout.nameServer.port)", NameServer.serviceName, "CNAME",
+                ], timeout: .seconds(5))
+            let answer = result.output.split(separator: "\n").first.map(String.init) ?? "nothing"
+            return answer == wanted ? nil : "\(NameServer.serviceName) is \(answer)"
         }
     }
 

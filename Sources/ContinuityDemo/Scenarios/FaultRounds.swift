@@ -32,6 +32,10 @@ struct FaultRounds {
         }
         let story = try await committedRun(after: position, runID: runID)
         try await expectNewPrimary(fault, old)
+        let new = story.plan.failoverTargetID.rawValue
+        try await session.expectRecord(of: new, agents: livingAgents)
+        session.timeline.tell(
+            "dns", "dig: \(NameServer.serviceName) is \(NameServer.host(new)), the new primary")
         if session.options.scenario == .nodeLoss { restartAgent(of: old) }
         try await expectAlerts(after: position, runID: story.runID)
         try await session.expectHealthy(within: .seconds(90), agents: livingAgents)

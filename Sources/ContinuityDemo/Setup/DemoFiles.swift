@@ -13,6 +13,9 @@ struct DemoFiles: Sendable {
         let folder = layout.folder
         try folder.write(layout.secrets.token + "\n", to: "token", mode: 0o600)
         try folder.write(layout.secrets.webhook + "\n", to: "oncall.whsec", mode: 0o600)
+        try folder.write(layout.nameServer.key + "\n", to: "dns.key", mode: 0o600)
+        try layout.nameServer.write(
+            nodes: layout.members.map(\.id), primary: layout.members[0].id)
         try folder.write(serve, to: "serve.yaml")
         try folder.write(cluster, to: "cluster.yaml")
         try folder.write(policy, to: "policy.yaml")
@@ -45,6 +48,10 @@ struct DemoFiles: Sendable {
           - cluster_file: cluster.yaml
             policy_file: policy.yaml
 
+        # What hooks may use without ever holding it, and where alone it may go.
+        secrets:
+          dns-key: {file: dns.key, bound_to: "\(layout.nameServer.address)"}
+
         # Where alerts go: CloudEvents, signed after Standard Webhooks, until they are taken.
         alerts:
           - name: \(DemoLayout.alertChannel)
@@ -75,6 +82,8 @@ struct DemoFiles: Sendable {
                     capacity: 100
                     agent_url: \(member.agentURL)
                     service_address: \(member.postgres.address)
+                    # What the DNS record says while this node is the primary.
+                    metadata: {dns: \(NameServer.host(member.id))}
 
                 """
         }
@@ -115,6 +124,19 @@ struct DemoFiles: Sendable {
             pack: target-ready
             timeout_ms: 1000
             on_failure: abort
+          - stage: dns_flip
+            pack: dns-rfc2136
+            timeout_ms: 8000
+            on_failure: continue
+            config: {zone: \(NameServer.zone), name: \(NameServer.serviceName), ttl: 5}
+            # One record of one zone at one server, signed with a key that the hook never sees.
+            grant:
+              dns:
+                - server: "\(layout.nameServer.address)"
+                  zones: [\(NameServer.zone)]
+                  records: [\(NameServer.serviceName)]
+                  types: [CNAME]
+                  tsig: {name: \(NameServer.keyName), secret: dns-key}
           - stage: notify
             pack: notify-oncall
             timeout_ms: 1000

@@ -25,10 +25,11 @@ struct DemoLayout: Sendable {
     let members: [Member]
     let servePort: Int
     let alertPort: Int
+    let nameServer: NameServer
 
     init(folder: DemoFolder, installation: PostgresInstallation) throws {
         let count = Self.places.count
-        let ports = try LoopbackPorts.free(2 * count + 2)
+        let ports = try LoopbackPorts.free(2 * count + 3)
         let secrets = DemoSecrets()
         let postgres = PostgresCluster(
             installation: installation, folder: folder.postgres,
@@ -45,6 +46,7 @@ struct DemoLayout: Sendable {
         }
         servePort = ports[2 * count]
         alertPort = ports[2 * count + 1]
+        nameServer = NameServer(folder: folder.file("dns"), port: ports[2 * count + 2])
     }
 
     var serveURL: String { "http://127.0.0.1:\(servePort)" }

@@ -15,6 +15,8 @@ package struct HookFixture: Hashable, Sendable {
     package var grant: HookGrant?
     /// What the broker answers, in order. After the last one every call succeeds.
     package var replies: [HookHostReply]
+    /// What the broker answers to which call. Where there are any, a read that none fits fails.
+    package var answers: [HookFixtureAnswer]
     package var expectation: HookExpectation
 
     /// All fixtures of a pack, in the order of their file names.
@@ -48,23 +50,54 @@ package struct HookFixture: Hashable, Sendable {
         configuration = try reader.json("conf")?.object ?? [:]
         context = try reader.json("context") ?? [:]
         if let section = try reader.optionalMapping("grant") {
-            grant = HookGrant(notifyChannels: Set(try section.strings("notify", default: [])))
-            try section.finish()
+            grant = HookGrant(rules: try CapabilityRules(reading: section, author: .grant))
         }
         replies = []
         for section in try reader.list("replies") {
-            if try section.bool("ok", default: true) {
-                replies.append(.ok(try section.json("value") ?? .null))
-            } else {
-                replies.append(
-                    .failed(
-                        message: try section.string("error"),
-                        code: try section.optionalString("code") ?? "failed"))
-            }
+            replies.append(try Self.reply(section))
             try section.finish()
+        }
+        answers = []
+        for section in try reader.list("answers") {
+            answers.append(try HookFixtureAnswer(reading: section))
         }
         expectation = try HookExpectation(reading: reader.mapping("expect"))
         try reader.finish()
+    }
+}
+
+extension HookFixture {
+    static func reply(_ section: ConfigReader) throws(ConfigError) -> HookHostReply {
+        if try section.bool("ok", default: true) { return .ok(try section.json("value") ?? .null) }
+        return .failed(
+            message: try section.string("error"),
+            code: try section.optionalString("code") ?? "failed")
+    }
+}
+
+/// An answer for calls of one name whose arguments hold at least `arguments`. Each is used once,
+/// in order; the last that fits is used again.
+package struct HookFixtureAnswer: Hashable, Sendable {
+    package var call: String
+    package var arguments: JSONValue
+    package var reply: HookHostReply
+
+    init(reading section: ConfigReader) throws(ConfigError) {
+        call = try section.string("call")
+        guard CapabilityCatalogue.operation(call) != nil else {
+            throw section.error(
+                "'call' is '\(call)'",
+                remedy: "known: "
+                    + CapabilityCatalogue.operations.map(\.name).sorted().joined(separator: ", "),
+                at: "call")
+        }
+        arguments = try section.json("args") ?? [:]
+        reply = try HookFixture.reply(section)
+        try section.finish()
+    }
+
+    func fits(_ hostCall: HookHostCall) -> Bool {
+        call == hostCall.name && HookExpectation.covers(arguments, hostCall.arguments)
     }
 }
 
@@ -141,7 +174,10 @@ package struct HookExpectation: Hashable, Sendable {
     }
 
     /// Whether `actual` holds everything that `expected` names.
-    private static func covers(_ expected: JSONValue, _ actual: JSONValue) -> Bool {
+    static func covers(_ expected: JSONValue, _ actual: JSONValue) -> Bool {
+        if let elements = expected.array, let others = actual.array {
+            return elements.count == others.count && zip(elements, others).allSatisfy(covers)
+        }
         guard let members = expected.object else { return expected == actual }
         return members.allSatisfy { name, value in
             actual[name].map { covers(value, $0) } ?? (value == .null)

@@ -1,58 +1,98 @@
-import ContinuityConfig
+package import ContinuityConfig
+package import ContinuityCore
+import ContinuityCrypto
 
 /// What a manifest asks for. The operator grants a part of it, or all.
 package struct HookCapabilities: Hashable, Sendable {
+    package var rules: CapabilityRules
+
     /// Names of notification channels. `*` stands for whichever the operator grants.
-    package var notifyChannels: Set<String>
+    package var notifyChannels: Set<String> { rules.notifyChannels }
 
     package init(notifyChannels: Set<String> = []) {
-        self.notifyChannels = notifyChannels
+        rules = CapabilityRules()
+        rules.notifyChannels = notifyChannels
     }
 
     init(reading reader: ConfigReader?, kind: HookKind) throws(ConfigError) {
         self.init()
         guard let reader else { return }
-        for later in ["http", "dns", "agent", "secrets"] where reader.keys.contains(later) {
+        if kind == .policy, let first = reader.keys.first {
             throw reader.error(
-                "the capability '\(later)' is not available yet",
-                remedy: "remove it; this version offers: notify", at: later)
+                "a policy is pure and can have no capability",
+                remedy: "remove 'capabilities', or make it a check or an action", at: first)
         }
-        if let notify = try reader.optionalMapping("notify") {
-            guard kind != .policy else {
-                throw reader.error(
-                    "a policy is pure and can have no capability",
-                    remedy: "remove 'capabilities', or make it a check or an action", at: "notify")
-            }
-            let channels = try notify.strings("channels")
-            guard !channels.isEmpty, !channels.contains("") else {
-                throw notify.error(
-                    "'capabilities.notify.channels' names no channel",
-                    remedy: "name the channels, or write [\"*\"] for those the operator grants",
-                    at: "channels")
-            }
-            notifyChannels = Set(channels)
-            try notify.finish()
-        }
-        try reader.finish()
+        rules = try CapabilityRules(reading: reader, author: .manifest)
     }
 
     /// One line for each kind of capability, for people.
     package var summary: [String] {
-        notifyChannels.isEmpty
-            ? [] : ["notify: " + notifyChannels.sorted().joined(separator: ", ")]
+        var lines: [String] = []
+        for rule in rules.http {
+            lines.append(
+                "http: \(rule.methods.sorted().joined(separator: ", ")) "
+                    + rule.hosts.joined(separator: ", ") + " "
+                    + rule.paths.joined(separator: ", "))
+        }
+        for rule in rules.dns {
+            lines.append(
+                "dns: \(rule.types.sorted().joined(separator: ", ")) in "
+                    + rule.zones.joined(separator: ", "))
+        }
+        func list(_ kind: String, _ names: some Sequence<String>) {
+            let text = names.sorted().joined(separator: ", ")
+            if !text.isEmpty { lines.append("\(kind): \(text)") }
+        }
+        list("agent", rules.agentCommands)
+        list("haproxy", rules.haproxy.flatMap(\.commands))
+        list("notify", notifyChannels)
+        list("secrets", rules.secrets)
+        return lines
     }
 
     /// Everything that is asked for by name.
     package var fullGrant: HookGrant {
-        HookGrant(notifyChannels: notifyChannels.subtracting(["*"]))
+        var grant = HookGrant(rules: rules)
+        grant.rules.notifyChannels.remove("*")
+        return grant
     }
 }
 
 /// What the operator grants to a pack on one cluster.
 package struct HookGrant: Hashable, Sendable {
-    package var notifyChannels: Set<String>
+    package var rules: CapabilityRules
+    /// SHA-256 over the grant's canonical JSON, in hexadecimal; empty when it stems from no file.
+    package var sha256 = ""
+
+    package var notifyChannels: Set<String> { rules.notifyChannels }
 
     package init(notifyChannels: Set<String> = []) {
-        self.notifyChannels = notifyChannels
+        rules = CapabilityRules()
+        rules.notifyChannels = notifyChannels
+    }
+
+    package init(rules: CapabilityRules) { self.rules = rules }
+
+    private var source: JSONValue?
+
+    /// As the operator wrote it; of a grant that stems from no file, its channels.
+    package var json: JSONValue {
+        source ?? ["notify": .array(notifyChannels.sorted().map { .string($0) })]
+    }
+
+    /// A grant as a policy holds it and the journal keeps it.
+    ///
+    /// - Throws: `ConfigError`; its line counts within the canonical JSON and so says nothing.
+    package init(json: JSONValue) throws(ConfigError) {
+        self.init()
+        source = json
+        let bytes = CanonicalJSON.bytes(json)
+        sha256 = hexString(SHA256.digest(bytes))
+        guard json.object?.isEmpty == false else { return }
+        // JSON is read by the YAML parser: the same strict reader as everywhere.
+        rules = try CapabilityRules(
+            reading: ConfigReader.parse(
+                text: String(decoding: bytes, as: UTF8.self), file: "grant"),
+            author: .grant)
     }
 }

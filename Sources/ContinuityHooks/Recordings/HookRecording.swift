@@ -68,16 +68,8 @@ package struct HookRecording: Codable, Hashable, Sendable {
     package func invocation(of pack: HookPack) -> HookInvocation {
         HookInvocation(
             pack: pack, stage: entry, context: context, configuration: configuration,
-            grant: HookGrant(json: grant), timeoutMs: timeoutMs)
-    }
-}
-
-extension HookGrant {
-    /// As it stands in recordings.
-    var json: JSONValue { ["notify": .array(notifyChannels.sorted().map { .string($0) })] }
-
-    init(json: JSONValue) {
-        self.init(notifyChannels: Set((json["notify"]?.array ?? []).compactMap(\.string)))
+            // What is not understood grants nothing.
+            grant: (try? HookGrant(json: grant)) ?? HookGrant(), timeoutMs: timeoutMs)
     }
 }
 

@@ -39,18 +39,29 @@ package struct HookInvocation: Sendable {
 
 /// A host call that the grant allows, for the broker to carry out.
 package struct HookHostCall: Hashable, Sendable {
-    /// `notify`.
+    /// As in ``CapabilityCatalogue``; the short forms of `http` come as `http.request`.
     package var name: String
-    /// For `notify`: `channel`, `summary`, `severity` (`info`, `warning` or `critical`), `data`.
+    /// By name, checked. Secrets stand in it as ``SecretReference``, so it can be recorded.
     package var arguments: JSONValue
     /// Counts the calls of one invocation from 1. With the invocation's idempotency key it names
     /// the effect: the same hook, run again with the same input, makes the same calls in order.
     package var sequence: Int64
+    package var isEffect: Bool
+    /// The rules of the grant that it falls under.
+    package var permission: CallPermission
+    /// For what only shows while it is carried out: a redirect, a path with a secret in it.
+    package var check: GrantCheck
 
-    package init(name: String, arguments: JSONValue, sequence: Int64) {
+    package init(
+        name: String, arguments: JSONValue, sequence: Int64, isEffect: Bool,
+        permission: CallPermission, check: GrantCheck
+    ) {
         self.name = name
         self.arguments = arguments
         self.sequence = sequence
+        self.isEffect = isEffect
+        self.permission = permission
+        self.check = check
     }
 }
 
@@ -58,6 +69,8 @@ package struct HookHostCall: Hashable, Sendable {
 package enum HookHostReply: Hashable, Sendable {
     /// The script sees the value; `true` where it is null.
     case ok(JSONValue)
+    /// A drill's answer to an effect: as `ok` for the script, told apart in the record.
+    case wouldDo(JSONValue)
     /// The script sees `nil, message, code`. The code `denied` colours the outcome.
     case failed(message: String, code: String)
 
@@ -65,7 +78,7 @@ package enum HookHostReply: Hashable, Sendable {
 
     package var json: JSONValue {
         switch self {
-        case .ok(let value): ["ok": true, "value": value]
+        case .ok(let value), .wouldDo(let value): ["ok": true, "value": value]
         case .failed(let message, let code):
             ["ok": false, "error": .string(message), "code": .string(code)]
         }

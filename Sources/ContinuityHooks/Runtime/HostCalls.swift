@@ -1,5 +1,6 @@
 import CLinux
 import ContinuityCore
+import ContinuityCrypto
 
 /// Checks a worker's host calls against the grant, has the broker carry them out, and keeps the
 /// record. Nothing that comes from the worker is trusted.
@@ -12,80 +13,62 @@ struct HostCalls {
         case timeout
     }
 
-    private let manifest: HookManifest
-    private let grant: HookGrant
+    /// A read's answer that is longer is recorded by its digest.
+    static let recordedReadBytesMax = 4 << 10
+
+    private let budgets: HookBudgets
+    private let check: GrantCheck
     private let broker: any HookBroker
     private let deadlineNs: Int64
 
     private var count: Int64 = 0
     /// The calls that were carried out, or may have been.
     private(set) var effects: [JSONValue] = []
+    /// The calls that only looked.
+    private(set) var reads: [JSONValue] = []
     /// Why the last denied call was denied.
     private(set) var denial: String?
 
     init(_ invocation: HookInvocation, broker: any HookBroker, deadlineNs: Int64) {
-        manifest = invocation.pack.manifest
-        grant = invocation.grant
+        let manifest = invocation.pack.manifest
+        budgets = manifest.budgets
+        check = GrantCheck(
+            pack: manifest.name, requested: manifest.capabilities.rules,
+            granted: invocation.grant.rules)
         self.broker = broker
         self.deadlineNs = deadlineNs
     }
 
     mutating func perform(name: String, arguments: JSONValue) -> Answer {
         count += 1
-        guard count <= manifest.budgets.hostCalls else { return .limit }
-        guard name == "notify", let channel = arguments["channel"]?.string else {
+        guard count <= budgets.hostCalls else { return .limit }
+        guard let operation = CapabilityCatalogue.operation(name) else {
             return .reply(.failed(message: "there is no call '\(name)'", code: "invalid"))
         }
-        guard permits(channel: channel) else {
-            let message = "the channel '\(channel)' is not granted to '\(manifest.name)'"
-            denial = message
-            return .reply(.failed(message: message, code: HookHostReply.deniedCode))
-        }
-        let message: [String: JSONValue]
-        switch Self.checkMessage(arguments["message"] ?? .null) {
-        case .success(let checked): message = checked
+        let isEffect: Bool
+        let called: (name: String, arguments: JSONValue)
+        switch CallCheck.normalised(operation, arguments) {
         case .failure(let problem):
             return .reply(.failed(message: problem.description, code: "invalid"))
+        case .success(let normalised):
+            called = normalised
+            isEffect = CapabilityCatalogue.isEffect(called.name, called.arguments)
         }
-        let call = HookHostCall(
-            name: name,
-            arguments: .object(message.merging(["channel": .string(channel)]) { $1 }),
-            sequence: count)
-        return carryOut(call)
-    }
-
-    private func permits(channel: String) -> Bool {
-        let requested = manifest.capabilities.notifyChannels
-        return grant.notifyChannels.contains(channel)
-            && (requested.contains(channel) || requested.contains("*"))
-    }
-
-    private struct MessageProblem: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    private static func checkMessage(
-        _ message: JSONValue
-    ) -> Result<[String: JSONValue], MessageProblem> {
-        func problem(_ text: String) -> Result<[String: JSONValue], MessageProblem> {
-            .failure(MessageProblem(description: "notify: " + text))
+        switch check.permission(called.name, called.arguments) {
+        case .failure(let problem):
+            denial = problem.description
+            return .reply(
+                .failed(message: problem.description, code: HookHostReply.deniedCode))
+        case .success(let permission):
+            if called.name == "secret" {
+                let name = called.arguments["name"] ?? .null
+                return .reply(.ok([SecretReference.key: name]))
+            }
+            return carryOut(
+                HookHostCall(
+                    name: called.name, arguments: called.arguments, sequence: count,
+                    isEffect: isEffect, permission: permission, check: check))
         }
-        guard let members = message.object else { return problem("the message is not a table") }
-        if let unknown = members.keys.sorted().first(where: {
-            !["summary", "severity", "data"].contains($0)
-        }) {
-            return problem("unknown field '\(unknown)'; known: summary, severity, data")
-        }
-        guard let summary = members["summary"]?.string, !summary.isEmpty else {
-            return problem("'summary' must be a non-empty text")
-        }
-        let severity = members["severity"] ?? .string(Alert.Severity.info.rawValue)
-        guard severity.string.flatMap(Alert.Severity.init(rawValue:)) != nil else {
-            return problem("'severity' must be info, warning or critical")
-        }
-        let data = members["data"] ?? [:]
-        guard data.object != nil else { return problem("'data' must be a table with text keys") }
-        return .success(["summary": .string(summary), "severity": severity, "data": data])
     }
 
     private mutating func carryOut(_ call: HookHostCall) -> Answer {
@@ -100,17 +83,34 @@ struct HostCalls {
         let reply = answer.wait(untilNs: deadlineNs) { $0 }
         let recorded =
             reply ?? .failed(message: "no answer before the deadline", code: "in_doubt")
-        if case .failed(let message, HookHostReply.deniedCode) = recorded {
-            denial = message
-        } else {
-            effects.append([
-                "call": .string(call.name), "args": call.arguments, "reply": recorded.json,
-            ])
-        }
+        if case .failed(let message, HookHostReply.deniedCode) = recorded { denial = message }
+        record(call, recorded)
         guard let reply else {
             task.cancel()
             return .timeout
         }
         return .reply(reply)
+    }
+
+    private mutating func record(_ call: HookHostCall, _ reply: HookHostReply) {
+        // The clock is no look at the world.
+        guard call.name != "now" else { return }
+        var entry: [String: JSONValue] = ["call": .string(call.name), "args": call.arguments]
+        guard !call.isEffect else {
+            if case .failed(_, HookHostReply.deniedCode) = reply { return }
+            entry["reply"] = reply.json
+            if case .wouldDo = reply { entry["would_do"] = true }
+            effects.append(.object(entry))
+            return
+        }
+        let bytes = CanonicalJSON.bytes(reply.json)
+        entry["reply"] =
+            bytes.count <= Self.recordedReadBytesMax
+            ? reply.json
+            : [
+                "bytes": .int(Int64(bytes.count)),
+                "sha256": .string(hexString(SHA256.digest(bytes))),
+            ]
+        reads.append(.object(entry))
     }
 }

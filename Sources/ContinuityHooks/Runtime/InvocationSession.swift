@@ -50,7 +50,8 @@ struct InvocationSession: Sendable {
             status: status, limit: limit, error: error,
             scriptSHA256: invocation.pack.scriptSHA256,
             manifestSHA256: invocation.pack.manifestSHA256,
-            inputSHA256: hexString(inputDigest))
+            inputSHA256: hexString(inputDigest),
+            grantSHA256: invocation.grant.sha256.isEmpty ? nil : invocation.grant.sha256)
     }
 
     func run() -> InvocationResult {
@@ -73,11 +74,16 @@ struct InvocationSession: Sendable {
         }
         result.logs = logs
         result.effects = calls.effects
+        result.reads = calls.reads.isEmpty ? nil : calls.reads
         result.usage.wallUs = (continuity_monotonic_ns() - startNs) / 1000
         var all = InvocationResult(result)
         all.coverage = coverage
         return all
     }
+
+    /// What the worker offers on `ctx`: it knows no call by itself.
+    private static let operations: JSONValue = .array(
+        CapabilityCatalogue.operations.map { .string($0.name) })
 
     // MARK: The conversation
 
@@ -139,6 +145,7 @@ struct InvocationSession: Sendable {
             "kind": .string(manifest.kind.rawValue),
             "ctx": invocation.context,
             "conf": .object(configuration),
+            "operations": manifest.kind == .policy ? [] : Self.operations,
             "seed": [.int(seed(at: 0)), .int(seed(at: 8))],
             "limits": [
                 "instructions": .int(budgets.instructions),

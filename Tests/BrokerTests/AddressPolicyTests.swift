@@ -1,0 +1,43 @@
+import ContinuityHTTP
+import Testing
+
+@Suite("Addresses that hooks may reach")
+struct AddressPolicyTests {
+    @Test(
+        "what is reachable from anywhere is allowed",
+        arguments: [[8, 8, 8, 8], [93, 184, 216, 34], [172, 32, 0, 1], [100, 128, 0, 1]]
+            as [[UInt8]])
+    func open(address: [UInt8]) {
+        #expect(AddressPolicy.publicOnly.allows(address))
+    }
+
+    @Test(
+        "this machine and private networks only where granted",
+        arguments: [
+            [127, 0, 0, 1], [10, 1, 2, 3], [172, 16, 0, 1], [192, 168, 1, 1], [100, 64, 0, 1],
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            [0xFD, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127, 0, 0, 1],
+            [0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1],
+        ] as [[UInt8]])
+    func inner(address: [UInt8]) {
+        #expect(!AddressPolicy.publicOnly.allows(address))
+        #expect(AddressPolicy.privateToo.allows(address))
+    }
+
+    @Test(
+        "link-local addresses and metadata never",
+        arguments: [
+            [169, 254, 169, 254], [169, 254, 0, 1], [0, 0, 0, 0], [224, 0, 0, 1],
+            [255, 255, 255, 255], [100, 100, 100, 200],
+            [0xFD, 0, 0x0E, 0xC2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54],
+            [0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 169, 254, 169, 254],
+            [0x20, 0x02, 169, 254, 169, 254, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            [],
+        ] as [[UInt8]])
+    func never(address: [UInt8]) {
+        #expect(!AddressPolicy.publicOnly.allows(address))
+        #expect(!AddressPolicy.privateToo.allows(address))
+    }
+}

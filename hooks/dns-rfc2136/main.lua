@@ -1,0 +1,73 @@
+-- Points one record at a node. The update is bound to what the record is now: whoever has changed
+-- it meanwhile is not overwritten.
+
+local function canonical(text)
+    return (text:lower():gsub("%.$", ""))
+end
+
+local function value_of(node, key)
+    local value = node and node.metadata[key]
+    return value and canonical(value)
+end
+
+local function current(ctx, conf)
+    local answer, message, code = ctx.dns.lookup(conf.name, conf.type)
+    if not answer then
+        return nil, message, code
+    end
+    local values = {}
+    for _, record in ipairs(answer.records) do
+        if record.type == conf.type then
+            table.insert(values, canonical(record.data))
+        end
+    end
+    return values
+end
+
+local function point(ctx, conf, to, from)
+    local wanted = value_of(to, conf.metadata_key)
+    if not wanted then
+        return nil, string.format(
+            "%s has no metadata '%s' to point %s at", to and to.node_id or "the node",
+            conf.metadata_key, conf.name)
+    end
+    local values, message, code = current(ctx, conf)
+    if not values then
+        return nil, string.format("cannot read %s: %s (%s)", conf.name, message, code)
+    end
+    if #values == 1 and values[1] == wanted then
+        ctx.log(conf.name, "is", wanted, "already")
+        return { name = conf.name, data = wanted, changed = false }
+    end
+    local known = value_of(from, conf.metadata_key)
+    if #values > 1 or (#values == 1 and values[1] ~= known) then
+        return nil, string.format(
+            "%s is %s, neither the old primary's nor the new one's: somebody else has changed it",
+            conf.name, table.concat(values, ", "))
+    end
+    local prerequisite = { name = conf.name, type = conf.type }
+    if #values == 0 then
+        prerequisite.exists = false
+    else
+        prerequisite.data = values
+    end
+    local done
+    done, message, code = ctx.dns.update({
+        zone = conf.zone, name = conf.name, type = conf.type, ttl = conf.ttl, data = { wanted },
+        prerequisites = { prerequisite },
+    })
+    if not done then
+        return nil, string.format("%s not changed: %s (%s)", conf.name, message, code)
+    end
+    ctx.log(conf.name, "is", wanted, "now")
+    return { name = conf.name, data = wanted, changed = true }
+end
+
+return {
+    dns_flip = function(ctx, conf)
+        return point(ctx, conf, ctx.target, ctx.primary)
+    end,
+    rollback = function(ctx, conf)
+        return point(ctx, conf, ctx.primary, ctx.target)
+    end,
+}

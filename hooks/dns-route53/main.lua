@@ -1,0 +1,102 @@
+local function value_of(node, key)
+    local value = node and node.metadata[key]
+    return value and (value:lower():gsub("%.$", ""))
+end
+
+-- The wanted and the known value, or nil and a message.
+local function values(conf, to, from)
+    local wanted = value_of(to, conf.metadata_key)
+    if not wanted then
+        return nil, string.format("%s has no metadata '%s'", to and to.node_id or "the node", conf.metadata_key)
+    end
+    return wanted, value_of(from, conf.metadata_key)
+end
+
+local function succeeded(answer, message, code, what)
+    if not answer then
+        return nil, string.format("%s: %s (%s)", what, message, code)
+    end
+    if answer.status < 200 or answer.status > 299 then
+        return nil, string.format("%s: status %d: %s", what, answer.status, answer.body:sub(1, 200))
+    end
+    return answer
+end
+
+local function check(conf, found, wanted, known)
+    if found == wanted then
+        return { name = conf.name, data = wanted, changed = false }
+    end
+    if found and found ~= known then
+        return nil, string.format(
+            "%s is %s, neither the old primary's nor the new one's: somebody else has changed it",
+            conf.name, found)
+    end
+end
+
+local function full(name)
+    return name:sub(-1) == "." and name or name .. "."
+end
+
+-- The one record set that was asked for: its value and TTL, or nothing.
+local function read(body, conf)
+    local set = body:match("<ResourceRecordSet>(.-)</ResourceRecordSet>")
+    if not set or set:match("<Name>(.-)</Name>") ~= full(conf.name)
+        or set:match("<Type>(.-)</Type>") ~= conf.type then
+        return nil
+    end
+    return set:match("<Value>(.-)</Value>"), tonumber(set:match("<TTL>(%d+)</TTL>"))
+end
+
+local function change(action, conf, value, ttl)
+    return string.format(
+        "<Change><Action>%s</Action><ResourceRecordSet><Name>%s</Name><Type>%s</Type><TTL>%d</TTL>"
+            .. "<ResourceRecords><ResourceRecord><Value>%s</Value></ResourceRecord></ResourceRecords>"
+            .. "</ResourceRecordSet></Change>",
+        action, full(conf.name), conf.type, ttl, value)
+end
+
+local function point(ctx, conf, to, from)
+    local wanted, known = values(conf, to, from)
+    if not wanted then
+        return nil, known
+    end
+    for _, text in ipairs({ conf.name, conf.zone_id, wanted }) do
+        if text:find("[^%w%.%-_:]") then
+            return nil, "'" .. text .. "' is no plain name"
+        end
+    end
+    local url = "https://route53.amazonaws.com/2013-04-01/hostedzone/" .. conf.zone_id .. "/rrset"
+    local query = string.format("?maxitems=1&name=%s&type=%s", full(conf.name), conf.type)
+    local answer, message, code = ctx.http.get(url .. query)
+    answer, message = succeeded(answer, message, code, "cannot read " .. conf.name)
+    if not answer then
+        return nil, message
+    end
+    local raw, ttl = read(answer.body, conf)
+    local found = raw and (raw:lower():gsub("%.$", ""))
+    local done
+    done, message = check(conf, found, wanted, known)
+    if done or message then
+        return done, message
+    end
+    -- Taking the old record away fails when it is not what was read, and then nothing happens: the
+    -- batch is all or nothing.
+    local changes = raw and change("DELETE", conf, raw, ttl) or ""
+    answer, message, code = ctx.http.post(url, {
+        headers = { ["content-type"] = "application/xml" },
+        body = '<?xml version="1.0" encoding="UTF-8"?><ChangeResourceRecordSetsRequest '
+            .. 'xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes>'
+            .. changes .. change("CREATE", conf, wanted, conf.ttl)
+            .. "</Changes></ChangeBatch></ChangeResourceRecordSetsRequest>",
+    })
+    answer, message = succeeded(answer, message, code, conf.name .. " not changed")
+    if not answer then
+        return nil, message
+    end
+    return { name = conf.name, data = wanted, changed = true }
+end
+
+return {
+    dns_flip = function(ctx, conf) return point(ctx, conf, ctx.target, ctx.primary) end,
+    rollback = function(ctx, conf) return point(ctx, conf, ctx.primary, ctx.target) end,
+}
