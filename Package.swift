@@ -176,5 +176,13 @@ let package = Package(
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),
+        // Needs root: each node stands in a network namespace of its own (scripts/test-network).
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: [
+                "continuity", "AgentGuard", "HookSandbox", "ContinuityDemo", "ContinuityPostgres",
+                "ContinuityCore", "ContinuityHTTP", "ContinuityStore", "CLinux",
+            ],
+            swiftSettings: swiftRules),
     ]
 )

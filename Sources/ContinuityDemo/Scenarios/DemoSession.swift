@@ -17,7 +17,8 @@ struct DemoSession: Sendable {
     let serve: ChildProcess
 
     init(
-        options: DemoOptions, layout: DemoLayout, executable: String, console: Console
+        options: DemoOptions, layout: DemoLayout, executable: String, console: Console,
+        http: HTTPClient = HTTPClient(maxConcurrent: 8)
     ) throws {
         self.options = options
         self.layout = layout
@@ -26,7 +27,7 @@ struct DemoSession: Sendable {
         supervisor = ChildSupervisor()
         probe = WriteProbe(nodes: layout.postgres.nodes)
         client = ControlClient(
-            http: HTTPClient(maxConcurrent: 8), baseURL: layout.serveURL,
+            http: http, baseURL: layout.serveURL,
             token: layout.secrets.token)
         let timeline = Timeline(console: console)
         self.timeline = timeline
@@ -36,14 +37,24 @@ struct DemoSession: Sendable {
         ) { delivery in
             timeline.tell("alert", "received, signature checked: \(delivery.summary)")
         }
-        serve = Self.child(
-            "serve", [executable, "serve", "--config", layout.serveFile], layout)
+        serve = Self.makeServe(executable, layout)
     }
+
+    private static func makeServe(_ executable: String, _ layout: DemoLayout) -> ChildProcess {
+        child(
+            "serve",
+            layout.network.serveLauncher + [executable, "serve", "--config", layout.serveFile],
+            layout)
+    }
+
+    /// Another `serve`, to take the place of one that was killed.
+    func makeServe() -> ChildProcess { Self.makeServe(executable, layout) }
 
     func makeAgent(_ member: DemoLayout.Member) -> ChildProcess {
         Self.child(
             "agent-\(member.id)",
-            [executable, "agent", "--config", layout.agentFile(member)], layout)
+            member.postgres.place.launcher
+                + [executable, "agent", "--config", layout.agentFile(member)], layout)
     }
 
     /// With `setpriv`, the kernel itself sends SIGTERM when the demo dies, however it dies.

@@ -9,7 +9,7 @@ struct DemoLayout: Sendable {
         let agentPort: Int
         let postgres: PostgresNode
 
-        var agentURL: String { "http://127.0.0.1:\(agentPort)" }
+        var agentURL: String { "http://\(postgres.place.host):\(agentPort)" }
     }
 
     static let clusterID = "demo"
@@ -25,15 +25,19 @@ struct DemoLayout: Sendable {
     let members: [Member]
     let servePort: Int
     let alertPort: Int
+    let network: DemoNetwork
 
-    init(folder: DemoFolder, installation: PostgresInstallation) throws {
+    init(
+        folder: DemoFolder, installation: PostgresInstallation, network: DemoNetwork = .loopback
+    ) throws {
         let count = Self.places.count
         let ports = try LoopbackPorts.free(2 * count + 2)
         let secrets = DemoSecrets()
         let postgres = PostgresCluster(
             installation: installation, folder: folder.postgres,
             nodeIDs: Self.places.map(\.0), ports: Array(ports[..<count]),
-            password: secrets.postgresPassword)
+            password: secrets.postgresPassword, places: network.places)
+        self.network = network
         self.folder = folder
         self.secrets = secrets
         self.postgres = postgres
@@ -47,7 +51,7 @@ struct DemoLayout: Sendable {
         alertPort = ports[2 * count + 1]
     }
 
-    var serveURL: String { "http://127.0.0.1:\(servePort)" }
+    var serveURL: String { "http://\(network.serveHost):\(servePort)" }
     var tokenFile: String { folder.file("token") }
     var journalFile: String { folder.file("journal.sqlite") }
     var serveFile: String { folder.file("serve.yaml") }
