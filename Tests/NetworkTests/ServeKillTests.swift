@@ -18,7 +18,7 @@ import Testing
             while offset < Self.mostBoundaries {
                 let outcome = try await Self.killAt(offset, bench)
                 rows.append(outcome.row)
-                print(outcome.row.joined(separator: " | "))
+                Console(isQuiet: false).say(outcome.row.joined(separator: " | "))
                 if outcome.isOver { break }
                 // A batch of entries is durable at once: there is no boundary inside it.
                 offset = outcome.reached + 1
@@ -27,7 +27,8 @@ import Testing
                 "KILLED AFTER", "ENTRY OF THE RUN", "ENDED AS", "OUTAGE", "DUAL WRITES", "LOST",
             ])
             table.rows = rows
-            print("\nserve killed at each boundary\n" + table.lines.joined(separator: "\n") + "\n")
+            Console(isQuiet: false).say(
+                "\nserve killed at each boundary\n" + table.lines.joined(separator: "\n") + "\n")
             #expect(rows.count >= 8, "a run has more boundaries than were met")
         }
     }

@@ -12,7 +12,7 @@ final class Bench: Sendable {
     let lab: NetworkLab
     let layout: DemoLayout
     let session: DemoSession
-    private let http: HTTPClient
+    let http: HTTPClient
     private let processes: Processes
 
     /// Whoever is running at the moment under each name.
@@ -159,10 +159,13 @@ final class Bench: Sendable {
 
     /// What the agent says of its guard.
     func guardStatus(_ member: DemoLayout.Member) async throws -> JSONValue? {
+        try await health(member)["guard"]
+    }
+
+    func health(_ member: DemoLayout.Member) async throws -> JSONValue {
         let response = try await http.send(
             HTTPRequest(url: "\(member.agentURL)/health", timeout: .seconds(2)))
-        let body = try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
-        return body["guard"]
+        return try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
     }
 
     func guardPID(_ member: DemoLayout.Member) async throws -> Int32? {

@@ -41,7 +41,7 @@ struct CaseReport: Sendable {
     static func show(_ reports: [CaseReport], title: String) {
         var table = TextTable(header: header)
         table.rows = reports.map(\.row)
-        print("\n\(title)\n" + table.lines.joined(separator: "\n") + "\n")
+        Console(isQuiet: false).say("\n\(title)\n" + table.lines.joined(separator: "\n") + "\n")
     }
 }
 
@@ -86,7 +86,7 @@ extension Bench {
             falseFailovers: expected == .none ? failovers : max(0, failovers - 1),
             dualPrimaryWrites: seen.dualPrimaryWrites, lostWrites: lost.count,
             healedMs: healed.milliseconds)
-        print(report.row.joined(separator: " | "))
+        Console(isQuiet: false).say(report.row.joined(separator: " | "))
         #expect(report.dualPrimaryWrites == 0, "\(name)")
         #expect(report.lostWrites == 0, "\(name)")
         #expect(report.falseFailovers == 0, "\(name)")
