@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityHTTP
+import ContinuityPostgres
 import Foundation
 import Testing
 

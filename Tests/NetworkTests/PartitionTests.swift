@@ -117,7 +117,7 @@ import Testing
 extension Bench {
     /// A primary whose lease ran out while everything of it was stopped must be dead within moments
     /// of waking.
-    private func expectFencedAtOnce(_ node: String, wokenAt: ContinuousClock.Instant) throws {
+    fileprivate func expectFencedAtOnce(_ node: String, wokenAt: ContinuousClock.Instant) throws {
         let late = session.probe.acknowledgements.filter {
             // What comes seconds later is the node as somebody's primary again.
             $0.nodeID == node && $0.acknowledgedAt > wokenAt

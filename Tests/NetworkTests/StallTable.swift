@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityPostgres
 import Foundation
 import Glibc
 import Testing
