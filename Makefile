@@ -43,7 +43,7 @@ test-network: dependencies ## The tests on real processes in network namespaces 
 .PHONY: stall-table
 stall-table: dependencies ## Stop each process for 100 ms to 20 s and show what moves (about ten minutes)
 	@swift build --build-tests
-	@scripts/test-network 'NetworkTests\.StallTable'
+	@scripts/test-network RealProcesses/StallTable
 
 .PHONY: fuzz
 fuzz: dependencies ## Search the hook worker for crashes with libFuzzer (SECONDS=60), and keep what it learns

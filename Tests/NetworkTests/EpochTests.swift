@@ -6,31 +6,35 @@ import Testing
 
 @testable import ContinuityDemo
 
-/// An agent that was killed and started again still knows the highest epoch and what it has done.
-@Suite(.serialized) struct EpochTests {
-    @Test func aRestartedAgentRefusesALowerEpochAndRemembersResults() async throws {
-        try await Bench.run(.lan) { bench in
-            let member = try await bench.secondary()
-            // Another `serve` means another epoch.
-            try await bench.killServe()
-            await bench.startServe()
-            try await bench.healthy()
-            let epoch = try #require(try await bench.highestEpoch(of: member))
-            #expect(epoch >= 2)
-            let first = try await bench.order(.prepare, key: "a-key", epoch: epoch, on: member)
-            #expect(first.outcome == .failed || first.outcome == .succeeded)
+extension RealProcesses {
+    /// An agent that was killed and started again still knows the highest epoch and what it has done.
+    struct EpochTests {
+        @Test func aRestartedAgentRefusesALowerEpochAndRemembersResults() async throws {
+            try await Bench.run(.lan) { bench in
+                let member = try await bench.secondary()
+                // Another `serve` means another epoch.
+                try await bench.killServe()
+                await bench.startServe()
+                try await bench.healthy()
+                let epoch = try #require(try await bench.highestEpoch(of: member))
+                #expect(epoch >= 2)
+                let first = try await bench.order(.prepare, key: "a-key", epoch: epoch, on: member)
+                #expect(first.outcome == .failed || first.outcome == .succeeded)
 
-            try await bench.killAgent(member.id)
-            await bench.startAgent(member.id)
-            try await bench.healthy()
-            let known = try await bench.highestEpoch(of: member)
-            #expect(known == epoch)
-            let again = try await bench.order(.prepare, key: "a-key", epoch: epoch, on: member)
-            #expect(again == first, "the same key is not carried out twice")
-            let stale = try await bench.order(.fence, key: "b-key", epoch: epoch - 1, on: member)
-            #expect(stale.outcome == .refused)
-            #expect(stale.detail.contains("stale"))
-            #expect(!member.postgres.processes.living().isEmpty)
+                try await bench.killAgent(member.id)
+                await bench.startAgent(member.id)
+                try await bench.answers(member)
+                try await bench.healthy()
+                let known = try await bench.highestEpoch(of: member)
+                #expect(known == epoch)
+                let again = try await bench.order(.prepare, key: "a-key", epoch: epoch, on: member)
+                #expect(again == first, "the same key is not carried out twice")
+                let stale = try await bench.order(
+                    .fence, key: "b-key", epoch: epoch - 1, on: member)
+                #expect(stale.outcome == .refused)
+                #expect(stale.detail.contains("stale"))
+                #expect(!member.postgres.processes.living().isEmpty)
+            }
         }
     }
 }

@@ -108,6 +108,10 @@ final class Bench: Sendable {
             for member in layout.members { await bench.startAgent(member.id) }
             try await bench.healthy()
             group.addTask { await session.probe.run() }
+            // A gap can only be measured from an acknowledgement on.
+            try await session.expect("the first write", within: .seconds(20), agents: []) {
+                session.probe.acknowledgements.isEmpty ? "nobody acknowledges" : nil
+            }
             try await body(bench)
         }
     }
@@ -142,6 +146,13 @@ final class Bench: Sendable {
         let agent = session.makeAgent(member)
         await processes.set(id, agent)
         session.supervisor.start(agent)
+    }
+
+    /// Waits until a restarted agent answers.
+    func answers(_ member: DemoLayout.Member) async throws {
+        try await session.expect("the agent of \(member.id)", within: .seconds(20), agents: []) {
+            (try? await health(member)) == nil ? "it does not answer" : nil
+        }
     }
 
     func killAgent(_ id: String) async throws { try await processes.agents[id]?.kill() }
