@@ -31,8 +31,19 @@ lint: ## Check the format of the sources and the direction of the dependencies
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
 	@swift build --build-tests
 	@scripts/fuzz replay
-	@swift test --skip-build --skip IntegrationTests
+	@swift test --skip-build --skip IntegrationTests --skip NetworkTests
 	@swift test --skip-build --no-parallel --filter IntegrationTests
+	@scripts/test-network
+
+.PHONY: test-network
+test-network: dependencies ## The tests on real processes in network namespaces (root, or sudo -n), alone
+	@swift build --build-tests
+	@scripts/test-network
+
+.PHONY: stall-table
+stall-table: dependencies ## Stop each process for 100 ms to 20 s and show what moves (about ten minutes)
+	@swift build --build-tests
+	@scripts/test-network RealProcesses/StallTable
 
 .PHONY: fuzz
 fuzz: dependencies ## Search the hook worker for crashes with libFuzzer (SECONDS=60), and keep what it learns

@@ -30,6 +30,7 @@ let package = Package(
     name: "continuity",
     products: [
         .executable(name: "continuity", targets: ["continuity"]),
+        .executable(name: "continuity-agent-guard", targets: ["AgentGuard"]),
         .executable(name: "continuity-hook-sandbox", targets: ["HookSandbox"]),
     ],
     dependencies: [
@@ -82,6 +83,8 @@ let package = Package(
         .executableTarget(
             name: "HookSandbox", dependencies: ["CLua", "CJansson", "CSeccomp"],
             cSettings: cRules),
+        .executableTarget(
+            name: "AgentGuard", dependencies: ["CLinux"], cSettings: cRules),
         .target(
             name: "ContinuityHooks",
             dependencies: [
@@ -184,8 +187,17 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "ContinuityAgent", "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
+                "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
+                "ContinuityHTTP", "CLinux",
                 hummingbird, lifecycle, logging,
+            ],
+            swiftSettings: swiftRules),
+        // Needs root: each node stands in a network namespace of its own (scripts/test-network).
+        .testTarget(
+            name: "NetworkTests",
+            dependencies: [
+                "continuity", "AgentGuard", "HookSandbox", "ContinuityDemo", "ContinuityPostgres",
+                "ContinuityCore", "ContinuityHTTP", "ContinuityStore", "CLinux",
             ],
             swiftSettings: swiftRules),
     ]

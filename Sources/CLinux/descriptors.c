@@ -44,7 +44,7 @@ static int spawn_attributes(posix_spawnattr_t *attributes) {
     return failure;
 }
 
-static int spawn(const char *path, const char *argument, int socket, pid_t *pid) {
+static int spawn(char *const arguments[], int socket, pid_t *pid) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int failure = posix_spawn_file_actions_init(&actions);
@@ -57,9 +57,9 @@ static int spawn(const char *path, const char *argument, int socket, pid_t *pid)
     failure = spawn_actions(&actions, socket);
     if (failure == 0) failure = spawn_attributes(&attributes);
     if (failure == 0) {
-        char *arguments[] = {(char *)path, (char *)"3", (char *)argument, NULL};
         char *environment[] = {NULL};
-        failure = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
+        failure =
+            posix_spawn(pid, arguments[0], &actions, &attributes, arguments, environment);
     }
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -69,9 +69,16 @@ static int spawn(const char *path, const char *argument, int socket, pid_t *pid)
 int continuity_spawn_with_socket(
     const char *path, const char *argument, int *socket, pid_t *pid
 ) {
+    char *arguments[] = {(char *)path, (char *)"3", (char *)argument, NULL};
+    return continuity_spawn_program_with_socket(arguments, socket, pid);
+}
+
+int continuity_spawn_program_with_socket(
+    char *const arguments[], int *socket, pid_t *pid
+) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return errno;
-    int failure = spawn(path, argument, ends[1], pid);
+    int failure = spawn(arguments, ends[1], pid);
     close(ends[1]);
     if (failure != 0) {
         close(ends[0]);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -32,6 +33,16 @@ int continuity_reap(pid_t process) {
         return 0;
     }
     return info.si_pid == process ? 1 : 0;
+}
+
+int continuity_enter_network(const char *path) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return -1;
+    }
+    int result = setns(descriptor, CLONE_NEWNET);
+    (void)close(descriptor);
+    return result;
 }
 
 int continuity_memory_file(const char *name) {

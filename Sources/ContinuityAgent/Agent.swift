@@ -31,7 +31,7 @@ package final class Agent: Service {
         logger[metadataKey: "cluster_id"] = "\(configuration.clusterID)"
         self.configuration = configuration
         self.logger = logger
-        state = try NodeState(configuration: configuration)
+        state = try NodeState(configuration: configuration, logger: logger)
         http = HTTPClient(maxConcurrent: 16, maxWaiting: 64)
         let environment = [OrphanReaper.tagVariable: state.bootID]
         let status = StatusReader(
@@ -58,6 +58,10 @@ package final class Agent: Service {
             state.release()
             logger.info("the agent ends")
         }
+        await startGuard()
+        // Until it ends in order the guard stays and fences at the lease's end.
+        var endsInOrder = false
+        defer { if endsInOrder { state.guardLink?.release() } else { state.guardLink?.abandon() } }
         try await withThrowingTaskGroup(of: Part.self) { group in
             // The server is not cancelled but shut down in order: cancelled at the wrong moment,
             // NIO ends the process, and with it the stopping of the primary.
@@ -75,8 +79,9 @@ package final class Agent: Service {
             let first = try await group.next()
             await desk.close()
             // Not in this task: if it was cancelled, it could wait for nothing any more.
-            await Task { await self.stopPrimary() }.value
+            let isSafe = await Task { await self.stopPrimary() }.value
             guard first == .work else { return }
+            endsInOrder = isSafe
             group.addTask {
                 try? await Task.sleep(for: .milliseconds(Self.serverLimitMs))
                 return .timer
@@ -126,12 +131,22 @@ package final class Agent: Service {
             logger: logger)
     }
 
-    private func stopPrimary() async {
-        guard configuration.onShutdown == .stopPrimary, state.isPrimary else { return }
+    private func startGuard() async {
+        guard let link = state.guardLink else { return }
+        link.start { [state] in state.guardDeadline(now: .now) }
+        if await !link.waitUntilGuarding(atMost: 1000) {
+            logger.critical("the guard does not answer; the agent goes on without it")
+        }
+        state.takeOverLease()
+    }
+
+    /// - Returns: whether no primary is left behind that somebody would have to fence.
+    private func stopPrimary() async -> Bool {
+        guard configuration.onShutdown == .stopPrimary, state.isPrimary else { return true }
         logger.notice("stopping the primary, for nothing would end it without the agent")
         if configuration.commands[.demote] != nil {
             let result = await desk.runLocally(.demote, timeoutMs: Self.shutdownLimitMs)
-            if result.outcome == .succeeded { return }
+            if result.outcome == .succeeded { return true }
             logger.warning("demote failed", metadata: ["detail": "\(result.detail)"])
         }
         let result = await desk.runLocally(.fence, timeoutMs: Self.shutdownLimitMs)
@@ -139,5 +154,6 @@ package final class Agent: Service {
             logger.critical(
                 "the primary could not be stopped", metadata: ["detail": "\(result.detail)"])
         }
+        return result.outcome == .succeeded
     }
 }

@@ -6,16 +6,19 @@ struct PostgresBaseBackup: Sendable {
     let target: String
     /// Whether the copy is on disk when `run` returns.
     let isSynced: Bool
+    /// What the program is started with, as in `PostgresPlace`.
+    var launcher: [String] = []
 
     /// - Throws: `PostgresError` with the end of the program's output.
     func run(timeout: Duration = .seconds(120)) async throws {
         try await Program.mustRun(
-            installation.serverProgram(
-                "pg_basebackup",
-                [
-                    "-D", target, "-d", source.conninfo, "--checkpoint=fast",
-                    "--wal-method=stream", "--no-password",
-                ] + (isSynced ? [] : ["--no-sync"])),
+            launcher
+                + installation.serverProgram(
+                    "pg_basebackup",
+                    [
+                        "-D", target, "-d", source.conninfo, "--checkpoint=fast",
+                        "--wal-method=stream", "--no-password",
+                    ] + (isSynced ? [] : ["--no-sync"])),
             timeout: timeout)
     }
 }

@@ -10,14 +10,18 @@ package struct PostgresCluster: Sendable {
     ///   - folder: exists, and the server's user can pass through it.
     ///   - ports: free loopback ports, one for each node.
     ///   - password: of the superuser, for connections over TCP.
+    ///   - places: one for each node; all on the loopback interface when there are none.
     package init(
         installation: PostgresInstallation, folder: String, nodeIDs: [String], ports: [Int],
-        password: String
+        password: String, places: [PostgresPlace]? = nil
     ) {
         precondition(!nodeIDs.isEmpty && nodeIDs.count == ports.count)
-        self.nodes = zip(nodeIDs, ports).map { id, port in
+        precondition(places.map { $0.count == ports.count } ?? true)
+        self.nodes = nodeIDs.indices.map { index in
             PostgresNode(
-                installation: installation, id: id, folder: "\(folder)/\(id)", port: port)
+                installation: installation, id: nodeIDs[index],
+                folder: "\(folder)/\(nodeIDs[index])", port: ports[index],
+                place: places?[index] ?? .loopback)
         }
         self.password = password
     }
@@ -73,10 +77,10 @@ package struct PostgresCluster: Sendable {
     }
 
     private func copy(_ primary: PostgresNode, to standby: PostgresNode) async throws {
-        let connection = standby.connection(toHost: "127.0.0.1", port: "\(primary.port)")
+        let connection = standby.connection(toHost: primary.place.host, port: "\(primary.port)")
         try await PostgresBaseBackup(
             installation: standby.installation, source: connection,
-            target: standby.dataDirectory, isSynced: false
+            target: standby.dataDirectory, isSynced: false, launcher: standby.place.launcher
         ).run()
         try PostgresRejoin.makeStandby(
             standby.installation, dataDirectory: standby.dataDirectory, of: connection)
@@ -84,7 +88,7 @@ package struct PostgresCluster: Sendable {
 
     private func start(_ node: PostgresNode) async throws {
         do {
-            try await Program.mustRun(node.startCommand)
+            try await Program.mustRun(node.place.launcher + node.startCommand)
         } catch let error as PostgresError {
             throw PostgresError(
                 "\(node.id): \(error.message)", details: node.logTail(orElse: error.details))

@@ -15,16 +15,18 @@ package struct PostgresNode: Sendable {
     package let folder: String
     package let port: Int
     package let user: String
+    package let place: PostgresPlace
 
     package init(
         installation: PostgresInstallation, id: String, folder: String, port: Int,
-        user: String = "postgres"
+        user: String = "postgres", place: PostgresPlace = .loopback
     ) {
         self.installation = installation
         self.id = id
         self.folder = folder
         self.port = port
         self.user = user
+        self.place = place
     }
 
     package var dataDirectory: String { "\(folder)/data" }
@@ -36,7 +38,7 @@ package struct PostgresNode: Sendable {
     package var identFile: String { "\(folder)/etc/pg_ident.conf" }
     package var passfile: String { "\(folder)/etc/passfile" }
     package var logFile: String { "\(folder)/postgresql.log" }
-    package var address: String { "127.0.0.1:\(port)" }
+    package var address: String { "\(place.host):\(port)" }
 
     /// How a client reaches this node over its socket.
     package var socketConninfo: String {
@@ -67,6 +69,8 @@ package struct PostgresNode: Sendable {
     }
 
     /// Starts the server and waits until it accepts connections, at most half a minute.
+    ///
+    /// To be run where the server shall stand: `place.launcher` comes before it elsewhere.
     package var startCommand: [String] {
         Self.startCommand(
             installation, dataDirectory: dataDirectory, configFile: configFile, logFile: logFile)

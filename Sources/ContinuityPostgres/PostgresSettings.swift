@@ -7,7 +7,7 @@ enum PostgresSettings {
         hba_file = \(Quote.literal(node.accessFile))
         ident_file = \(Quote.literal(node.identFile))
         cluster_name = \(Quote.literal(node.id))
-        listen_addresses = '127.0.0.1'
+        listen_addresses = \(Quote.literal(node.place.host))
         port = \(node.port)
         unix_socket_directories = \(Quote.literal(node.socketDirectory))
         unix_socket_permissions = 0700
@@ -64,8 +64,8 @@ enum PostgresSettings {
         """
         # The socket stands in a folder that only the server's user can enter: no password there.
         local all         all             trust
-        host  all         \(node.user) 127.0.0.1/32 scram-sha-256
-        host  replication \(node.user) 127.0.0.1/32 scram-sha-256
+        host  all         \(node.user) \(node.place.clients) scram-sha-256
+        host  replication \(node.user) \(node.place.clients) scram-sha-256
 
         """
     }

@@ -60,6 +60,35 @@ struct AgentConfigurationTests {
         }
     }
 
+    @Test func permitsAnyAddressOnlyWhenItIsSaid() throws {
+        try withToken { text in
+            let open = text.replacing("127.0.0.1:7101", with: "10.1.2.3:7101")
+            #expect(failure(open)?.remedy.contains("insecure_plain_http") == true)
+            let configuration = try AgentConfiguration.parse(
+                text: open + "\ninsecure_plain_http: true\n", file: "agent.yaml")
+            #expect(configuration.listen.host == "10.1.2.3")
+        }
+    }
+
+    @Test func readsTheGuardAndItsWatchdog() throws {
+        try withToken { text in
+            let plain = try AgentConfiguration.parse(text: text, file: "agent.yaml")
+            #expect(plain.guardProcess?.program == GuardConfiguration.defaultProgram())
+            #expect(plain.guardProcess?.watchdog == nil)
+            let configured = try AgentConfiguration.parse(
+                text: text
+                    + "\nguard: {program: /bin/true, watchdog: {device: /dev/null, timeout_ms: 5000}}\n",
+                file: "agent.yaml")
+            #expect(configured.guardProcess?.program == "/bin/true")
+            #expect(
+                configured.guardProcess?.watchdog == .init(device: "/dev/null", timeoutMs: 5000))
+            let missing = failure(text + "\nguard: {program: /no/such/guard}\n")
+            #expect(missing?.message.contains("guard process") == true)
+            let device = failure(text + "\nguard: {watchdog: {device: /no/such/device}}\n")
+            #expect(device?.message.contains("cannot be written") == true)
+        }
+    }
+
     @Test(arguments: [
         ("127.0.0.1:7101", "0.0.0.0:7101", 5, "TLS"),
         ("/bin/echo", "/no/such/program", 15, "missing binary"),

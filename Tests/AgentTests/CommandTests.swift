@@ -2,6 +2,7 @@ import ContinuityCore
 import ContinuityHTTP
 import Foundation
 import Glibc
+import Logging
 import Testing
 
 @testable import ContinuityAgent
@@ -253,7 +254,8 @@ struct CommandTests {
         let configuration = Harness.configuration(
             node: "n1", service: service, orchestratorPort: 1)
         let error = #expect(throws: StateFileError.self) {
-            _ = try NodeState(configuration: configuration)
+            _ = try NodeState(
+                configuration: configuration, logger: Logger(label: "agent"))
         }
         #expect(error?.description.contains("cannot be read") == true)
     }

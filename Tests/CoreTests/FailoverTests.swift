@@ -38,6 +38,27 @@ import Testing
         #expect(world.state.primary == "node-2")
     }
 
+    /// Found by killing `serve` on real processes: the promote order waited behind a rejoin, which
+    /// waited for the primary that had just died.
+    @Test func aNodeThatIsStillRejoiningIsNoTarget() {
+        var policy = samplePolicy()
+        policy.cooldownS = 0
+        var world = crashed(policy)
+        world.heartbeat("node-1")
+        world.settle()
+        #expect(world.state.primary == "node-2")
+        world.holdsEffects = true
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 5_000)
+        #expect(world.state.upkeep.values.contains { $0.command == .rejoin })
+        // The service streams already; the order that brings it back has not ended.
+        world.services["node-1"] = .init(role: .secondary)
+        world.settle()
+        world.services["node-2"]?.state = .stopped
+        world.heartbeat("node-2")
+        #expect(world.state.run?.plan.failoverTargetID == "node-3")
+    }
+
     @Test func aLostNodeIsReplacedOnlyWhenItsLeaseHasRunOut() {
         var world = TestWorld()
         world.settle()

@@ -2,4 +2,5 @@
 #pragma once
 
 #include "descriptors.h"
+#include "guard.h"
 #include "processes.h"

@@ -26,6 +26,9 @@ int64_t continuity_monotonic_ns(void);
 int continuity_spawn_with_socket(
     const char *path, const char *argument, int *socket, pid_t *pid);
 
+/// The same with all arguments as they shall be, the program's path first, NULL last.
+int continuity_spawn_program_with_socket(char *const arguments[], int *socket, pid_t *pid);
+
 /// Receives one packet of at most `capacity` bytes, with up to two descriptors attached (close on
 /// exec; -1 where there is none). `*length` is the length of the packet.
 int continuity_receive_packet(

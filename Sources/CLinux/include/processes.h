@@ -18,6 +18,10 @@ int continuity_adopt_orphans(void);
 // Returns 1 when it was reaped, 0 when it still runs or is no child of this process.
 int continuity_reap(pid_t process);
 
+// Moves the calling thread, and those that it starts from now on, to the network namespace whose
+// file stands at path.
+int continuity_enter_network(const char *path);
+
 // An anonymous file in memory. Close-on-exec; a duplicate of it is not.
 int continuity_memory_file(const char *name);
 

@@ -29,11 +29,45 @@ extension AgentConfiguration {
         let service = try readService(try reader.mapping("service"))
         let commands = try readCommands(try reader.mapping("commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
+        let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
         try reader.finish()
         return AgentConfiguration(
             clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
             listen: listen, advertiseURL: advertiseURL, stateFile: stateFile, service: service,
-            commands: commands, onShutdown: onShutdown)
+            commands: commands, onShutdown: onShutdown, guardProcess: guardProcess)
+    }
+
+    private static func readGuard(
+        _ section: ConfigReader?, _ reader: ConfigReader
+    ) throws(ConfigError) -> GuardConfiguration {
+        var program = GuardConfiguration.defaultProgram()
+        var watchdog: GuardConfiguration.Watchdog?
+        if let section {
+            if try section.optionalString("program") != nil {
+                program = try absolutePath("program", reader: section)
+            }
+            if let part = try section.optionalMapping("watchdog") {
+                let device = try absolutePath("device", reader: part)
+                let timeoutMs = try part.int(
+                    "timeout_ms", in: GuardConfiguration.Watchdog.timeoutRangeMs, default: 10_000)
+                try part.finish()
+                guard access(device, W_OK) == 0 else {
+                    throw part.error(
+                        "the watchdog \(device) cannot be written",
+                        remedy: "load its driver and let the agent's user write it, or remove "
+                            + "'watchdog'", at: "device")
+                }
+                watchdog = .init(device: device, timeoutMs: timeoutMs)
+            }
+            try section.finish()
+        }
+        guard access(program, X_OK) == 0 else {
+            throw reader.error(
+                "missing binary: the guard process \(program) is no executable file",
+                remedy: "install continuity-agent-guard beside continuity, or name it in "
+                    + "'guard.program'")
+        }
+        return GuardConfiguration(program: program, watchdog: watchdog)
     }
 
     private static func readOrchestrators(_ reader: ConfigReader) throws(ConfigError) -> [String] {
@@ -91,10 +125,12 @@ extension AgentConfiguration {
 
     private static func readListen(_ reader: ConfigReader) throws(ConfigError) -> Endpoint {
         let listen = try endpoint("listen", reader: reader)
-        guard listen.isLoopback else {
+        let isPermitted = try reader.bool("insecure_plain_http", default: false)
+        guard listen.isLoopback || isPermitted else {
             throw reader.error(
                 "'listen' is \(listen), which other machines can reach, and there is no TLS yet",
-                remedy: "listen on a loopback address, for example 127.0.0.1:\(listen.port)",
+                remedy: "listen on a loopback address, for example 127.0.0.1:\(listen.port), or, "
+                    + "in a network that nobody else is on, set insecure_plain_http: true",
                 at: "listen")
         }
         return listen

@@ -46,12 +46,14 @@ package struct AgentConfiguration: Sendable {
     package var service: Service
     package var commands: [AgentCommand.Name: CommandTemplate]
     package var onShutdown: ShutdownBehaviour
+    /// `nil`: no guard process is started. `load` always sets one.
+    package var guardProcess: GuardConfiguration?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, orchestrators: [String], token: String,
         listen: Endpoint, advertiseURL: String? = nil, stateFile: String, service: Service,
         commands: [AgentCommand.Name: CommandTemplate],
-        onShutdown: ShutdownBehaviour = .stopPrimary
+        onShutdown: ShutdownBehaviour = .stopPrimary, guardProcess: GuardConfiguration? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -63,5 +65,6 @@ package struct AgentConfiguration: Sendable {
         self.service = service
         self.commands = commands
         self.onShutdown = onShutdown
+        self.guardProcess = guardProcess
     }
 }

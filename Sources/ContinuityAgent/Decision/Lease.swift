@@ -3,9 +3,11 @@
 /// Three rules keep at most one primary:
 /// - A granted lease counts from the moment the report that earned it was *sent*.
 /// - A primary whose lease ran out is to be fenced, again and again until it is no primary.
-/// - A primary that this agent never had a lease for is given a short *provisional* time, for an
-///   agent that was restarted beside a healthy primary must not stop it before it could ask.
-///   That time never makes `/primary` answer 200.
+/// - A restarted agent goes on with the lease of the one before it, and fences at once when that
+///   has run out meanwhile.
+/// - Only where no agent ever held a lease, a primary is given a short *provisional* time: an agent
+///   that is put beside a running primary must not stop it before it could ask. That time never
+///   makes `/primary` answer 200.
 struct Lease: Sendable {
     enum Verdict: Equatable, Sendable {
         /// Nothing to guard: the service is no primary.
@@ -26,9 +28,21 @@ struct Lease: Sendable {
     private var isConfirmed = false
     /// Set while a demote or fence is under way, so that a late renewal revives nothing.
     private var isSuspended = false
+    /// Until when the service may be primary by anybody's word, also while it is being stopped:
+    /// then the guard fences, whatever the agent is doing. `nil` once it is seen not to be one.
+    private(set) var heldUntil: BootInstant?
 
-    init(agentStartedAt: BootInstant) {
-        provisionalEnd = agentStartedAt + Self.provisionalMs
+    init(agentStartedAt: BootInstant, inherited: LeaseFile.Inherited = .never) {
+        switch inherited {
+        case .never: provisionalEnd = agentStartedAt + Self.provisionalMs
+        case .released: provisionalEnd = agentStartedAt
+        case .held(let until, let durationMs):
+            provisionalEnd = agentStartedAt
+            expiresAt = until
+            heldUntil = until
+            self.durationMs = durationMs
+            isConfirmed = true
+        }
     }
 
     /// A lease from the orchestrator, or from all other voters together.
@@ -36,8 +50,10 @@ struct Lease: Sendable {
     /// - Parameter start: when the request that earned it was sent. An answer that arrives late
     ///   never shortens what a newer one gave.
     mutating func grant(milliseconds: Int64, from start: BootInstant) {
-        guard !isSuspended, milliseconds > 0 else { return }
+        guard milliseconds > 0 else { return }
         let end = start + milliseconds
+        heldUntil = max(heldUntil ?? end, end)
+        guard !isSuspended else { return }
         if isConfirmed, let expiresAt, expiresAt >= end { return }
         expiresAt = end
         durationMs = milliseconds
@@ -65,11 +81,22 @@ struct Lease: Sendable {
     /// The length of the last grant, for a promise of the same length. 0 before the first.
     var lastDurationMs: Int64 { durationMs }
 
-    /// - Parameter graceMs: how long a primary that appears without a lease may wait for the
-    ///   answer to the report about it.
-    mutating func check(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> Verdict {
+    /// When the service must be dead if nothing newer is heard. `nil`: there is nothing to guard.
+    func deadline(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> BootInstant? {
+        guard isPrimary else { return nil }
+        return heldUntil ?? expiresAt ?? max(provisionalEnd, now + graceMs)
+    }
+
+    /// - Parameters:
+    ///   - isSecondary: the service was seen running as a secondary, and nobody is promoting it.
+    ///   - graceMs: how long a primary that appears without a lease may wait for the answer to
+    ///     the report about it.
+    mutating func check(
+        isPrimary: Bool, isSecondary: Bool = false, graceMs: Int64, now: BootInstant
+    ) -> Verdict {
         guard isPrimary else {
             if let expiresAt, expiresAt <= now { forget() }
+            if let heldUntil, heldUntil <= now || isSecondary { self.heldUntil = nil }
             return .idle
         }
         guard !isSuspended else { return .idle }

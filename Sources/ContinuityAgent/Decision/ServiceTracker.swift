@@ -21,8 +21,14 @@ struct ServiceTracker: Sendable {
     /// A single failed probe proves little: a full accept queue, a slow fork.
     static let failuresUntilFailing = 2
 
-    private(set) var report = ServiceReport(state: .unknown, role: .unknown)
+    private(set) var report: ServiceReport
     private var failuresInRow = 0
+
+    /// - Parameter mayBePrimary: an agent before this one held a lease for it, and nobody has
+    ///   looked since: until a look says otherwise it counts as primary.
+    init(mayBePrimary: Bool = false) {
+        report = ServiceReport(state: .unknown, role: mayBePrimary ? .primary : .unknown)
+    }
 
     /// No process of the service is alive. What it was last seen at is kept: it is where this
     /// copy of the data ends.

@@ -30,6 +30,7 @@ struct Endpoints: Sendable {
         var service: ServiceReport
         var leaseRemainingMs: Int64
         var peers: [NodeID: PeerView]
+        var guardProcess: GuardStatus
 
         private enum CodingKeys: String, CodingKey {
             case clusterID = "cluster_id"
@@ -37,6 +38,7 @@ struct Endpoints: Sendable {
             case bootID = "boot_id"
             case highestEpoch = "highest_epoch"
             case service, peers
+            case guardProcess = "guard"
             case leaseRemainingMs = "lease_remaining_ms"
         }
     }
@@ -84,7 +86,8 @@ struct Endpoints: Sendable {
             HealthBody(
                 clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
                 bootID: state.bootID, highestEpoch: state.highestEpoch, service: service,
-                leaseRemainingMs: leaseMs, peers: state.views))
+                leaseRemainingMs: leaseMs, peers: state.views,
+                guardProcess: state.guardLink?.status ?? GuardStatus()))
     }
 
     // MARK: Orders

@@ -1,5 +1,6 @@
 import ContinuityCore
 import Foundation
+import Logging
 import Synchronization
 
 /// All that the agent knows, behind one lock that is only ever held for a few instructions. The
@@ -16,6 +17,10 @@ final class NodeState: Sendable {
         var promotionsUnderWay = 0
         var nextTicket: UInt64 = 1
         var lastAppliedTicket: UInt64 = 0
+        /// No promotion goes on for longer than the latest order for one allows.
+        var promotionDeadline: BootInstant?
+        var leaseRecord: LeaseFile.Record
+        var hasWrittenLease = false
 
         mutating func changeLedger<Result>(_ change: (inout Ledger) -> Result) -> Result {
             ledgerVersion += 1
@@ -30,11 +35,14 @@ final class NodeState: Sendable {
     let guardNow = Wakeup()
     let peersNow = Wakeup()
     private let file: StateFile
+    private let leaseFile: LeaseFile
+    /// `nil` in tests that do without.
+    let guardLink: GuardLink?
     private let kernelBootID: String
     private let storage: Mutex<Storage>
 
     /// - Throws: `StateFileError`.
-    init(configuration: AgentConfiguration) throws {
+    init(configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
         file = try StateFile(path: configuration.stateFile)
         kernelBootID =
@@ -43,11 +51,27 @@ final class NodeState: Sendable {
         var ledger = try file.load()
         ledger.rebase(kernelBootID: kernelBootID, now: .now)
         try file.saveNow(ledger, version: 1)
-        storage = Mutex(Storage(ledger: ledger, lease: Lease(agentStartedAt: .now)))
+        let leasePath = configuration.stateFile + ".lease"
+        leaseFile = try LeaseFile(path: leasePath, kernelBootID: kernelBootID, now: .now)
+        guardLink = configuration.guardProcess.map { [bootID] in
+            GuardLink(
+                configuration: $0, directory: configuration.service.directory,
+                leaseFile: leasePath, agentID: bootID, logger: logger)
+        }
+        var mayBePrimary = false
+        if case .held = leaseFile.inherited { mayBePrimary = true }
+        storage = Mutex(
+            Storage(
+                tracker: ServiceTracker(mayBePrimary: mayBePrimary), ledger: ledger,
+                lease: Lease(agentStartedAt: .now, inherited: leaseFile.inherited),
+                leaseRecord: .init(until: nil, guardedBy: leaseFile.formerGuard)))
     }
 
     /// Lets another agent have the state file.
-    func release() { file.release() }
+    func release() {
+        leaseFile.flush()
+        file.release()
+    }
 
     // MARK: The service
 
@@ -75,6 +99,7 @@ final class NodeState: Sendable {
             let before = storage.tracker.report
             change(&storage.tracker)
             let after = storage.tracker.report
+            publishLease(&storage)
             return (after, before.state != after.state || before.role != after.role)
         }
         if changed {
@@ -87,12 +112,17 @@ final class NodeState: Sendable {
     // MARK: Reports
 
     func nextReport() -> NodeReport {
-        storage.withLock { storage in
+        let guardStatus = guardLink?.status
+        return storage.withLock { storage in
             storage.sequence += 1
+            var service = storage.tracker.report
+            if let guardStatus, guardStatus.state == .degraded, service.detail.isEmpty {
+                service.detail = "the guard process is degraded: \(guardStatus.detail)"
+            }
             return NodeReport(
                 clusterID: configuration.clusterID, nodeID: configuration.nodeID, bootID: bootID,
                 sequence: storage.sequence, highestEpoch: storage.ledger.highestEpoch,
-                service: storage.tracker.report, peers: storage.views)
+                service: service, peers: storage.views)
         }
     }
 
@@ -123,6 +153,7 @@ final class NodeState: Sendable {
             storage.views = storage.views.filter { peers.contains($0.key) }
             if let leaseMs = reply.leaseMs {
                 storage.lease.grant(milliseconds: leaseMs, from: sentAt)
+                publishLease(&storage)
             }
             return true
         }
@@ -153,24 +184,89 @@ final class NodeState: Sendable {
 
     // MARK: The lease
 
+    /// Makes this agent's guard the one that the lease file names: an orphaned guard of an earlier
+    /// agent ends then. Called once this agent's own guard answers, or cannot be had.
+    func takeOverLease() {
+        storage.withLock { storage in
+            storage.leaseRecord.guardedBy = bootID
+            if leaseFile.inherited != .never { write(&storage) }
+            publishLease(&storage)
+        }
+    }
+
+    /// When the guard has to fence if nothing newer is heard.
+    func guardDeadline(now: BootInstant) -> BootInstant? {
+        storage.withLock { deadline($0, now: now) }
+    }
+
+    private static func graceMs(_ storage: Storage) -> Int64 {
+        let intervalMs = min(max(storage.reply?.intervalMs ?? 1000, 20), 60_000)
+        return min(max(2 * intervalMs, 500), 2000)
+    }
+
+    private func deadline(_ storage: Storage, now: BootInstant) -> BootInstant? {
+        let graceMs = Self.graceMs(storage)
+        let held = storage.lease.deadline(
+            isPrimary: storage.tracker.isPrimary, graceMs: graceMs, now: now)
+        guard storage.promotionsUnderWay > 0, let limit = storage.promotionDeadline else {
+            return held
+        }
+        // The service may become primary at any moment, and until then nobody renews its lease.
+        let bounded = min(now + graceMs, limit + graceMs)
+        return max(held ?? bounded, storage.lease.heldUntil ?? bounded, bounded)
+    }
+
+    /// Tells the guard and the lease file what holds now. Neither waits.
+    private func publishLease(_ storage: inout Storage) {
+        guardLink?.tell(deadline(storage, now: .now))
+        var record = storage.leaseRecord
+        record.until = storage.lease.heldUntil
+        record.durationMs = storage.lease.lastDurationMs
+        guard record != storage.leaseRecord else { return }
+        storage.leaseRecord = record
+        write(&storage)
+    }
+
+    private func write(_ storage: inout Storage) {
+        leaseFile.write(storage.leaseRecord, isFirst: !storage.hasWrittenLease)
+        storage.hasWrittenLease = true
+    }
+
     func checkLease(now: BootInstant) -> (Lease.Verdict, next: BootInstant?) {
-        let graceMs = min(max(2 * intervalMs, 500), 2000)
         return storage.withLock { storage in
             let isPrimary = storage.tracker.isPrimary
-            let verdict = storage.lease.check(isPrimary: isPrimary, graceMs: graceMs, now: now)
+            let report = storage.tracker.report
+            let isSecondary =
+                report.state == .running && report.role == .secondary
+                && storage.promotionsUnderWay == 0
+            let verdict = storage.lease.check(
+                isPrimary: isPrimary, isSecondary: isSecondary, graceMs: Self.graceMs(storage),
+                now: now)
+            publishLease(&storage)
             return (verdict, isPrimary ? storage.lease.nextCheck(after: now) : nil)
         }
     }
 
     func grantLease(milliseconds: Int64, from start: BootInstant) {
-        storage.withLock { $0.lease.grant(milliseconds: milliseconds, from: start) }
+        storage.withLock { storage in
+            storage.lease.grant(milliseconds: milliseconds, from: start)
+            publishLease(&storage)
+        }
         guardNow.signal()
     }
 
-    func suspendLease() { storage.withLock { $0.lease.suspend() } }
+    func suspendLease() {
+        storage.withLock { storage in
+            storage.lease.suspend()
+            publishLease(&storage)
+        }
+    }
 
     func resumeLease() {
-        storage.withLock { $0.lease.resume() }
+        storage.withLock { storage in
+            storage.lease.resume()
+            publishLease(&storage)
+        }
         guardNow.signal()
     }
 
@@ -193,12 +289,22 @@ final class NodeState: Sendable {
                 $0.admit(
                     command, to: configuration.clusterID, configuration.nodeID, at: BootInstant.now)
             }
-            if admission == .run, command.name == .promote { storage.promotionsUnderWay += 1 }
+            if admission == .run, command.name == .promote {
+                storage.promotionsUnderWay += 1
+                storage.promotionDeadline = .now + command.timeoutMs
+                publishLease(&storage)
+            }
             return admission
         }
     }
 
-    func endPromotion() { storage.withLock { $0.promotionsUnderWay -= 1 } }
+    func endPromotion() {
+        storage.withLock { storage in
+            storage.promotionsUnderWay -= 1
+            publishLease(&storage)
+        }
+        guardNow.signal()
+    }
 
     func remember(_ result: CommandResult) {
         storage.withLock { storage in storage.changeLedger { $0.remember(result) } }

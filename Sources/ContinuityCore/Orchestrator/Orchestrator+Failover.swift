@@ -190,8 +190,18 @@ extension Orchestrator {
     private func plan(
         _ id: ClusterID, _ request: PlanRequest, _ now: Moment
     ) throws(PlanRefusal) -> Plan {
-        guard let cluster = state.clusters[id], let snapshot = snapshot(id) else {
+        guard let cluster = state.clusters[id], var snapshot = snapshot(id) else {
             throw PlanRefusal(rule: .noEligibleTarget, evidence: "unknown cluster \(id)")
+        }
+        // Its agent carries out one order after the other: a promotion would wait for the rejoin,
+        // and the rejoin perhaps for the primary that is lost.
+        let rejoining = Set(
+            cluster.upkeep.values.filter { $0.command == .rejoin }.compactMap(\.nodeID))
+        for index in snapshot.nodes.indices
+        where rejoining.contains(snapshot.nodes[index].nodeID)
+            && snapshot.nodes[index].status == .healthy
+        {
+            snapshot.nodes[index].status = .degraded
         }
         return try Planner.plan(
             cluster: snapshot, policy: cluster.policy, request: request,

@@ -34,6 +34,9 @@ struct Leftovers: Sendable {
         let arguments = data.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
         guard arguments.contains(where: { $0.contains(folder + "/") }) else { return false }
         // `setpriv` and the like stand before the program itself.
-        return arguments.contains { $0 == executable || $0.hasPrefix(binDirectory + "/") }
+        return arguments.contains {
+            $0 == executable || $0 == executable + "-agent-guard"
+                || $0.hasPrefix(binDirectory + "/")
+        }
     }
 }

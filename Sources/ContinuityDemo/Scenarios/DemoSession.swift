@@ -18,7 +18,8 @@ struct DemoSession: Sendable {
     let nameServer: ChildProcess
 
     init(
-        options: DemoOptions, layout: DemoLayout, executable: String, console: Console
+        options: DemoOptions, layout: DemoLayout, executable: String, console: Console,
+        http: HTTPClient = HTTPClient(maxConcurrent: 8)
     ) throws {
         self.options = options
         self.layout = layout
@@ -27,7 +28,7 @@ struct DemoSession: Sendable {
         supervisor = ChildSupervisor()
         probe = WriteProbe(nodes: layout.postgres.nodes)
         client = ControlClient(
-            http: HTTPClient(maxConcurrent: 8), baseURL: layout.serveURL,
+            http: http, baseURL: layout.serveURL,
             token: layout.secrets.token)
         let timeline = Timeline(console: console)
         self.timeline = timeline
@@ -37,15 +38,26 @@ struct DemoSession: Sendable {
         ) { delivery in
             timeline.tell("alert", "received, signature checked: \(delivery.summary)")
         }
-        nameServer = Self.child("named", layout.nameServer.argv, layout)
-        serve = Self.child(
-            "serve", [executable, "serve", "--config", layout.serveFile], layout)
+        nameServer = Self.child(
+            "named", layout.network.serveLauncher + layout.nameServer.argv, layout)
+        serve = Self.makeServe(executable, layout)
     }
+
+    private static func makeServe(_ executable: String, _ layout: DemoLayout) -> ChildProcess {
+        child(
+            "serve",
+            layout.network.serveLauncher + [executable, "serve", "--config", layout.serveFile],
+            layout)
+    }
+
+    /// Another `serve`, to take the place of one that was killed.
+    func makeServe() -> ChildProcess { Self.makeServe(executable, layout) }
 
     func makeAgent(_ member: DemoLayout.Member) -> ChildProcess {
         Self.child(
             "agent-\(member.id)",
-            [executable, "agent", "--config", layout.agentFile(member)], layout)
+            member.postgres.place.launcher
+                + [executable, "agent", "--config", layout.agentFile(member)], layout)
     }
 
     /// With `setpriv`, the kernel itself sends SIGTERM when the demo dies, however it dies.

@@ -29,7 +29,8 @@ struct DemoFiles: Sendable {
         # The orchestrator: continuity serve --config serve.yaml
         # Relative paths start at this file's folder.
         instance_id: demo-1
-        listen: 127.0.0.1:\(layout.servePort)
+        listen: \(layout.network.serveHost):\(layout.servePort)
+        \(openness)
 
         # What agents and people must show as `Authorization: Bearer …`. Mode 0600.
         token_file: token
@@ -157,7 +158,8 @@ struct DemoFiles: Sendable {
             token_file: \(yaml(layout.tokenFile))
 
             # GET /primary and /replica here answer load balancers with 200 or 503.
-            listen: 127.0.0.1:\(member.agentPort)
+            listen: \(node.place.host):\(member.agentPort)
+            \(openness)
 
             # What must survive the agent's own restart: the highest epoch, promises, receipts.
             state_file: \(yaml(layout.folder.file("agent-\(member.id).state")))
@@ -184,6 +186,11 @@ struct DemoFiles: Sendable {
             text += "    timeout_ms: \(command.timeoutMs)\n"
         }
         return text
+    }
+
+    private var openness: String {
+        layout.network.isOpen
+            ? "# Nobody else is on this network.\ninsecure_plain_http: true" : ""
     }
 
     /// A double-quoted YAML scalar.

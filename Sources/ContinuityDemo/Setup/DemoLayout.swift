@@ -9,7 +9,7 @@ struct DemoLayout: Sendable {
         let agentPort: Int
         let postgres: PostgresNode
 
-        var agentURL: String { "http://127.0.0.1:\(agentPort)" }
+        var agentURL: String { "http://\(postgres.place.host):\(agentPort)" }
     }
 
     static let clusterID = "demo"
@@ -26,15 +26,19 @@ struct DemoLayout: Sendable {
     let servePort: Int
     let alertPort: Int
     let nameServer: NameServer
+    let network: DemoNetwork
 
-    init(folder: DemoFolder, installation: PostgresInstallation) throws {
+    init(
+        folder: DemoFolder, installation: PostgresInstallation, network: DemoNetwork = .loopback
+    ) throws {
         let count = Self.places.count
         let ports = try LoopbackPorts.free(2 * count + 3)
         let secrets = DemoSecrets()
         let postgres = PostgresCluster(
             installation: installation, folder: folder.postgres,
             nodeIDs: Self.places.map(\.0), ports: Array(ports[..<count]),
-            password: secrets.postgresPassword)
+            password: secrets.postgresPassword, places: network.places)
+        self.network = network
         self.folder = folder
         self.secrets = secrets
         self.postgres = postgres
@@ -49,7 +53,7 @@ struct DemoLayout: Sendable {
         nameServer = NameServer(folder: folder.file("dns"), port: ports[2 * count + 2])
     }
 
-    var serveURL: String { "http://127.0.0.1:\(servePort)" }
+    var serveURL: String { "http://\(network.serveHost):\(servePort)" }
     var tokenFile: String { folder.file("token") }
     var journalFile: String { folder.file("journal.sqlite") }
     var serveFile: String { folder.file("serve.yaml") }

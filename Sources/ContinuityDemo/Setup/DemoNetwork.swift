@@ -1,0 +1,16 @@
+import ContinuityPostgres
+
+/// Where the processes of the demo's cluster stand: all on the loopback interface, or each node in
+/// a network namespace of its own.
+struct DemoNetwork: Sendable {
+    /// One for each node; `nil`: all on the loopback interface.
+    var places: [PostgresPlace]?
+    var serveHost: String
+    /// What `serve` is started with so that it stands at `serveHost`.
+    var serveLauncher: [String]
+
+    /// Addresses that are not this machine's own need leave to go without TLS.
+    var isOpen: Bool { places != nil }
+
+    static let loopback = DemoNetwork(places: nil, serveHost: "127.0.0.1", serveLauncher: [])
+}
