@@ -193,6 +193,8 @@ extension Orchestrator {
         guard let cluster = state.clusters[id], let snapshot = snapshot(id) else {
             throw PlanRefusal(rule: .noEligibleTarget, evidence: "unknown cluster \(id)")
         }
+        var request = request
+        request.votersHeard = heardNodes(in: id, now).count
         return try Planner.plan(
             cluster: snapshot, policy: cluster.policy, request: request,
             estimates: cluster.estimates, digest: digest)
