@@ -38,6 +38,8 @@ extension Orchestrator {
     /// The lease is what makes a lost primary safe to replace: it is not renewed for a primary
     /// that a run is about to take the role from.
     private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState) -> Bool {
+        // Nobody else may become primary before it is known what came of it.
+        if node == cluster.inDoubt { return true }
         guard node == cluster.primary else { return false }
         guard let run = cluster.run, run.plan.primaryNodeID == node, !run.promoted else {
             return true
@@ -83,7 +85,28 @@ extension Orchestrator {
                         evidence: judgement.evidence)),
                 cluster: id, now)
         }
+        notePrimary(id, now)
         detectHealth(id, now)
+    }
+
+    private mutating func notePrimary(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        guard cluster.status(of: cluster.primary) == .healthy else {
+            observations[id]?.primaryWell = nil
+            return
+        }
+        guard observations[id]?.primaryWell?.node != cluster.primary else { return }
+        observations[id]?.primaryWell = (cluster.primary, now.monotonicMs)
+    }
+
+    /// For how long a node has taken no changes although there was a healthy primary, in
+    /// milliseconds; `nil` while it does, or there is none.
+    func notStreamingMs(_ seen: Observation, in id: ClusterID, _ now: Moment) -> Int64? {
+        guard let since = seen.notStreamingSinceMs,
+            let primary = observations[id]?.primaryWell,
+            primary.node == state.clusters[id]?.primary
+        else { return nil }
+        return now.monotonicMs - max(since, primary.sinceMs)
     }
 
     private struct Judgement {
@@ -178,17 +201,22 @@ extension Orchestrator {
         let expected: ServiceReport.Role =
             node.nodeID == cluster.primary ? .primary : .secondary
         // While a run makes it primary, its target may already be what the journal does not say yet.
-        let isTarget = cluster.run?.plan.failoverTargetID == node.nodeID
+        let isTarget =
+            cluster.run?.plan.failoverTargetID == node.nodeID || cluster.inDoubt == node.nodeID
         if report.service.role != .unknown, report.service.role != expected, !isTarget {
             return Judgement(
                 status: .degraded,
                 evidence: "runs as \(report.service.role.rawValue), expected "
                     + expected.rawValue)
         }
+        // What it holds is not the primary's: it can be brought back, not promoted.
+        if expected == .secondary, !isTarget, !cluster.replicas.contains(node.nodeID) {
+            return Judgement(status: .degraded, evidence: "does not follow the primary yet")
+        }
         // Without a primary nobody can stream: that is not the secondary's fault.
-        if expected == .secondary, cluster.status(of: cluster.primary) == .healthy,
-            let since = seen.notStreamingSinceMs,
-            now.monotonicMs - since >= cluster.policy.detection.silenceMs
+        if expected == .secondary,
+            let silentMs = notStreamingMs(seen, in: cluster.cluster.clusterID, now),
+            silentMs >= cluster.policy.detection.silenceMs
         {
             return Judgement(status: .degraded, evidence: "takes no changes from the primary")
         }
