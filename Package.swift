@@ -120,6 +120,9 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
         .target(
+            name: "ContinuitySimulation", dependencies: ["ContinuityCore", "ContinuityCrypto"],
+            swiftSettings: swiftRules),
+        .target(
             name: "ContinuityPostgres", dependencies: [subprocess, system],
             swiftSettings: swiftRules),
         .target(
@@ -134,7 +137,7 @@ let package = Package(
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityHTTP",
-                "ContinuityHooks", lifecycle, logging, signals,
+                "ContinuityHooks", "ContinuitySimulation", lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),
@@ -149,6 +152,10 @@ let package = Package(
             name: "CoreTests",
             dependencies: ["ContinuityCore", "ContinuityCrypto", "ContinuityConfig"],
             swiftSettings: swiftRules),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["ContinuitySimulation", "ContinuityCore", "ContinuityConfig"],
+            exclude: ["Scenarios"], swiftSettings: swiftRules),
         .testTarget(
             name: "StoreTests",
             dependencies: ["ContinuityStore", "ContinuityCore", "ContinuityCrypto"],

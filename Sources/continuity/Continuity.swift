@@ -13,7 +13,7 @@ struct Continuity: AsyncParsableCommand {
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            Failover.self, Switchover.self, DrillCommand.self, HooksCommand.self, Audit.self,
-            PostgresCommand.self,
+            SimulateCommand.self, Failover.self, Switchover.self, DrillCommand.self,
+            HooksCommand.self, Audit.self, PostgresCommand.self,
         ])
 }

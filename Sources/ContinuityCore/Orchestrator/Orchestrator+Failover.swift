@@ -203,6 +203,8 @@ extension Orchestrator {
         {
             snapshot.nodes[index].status = .degraded
         }
+        var request = request
+        request.votersHeard = heardNodes(in: id, now).count
         return try Planner.plan(
             cluster: snapshot, policy: cluster.policy, request: request,
             estimates: cluster.estimates, digest: digest)

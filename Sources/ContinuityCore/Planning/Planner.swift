@@ -4,11 +4,18 @@ package struct PlanRequest: Hashable, Sendable {
     package var triggerReason: String
     /// The node that a person asked for; the policy chooses when it is `nil`.
     package var targetNodeID: NodeID?
+    /// How many voters are heard: an agent votes whatever became of its service. `nil`, as for a
+    /// plan from files, when only the statuses tell.
+    package var votersHeard: Int?
 
-    package init(kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil) {
+    package init(
+        kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
+        votersHeard: Int? = nil
+    ) {
         self.kind = kind
         self.triggerReason = triggerReason
         self.targetNodeID = targetNodeID
+        self.votersHeard = votersHeard
     }
 }
 
@@ -36,7 +43,7 @@ package enum Planner {
                 rule: .noEligibleTarget,
                 evidence: "cluster \(cluster.clusterID) has no single primary to move")
         }
-        if policy.needsQuorum { try checkQuorum(cluster) }
+        if policy.needsQuorum { try checkQuorum(cluster, request) }
         let target =
             request.kind == .restart
             ? primary.nodeID : try target(cluster: cluster, policy: policy, request: request)
@@ -51,7 +58,9 @@ package enum Planner {
             maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, digest: digest)
     }
 
-    private static func checkQuorum(_ cluster: Cluster) throws(PlanRefusal) {
+    private static func checkQuorum(
+        _ cluster: Cluster, _ request: PlanRequest
+    ) throws(PlanRefusal) {
         var present = 0
         cluster.nodes.withUnsafeBufferPointer { nodes in
             for index in nodes.indices {
@@ -61,6 +70,7 @@ package enum Planner {
                 }
             }
         }
+        present = request.votersHeard ?? present
         guard present >= cluster.quorumSize else {
             throw PlanRefusal(
                 rule: .noQuorum,

@@ -1,0 +1,42 @@
+import ContinuityCore
+
+/// What the checker remembers beside the world itself.
+struct Checker {
+    /// Orders that an agent has finished and remembered.
+    var finishedOrders: Set<OperationKey> = []
+    private var invokedHooks: Set<OperationKey> = []
+    var intended: Set<OperationKey> = []
+    var queuedAlerts: Set<AlertID> = []
+    /// Until when there was something that could make a node look lost.
+    private var troubleUntilMs: [Int: Int64] = [:]
+    /// When a node last found another unreachable, by (observer, observed).
+    private var unreachableAtMs: [Int: Int64] = [:]
+    var runBeganAtMs: Int64?
+    var lastHold: Hold?
+    var runsBegun = 0
+    var failovers = 0
+    var serveTroubleAtMs: Int64 = -1_000_000
+    /// How often each rule was looked at, to show that a rule was not idle.
+    var promotions = 0
+
+    /// - Returns: whether it was invoked before.
+    mutating func invokes(_ key: OperationKey) -> Bool { !invokedHooks.insert(key).inserted }
+
+    mutating func trouble(_ node: Int, _ untilMs: Int64) {
+        troubleUntilMs[node] = max(troubleUntilMs[node] ?? -1_000_000, untilMs)
+    }
+
+    func lastTroubleMs(_ node: Int) -> Int64 { troubleUntilMs[node] ?? -1_000_000 }
+
+    mutating func serveTrouble(_ atMs: Int64) { serveTroubleAtMs = atMs }
+
+    mutating func looked(_ node: Int, at views: [PeerView?], _ nowMs: Int64) {
+        for (other, view) in views.enumerated() where view == .unreachable {
+            unreachableAtMs[node * 1000 + other] = nowMs
+        }
+    }
+
+    func foundUnreachable(_ node: Int, by observer: Int) -> Int64 {
+        unreachableAtMs[observer * 1000 + node] ?? -1_000_000
+    }
+}

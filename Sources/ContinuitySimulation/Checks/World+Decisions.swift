@@ -1,0 +1,74 @@
+import ContinuityCore
+
+/// One line of the timeline, for people and machines.
+package struct Decision: Codable, Hashable, Sendable {
+    package var atMs: Int64
+    package var kind: String
+    package var text: String
+
+    private enum CodingKeys: String, CodingKey {
+        case atMs = "at_ms"
+        case kind, text
+    }
+}
+
+extension World {
+    func decide(_ kind: String, _ text: String) {
+        decisions.append(Decision(atMs: nowMs, kind: kind, text: text))
+        trace("** \(kind) \(text)")
+    }
+
+    /// Puts an entry into words.
+    func tell(_ body: JournalBody) {
+        switch body {
+        case .leadershipStarted(let body): decide("lead", body.instanceID)
+        case .nodeStatusChanged(let body):
+            decide("node", "\(body.nodeID) \(body.from.rawValue) -> \(body.to.rawValue): \(body.evidence)")
+        case .clusterStateChanged(let body):
+            decide("cluster", "\(body.from.rawValue) -> \(body.to.rawValue)")
+        case .holdChanged(let body): decide("hold", text(body.hold))
+        case .runRequested(let body):
+            let actions = body.plan.actions.map(\.action.rawValue).joined(separator: ", ")
+            decide(
+                "run",
+                "\(body.kind.rawValue) \(body.plan.primaryNodeID) -> \(body.plan.failoverTargetID) "
+                    + "(\(body.trigger)): \(actions)")
+        case .runAdmitted(let body):
+            let verdicts = body.verdicts.map { "\($0.pack) \($0.verdict)" }
+            if !verdicts.isEmpty { decide("admitted", verdicts.joined(separator: ", ")) }
+        case .operationFinished(let body): tell(body)
+        case .leaseAwaited(let body):
+            decide("lease", "\(body.nodeID) is waited out, \(body.remainingMs) ms at most")
+        case .fenceProven(let body):
+            decide("fenced", "\(body.nodeID) by \(body.proof.rawValue)")
+        case .primaryChanged(let body): decide("primary", "\(body.to), term \(body.term)")
+        case .rollbackStarted(let body): decide("rollback", body.reason)
+        case .runVerified(let body):
+            decide("verified", "confidence \(body.verification.confidence)")
+        case .runFinished(let body):
+            decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
+        case .operationIntended, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead:
+            break
+        }
+    }
+
+    private func tell(_ body: OperationFinished) {
+        let what = body.operation.rawValue.split(separator: "/").dropFirst().joined(separator: "/")
+        if body.result.hook != nil {
+            decide("hook", "\(what) \(body.result.outcome.rawValue)")
+        } else if body.result.outcome != .ok {
+            decide("order", "\(what) \(body.result.outcome.rawValue): \(body.result.detail)")
+        } else if body.runID == nil {
+            decide("upkeep", "\(what) ok")
+        }
+    }
+
+    private func text(_ hold: Hold?) -> String {
+        guard let hold else { return "none" }
+        var text = "\(hold.rule.rawValue): \(hold.evidence)"
+        if let earliest = hold.earliestAtMs {
+            text += " (earliest at \(earliest - DriftingClock.epochUTCMs) ms)"
+        }
+        return text
+    }
+}

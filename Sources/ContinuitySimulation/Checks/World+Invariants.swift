@@ -1,0 +1,212 @@
+import ContinuityCore
+
+/// What must hold at every moment. The world stops at the first thing that does not.
+extension World {
+    /// After every event: never two writable primaries. One that wakes from a pause of its whole
+    /// machine is excused for the few milliseconds that its guard needs, but never while a lease
+    /// says that it may act.
+    func checkPrimaries() {
+        var first: Int?
+        for node in databases.indices where isWritable(node) {
+            guard let other = first else {
+                first = node
+                continue
+            }
+            let isExcused = [node, other].contains { nowMs < databases[$0].excusedUntilMs }
+            let bothHold = [node, other].allSatisfy {
+                agents[$0].lease.isValid(atMs: localMs($0))
+            }
+            if bothHold || !isExcused {
+                violate(
+                    "two primaries",
+                    "\(name(other)) and \(name(node)) take writes"
+                        + (bothHold ? ", both with a valid lease" : ""))
+            }
+        }
+    }
+
+    /// A node became primary: everything that was acknowledged must be in it.
+    func checkAcknowledged(in node: Int) {
+        checker.promotions += 1
+        let log = databases[node].log
+        var kept: [WriteLedger.Acknowledged] = []
+        for write in writes.acknowledged {
+            if write.length <= log.count, log[write.length - 1] == write.write {
+                kept.append(write)
+            } else {
+                writes.lost += 1
+                guard settings.isSynchronous else { continue }
+                return violate(
+                    "acknowledged write lost",
+                    "\(name(node)) became primary without write \(write.write), which was "
+                        + "acknowledged at \(write.atMs) ms")
+            }
+        }
+        writes.acknowledged = kept
+    }
+
+    // MARK: The journal
+
+    func append(_ entry: JournalEntry) {
+        if settings.mutation == .journalLosesEntry, entry.seq == 40 { return }
+        do {
+            try serve.chain.check(entry)
+            try serve.durable.replay(entry)
+            check(entry, try JournalBody(of: entry))
+        } catch {
+            violate("journal", "\(error)")
+        }
+    }
+
+    func checkFold(_ orchestrator: Orchestrator) {
+        let live = orchestrator.state
+        guard live != serve.durable else {
+            guard let run = live.clusters[clusterID]?.run,
+                let other = serve.durable.clusters[clusterID]?.run
+            else { return }
+            let isSame =
+                run.alerts == other.alerts && run.verdicts == other.verdicts
+                && run.plan == other.plan && run.deadlineAtMs == other.deadlineAtMs
+                && run.stageStartedAtMs.count == other.stageStartedAtMs.count
+            if !isSame { violate("fold", "the run's details differ from the journal's fold") }
+            return
+        }
+        violate("fold", "the live state is not the fold of the journal at \(live.head.seq)")
+    }
+
+    func checkIntent(_ effect: Effect) {
+        switch effect {
+        case .command(let command, _):
+            if !checker.intended.contains(command.key) {
+                violate("effect without intent", "\(command.key) left before its entry was durable")
+            }
+            guard command.name == .promote else { return }
+            if clusterState?.run?.fenceProof == nil {
+                violate("promotion without proof", "\(command.key) left without a fence proof")
+            }
+        case .hook(let call):
+            if !checker.intended.contains(call.operation.key) {
+                violate(
+                    "effect without intent",
+                    "the hook \(call.operation.key) left before its entry was durable")
+            }
+        case .deliver(let alert, _):
+            if !checker.queuedAlerts.contains(alert.alertID) {
+                violate("effect without intent", "the alert \(alert.alertID) was not queued")
+            }
+        }
+    }
+
+    private func check(_ entry: JournalEntry, _ body: JournalBody) {
+        switch body {
+        case .operationIntended(let body): checker.intended.insert(body.operation.key)
+        case .alertQueued(let body): checker.queuedAlerts.insert(body.alert.alertID)
+        case .holdChanged(let body): check(body.hold)
+        case .runRequested(let body): check(body, by: entry.actor)
+        case .runFinished: checker.runBeganAtMs = nil
+        case .fenceProven(let body): check(body)
+        default: break
+        }
+        tell(body)
+        checkRunEnds()
+    }
+
+    private func check(_ hold: Hold?) {
+        var hold = hold
+        if settings.mutation == .holdsWithoutEvidence { hold?.evidence = "" }
+        if hold == checker.lastHold, hold != nil {
+            violate("hold", "the same hold is journaled again: \(hold?.rule.rawValue ?? "")")
+        }
+        checker.lastHold = hold
+        guard let hold else { return }
+        if hold.evidence.isEmpty { violate("hold", "\(hold.rule.rawValue) names no evidence") }
+        let needsTime: [HoldRule] = [.cooldown, .freezeWindow, .retryBackoff]
+        if needsTime.contains(hold.rule), hold.earliestAtMs == nil {
+            violate("hold", "\(hold.rule.rawValue) names no earliest time")
+        }
+    }
+
+    private func check(_ body: RunRequested, by actor: String) {
+        checker.runsBegun += 1
+        checker.runBeganAtMs = nowMs
+        guard actor == "continuity", let node = index(of: body.plan.primaryNodeID) else { return }
+        if body.kind == .failover { checker.failovers += 1 }
+        checkCause(body, node)
+        guard body.trigger == "node_unreachable", settings.policy.needsQuorum else { return }
+        let votes = cluster.nodes.indices.filter {
+            $0 != node && nowMs - checker.foundUnreachable(node, by: $0) < 15_000
+        }
+        if votes.count < cluster.quorumSize {
+            violate(
+                "failover without quorum",
+                "\(name(node)) was given up, and only \(votes.count) of \(nodeCount) voters "
+                    + "found it unreachable")
+        }
+    }
+
+    /// Nothing moves by itself while the primary is well and in reach.
+    private func checkCause(_ body: RunRequested, _ node: Int) {
+        let detection = settings.policy.detection
+        let memoryMs = detection.silenceMs + 3 * detection.intervalMs + 2000
+        let isWell =
+            isWritable(node) && agents[node].isUp && !agents[node].isPaused(nowMs)
+            && network.connects(0, node + 1)
+        guard isWell, nowMs - checker.lastTroubleMs(node) > memoryMs else { return }
+        violate("failover without cause", "\(name(node)) is well and in reach: \(body.trigger)")
+    }
+
+    private func check(_ body: FenceProven) {
+        guard let node = index(of: body.nodeID) else { return }
+        switch body.proof {
+        case .receipt:
+            if isWritable(node) {
+                violate("false proof", "\(body.nodeID) takes writes, and a receipt says it cannot")
+            }
+        case .leaseExpired:
+            // One that lives by the promises of all others is not known to the core; the target's
+            // own promise is what keeps it from being promoted.
+            if isWritable(node), nowMs >= databases[node].excusedUntilMs,
+                !agents[node].livesByPromise
+            {
+                violate(
+                    "false proof",
+                    "\(body.nodeID) takes writes although its lease is said to be over")
+            }
+        }
+    }
+
+    /// Every run ends: within its deadline, and what a rollback may take on top.
+    func checkRunEnds() {
+        guard let began = checker.runBeganAtMs, serve.orchestrator != nil else { return }
+        let since = max(began, serve.startedAtMs, serve.pausedUntilMs)
+        let boundMs = settings.policy.maxFailoverTimeS * 1000 + 75_000
+        if nowMs - since > boundMs {
+            violate("run does not end", "a run lasts \(nowMs - began) ms")
+        }
+    }
+
+    /// Whether the cluster is healthy by the journal and in truth.
+    var isHealed: Bool {
+        guard let state = clusterState, state.health == .healthy, state.run == nil,
+            let primary = index(of: state.primary), isWritable(primary)
+        else { return false }
+        return databases.indices.allSatisfy { node in
+            node == primary || !cluster.nodes[node].holdsData
+                || (databases[node].isRunning && databases[node].role == .secondary
+                    && databases[node].isStreaming)
+        }
+    }
+
+    func checkHealed() {
+        guard violation == nil, !isHealed else { return }
+        let state = clusterState
+        let hold = state?.hold.map { ", hold \($0.rule.rawValue): \($0.evidence)" } ?? ""
+        let nodes = cluster.nodes.indices.map { node in
+            "\(name(node)) \(databases[node].isRunning ? databases[node].role.rawValue : "stopped")"
+        }
+        violate(
+            "not healthy in time",
+            "\(state?.health.rawValue ?? "no state")\(hold), primary \(state?.primary ?? "none"); "
+                + nodes.joined(separator: ", "))
+    }
+}

@@ -1,0 +1,45 @@
+import ContinuityCore
+
+/// An agent and the guard beside it.
+struct AgentModel {
+    struct Job {
+        var id: Int
+        var command: AgentCommand
+        var isOrder: Bool
+        /// Who waits for the result: effects of the orchestrator's shell.
+        var effects: [Int]
+    }
+
+    var isUp = true
+    var pausedUntilMs: Int64 = 0
+    /// Counts the processes: the boot id of each.
+    var boot = 1
+    var ledger = AgentLedger()
+    var lease: AgentLease
+    var leaseToken = 0
+    var sequence: Int64 = 0
+    var views: [PeerView?]
+    /// What the last probe saw; decides with the lease whether to fence.
+    var seen: ServiceReport
+    var failuresInRow = 0
+    var intervalMs: Int64 = 1000
+    /// Whether the lease was last lengthened by the other voters, which the core cannot know.
+    var livesByPromise = false
+    var promiseRound = 0
+    var promisesGiven: Set<Int> = []
+    var lastAskedLocalMs: Int64 = -1_000_000
+    var running: Job?
+    var queue: [Job] = []
+    var nextJob = 1
+    // The guard: it outlives the agent process.
+    var guardPausedUntilMs: Int64 = 0
+    var guardLeaseEndLocalMs: Int64?
+    var guardLeaseLengthMs: Int64 = 0
+    var guardToken = 0
+
+    func isPaused(_ nowMs: Int64) -> Bool { nowMs < pausedUntilMs }
+    var seesPrimary: Bool { seen.role == .primary && seen.state != .stopped }
+    var promotes: Bool {
+        running?.command.name == .promote || queue.contains { $0.command.name == .promote }
+    }
+}

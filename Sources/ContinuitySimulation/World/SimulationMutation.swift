@@ -1,0 +1,48 @@
+/// A rule that is broken on purpose, to show that the checker sees it. The core itself is never
+/// changed: the harness around it lies, loses or repeats.
+package enum SimulationMutation: String, CaseIterable, Sendable {
+    /// Agent and guard never fence at the end of a lease.
+    case leaseNeverEnds = "lease_never_ends"
+    /// The orchestrator's clock runs three times too fast: leases are not waited out.
+    case orchestratorClockRuns = "orchestrator_clock_runs"
+    /// The agents' clocks run at half speed, far beyond the margin.
+    case agentClocksCrawl = "agent_clocks_crawl"
+    /// The lease counts from the arrival of the answer, not from the sending of the report.
+    case leaseFromArrival = "lease_from_arrival"
+    /// Every answer to the journal's primary carries a lease, whatever the core says.
+    case leaseAlwaysGranted = "lease_always_granted"
+    /// A fence order is answered with a receipt, and nothing is stopped.
+    case receiptForged = "receipt_forged"
+    /// Effects leave before their entries are durable.
+    case effectsBeforeJournal = "effects_before_journal"
+    /// A part of what was appended is missing after a restart.
+    case journalLosesEntry = "journal_loses_entry"
+    /// Agents forget results: a repeated order is carried out again.
+    case resultsForgotten = "results_forgotten"
+    /// Agents carry out orders of an earlier leadership.
+    case epochsIgnored = "epochs_ignored"
+    /// Agents report every peer as unreachable.
+    case peerViewsForged = "peer_views_forged"
+    /// The core is not told of its own stalls: ticks are made up for them.
+    case stallsHidden = "stalls_hidden"
+    /// A promise not to be promoted does not keep anybody from it.
+    case promisesBroken = "promises_broken"
+    /// Secondaries tell a position that they do not have.
+    case positionsForged = "positions_forged"
+    /// The core is told that every hook may be repeated.
+    case hooksRepeated = "hooks_repeated"
+    /// The orchestrator's clock stands still during a run: its deadline never comes.
+    case deadlineNeverComes = "deadline_never_comes"
+    /// Nodes that should come back never do.
+    case rejoinNeverWorks = "rejoin_never_works"
+    /// Holds reach the journal without their evidence.
+    case holdsWithoutEvidence = "holds_without_evidence"
+    /// An agent that starts beside a running primary leaves it alone for ten seconds more.
+    case restartedAgentIsPatient = "restarted_agent_is_patient"
+    /// A lease from promises is as long as the promises, with no margin for clocks.
+    case promisesWithoutMargin = "promises_without_margin"
+    /// A refused promotion is carried out when a copy of the order arrives later.
+    case refusalsForgotten = "refusals_forgotten"
+    /// An order whose sender has hung up is carried out all the same.
+    case lateOrdersAccepted = "late_orders_accepted"
+}
