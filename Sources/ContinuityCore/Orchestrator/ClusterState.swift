@@ -28,6 +28,12 @@ package struct ClusterState: Hashable, Sendable {
     package var lastRun: RunSummary?
     /// Which node each secondary was last brought to follow.
     package var following: [NodeID: NodeID] = [:]
+    /// A node that was ordered to become primary, and nobody knows what came of it. Until that is
+    /// known, no other node may become primary.
+    package var inDoubt: NodeID?
+    /// The nodes that were brought to take the primary's changes since it became primary: only
+    /// they can hold what it has acknowledged, wherever they are pointed to meanwhile.
+    package var replicas: Set<NodeID> = []
     package var estimates = ActionEstimates()
     /// Effects outside the active run whose result is not known yet.
     package var upkeep: [OperationKey: Operation] = [:]
@@ -41,6 +47,7 @@ package struct ClusterState: Hashable, Sendable {
         primary = body.cluster.primary?.nodeID ?? ""
         for node in body.cluster.nodes where node.holdsData && node.nodeID != primary {
             following[node.nodeID] = primary
+            replicas.insert(node.nodeID)
         }
     }
 
@@ -51,6 +58,7 @@ package struct ClusterState: Hashable, Sendable {
         let ids = Set(cluster.nodes.map(\.nodeID))
         statuses = statuses.filter { ids.contains($0.key) }
         following = following.filter { ids.contains($0.key) }
+        replicas = replicas.intersection(ids)
         if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
     }
 

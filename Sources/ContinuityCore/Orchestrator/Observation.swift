@@ -41,4 +41,6 @@ struct ClusterObservation: Hashable, Sendable {
     var suspectedSinceMs: Int64?
     /// Hooks to be called again after a start, once their context is known again.
     var deferredHooks: [Operation] = []
+    /// When the last run ended: what was reported before tells nothing of its effect.
+    var settledAtMs: Int64?
 }

@@ -38,6 +38,8 @@ extension Orchestrator {
     /// The lease is what makes a lost primary safe to replace: it is not renewed for a primary
     /// that a run is about to take the role from.
     private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState) -> Bool {
+        // Nobody else may become primary before it is known what came of it.
+        if node == cluster.inDoubt { return true }
         guard node == cluster.primary else { return false }
         guard let run = cluster.run, run.plan.primaryNodeID == node, !run.promoted else {
             return true
@@ -178,12 +180,17 @@ extension Orchestrator {
         let expected: ServiceReport.Role =
             node.nodeID == cluster.primary ? .primary : .secondary
         // While a run makes it primary, its target may already be what the journal does not say yet.
-        let isTarget = cluster.run?.plan.failoverTargetID == node.nodeID
+        let isTarget =
+            cluster.run?.plan.failoverTargetID == node.nodeID || cluster.inDoubt == node.nodeID
         if report.service.role != .unknown, report.service.role != expected, !isTarget {
             return Judgement(
                 status: .degraded,
                 evidence: "runs as \(report.service.role.rawValue), expected "
                     + expected.rawValue)
+        }
+        // What it holds is not the primary's: it can be brought back, not promoted.
+        if expected == .secondary, !isTarget, !cluster.replicas.contains(node.nodeID) {
+            return Judgement(status: .degraded, evidence: "does not follow the primary yet")
         }
         // Without a primary nobody can stream: that is not the secondary's fault.
         if expected == .secondary, cluster.status(of: cluster.primary) == .healthy,

@@ -52,17 +52,72 @@ extension Orchestrator {
     }
 
     private mutating func failOver(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) {
+        guard isSettled(id, cluster, now) else { return }
         if let hold = brake(id, cluster, now) { return setHold(hold, id, now) }
         let trigger = trigger(id, cluster, now)
-        let kind: PlanKind = mayRestart(id, cluster, now) ? .restart : .failover
+        let kind: PlanKind =
+            cluster.policy.onServiceFailure == .restart && mayRestart(id, cluster, now)
+            ? .restart : .failover
         do {
-            let plan = try plan(
-                id, PlanRequest(kind: kind, triggerReason: trigger), now)
-            setHold(nil, id, now)
-            start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+            try move(id, kind, trigger, cluster, now)
         } catch {
+            // Better started again where it is than not at all.
+            if error.rule == .noEligibleTarget, mayRestart(id, cluster, now),
+                (try? move(id, .restart, trigger, cluster, now)) != nil
+            {
+                return
+            }
             setHold(Hold(rule: error.rule, evidence: error.evidence), id, now)
         }
+    }
+
+    private mutating func move(
+        _ id: ClusterID, _ kind: PlanKind, _ trigger: String, _ cluster: ClusterState,
+        _ now: Moment
+    ) throws(PlanRefusal) {
+        // One that may have become primary is the only one that may be.
+        if let node = cluster.inDoubt { startAgain(node, id, cluster, now) }
+        let plan = try plan(
+            id,
+            PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
+        setHold(nil, id, now)
+        start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+    }
+
+    /// Whether the failure was seen by this process, and after the last run had its effect. What
+    /// the journal or an older report says is not a reason to move.
+    private func isSettled(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
+        guard isHeard(cluster.primary, in: id, now) else { return !isYoung(id, now) }
+        guard let heardAt = observations[id]?.nodes[cluster.primary]?.heardAtMs,
+            let settledAt = observations[id]?.settledAtMs
+        else { return true }
+        return heardAt > settledAt
+    }
+
+    /// A node that was stopped while it became primary is started: only then it can tell what it
+    /// is, and only it may be primary.
+    private mutating func startAgain(
+        _ node: NodeID, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) {
+        guard isHeard(node, in: id, now), let seen = observations[id]?.nodes[node],
+            seen.report?.service.state == .stopped, now.monotonicMs >= seen.upkeepNotBeforeMs,
+            !cluster.upkeep.values.contains(where: { $0.nodeID == node })
+        else { return }
+        let key = OperationKey("upkeep-\(state.head.seq + 1)/\(node)/restart")
+        intend(
+            .command(
+                .restart, on: node, key: key, timeoutMs: RunScript.restartTimeoutMs,
+                onFailure: .continue),
+            id, now)
+    }
+
+    /// An order of a run that has ended and may still make a node primary.
+    private func lateOrder(_ cluster: ClusterState) -> PlanRefusal? {
+        let late = cluster.upkeep.values.filter { $0.runID != nil && $0.makesPrimary }
+            .min { $0.key < $1.key }
+        guard let late else { return nil }
+        return PlanRefusal(
+            rule: .runActive, evidence: "the order \(late.key) is not answered yet")
     }
 
     /// The first rule, apart from the planner's, that keeps the cluster where it is.
@@ -86,6 +141,7 @@ extension Orchestrator {
             return Hold(
                 rule: .freezeWindow, evidence: window.reason, earliestAtMs: window.untilMs)
         }
+        if let late = lateOrder(cluster) { return Hold(rule: late.rule, evidence: late.evidence) }
         if let last = cluster.lastRun, last.state == .committed {
             let until = last.finishedAtMs + policy.cooldownS * 1000
             if now.utcMs < until {
@@ -115,9 +171,7 @@ extension Orchestrator {
     }
 
     private func mayRestart(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
-        guard cluster.policy.onServiceFailure == .restart,
-            isHeard(cluster.primary, in: id, now)
-        else { return false }
+        guard isHeard(cluster.primary, in: id, now), cluster.inDoubt == nil else { return false }
         let recent = cluster.restartsAtMs.filter { now.utcMs - $0 < Self.restartWindowMs }
         return recent.count < cluster.policy.restartAttempts
     }
@@ -144,6 +198,9 @@ extension Orchestrator {
             return reply(
                 .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
         }
+        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) {
+            return reply(.refused(refusal))
+        }
         if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
             return reply(
                 .refused(
@@ -168,6 +225,19 @@ extension Orchestrator {
         } catch {
             reply(.refused(error))
         }
+    }
+
+    /// While a node may have become primary, a person may name another only when its lease is
+    /// over.
+    private func doubt(
+        _ request: OperatorRequest, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> PlanRefusal? {
+        guard let node = cluster.inDoubt, request.targetNodeID != node else { return nil }
+        if request.targetNodeID != nil, now.monotonicMs >= leaseEndMs(node, id) { return nil }
+        return PlanRefusal(
+            rule: .noEligibleTarget,
+            evidence: "\(node) may have become primary: name it as the target, or fence it and "
+                + "wait until its lease is over")
     }
 
     // MARK: Planning and starting

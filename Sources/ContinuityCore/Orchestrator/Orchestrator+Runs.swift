@@ -24,7 +24,7 @@ extension Orchestrator {
             heard: Set(heardNodes(in: id, now)),
             leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
             deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
-            isStillListening: isStillListening(id, now))
+            isStillListening: isStillListening(id, now), replicas: cluster.replicas)
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
@@ -43,7 +43,7 @@ extension Orchestrator {
     }
 
     /// When the node's last lease and the clock margin are over, on the monotonic clock.
-    private func leaseEndMs(_ node: NodeID, _ id: ClusterID) -> Int64 {
+    func leaseEndMs(_ node: NodeID, _ id: ClusterID) -> Int64 {
         guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
             return .max
         }
@@ -143,6 +143,7 @@ extension Orchestrator {
             rtoMs: (state.clusters[id]?.policy.rtoS ?? 0) * 1000)
         emit(.runFinished(finished), cluster: id, now)
         observations[id]?.runDeadlineMs = nil
+        observations[id]?.settledAtMs = now.monotonicMs
         if outcome != .committed, let cluster = state.clusters[id] {
             let pauseMs = retryPauseMs(cluster)
             observations[id]?.nextRunNotBeforeMs = now.monotonicMs + pauseMs
@@ -291,7 +292,9 @@ extension Orchestrator {
             + cluster.upkeep.values.sorted { $0.key < $1.key }
         for operation in pending {
             // Hooks of a run that has ended cannot change anything any more.
-            let isOrphan = operation.kind == .hook && operation.runID != cluster.run?.runID
+            // Nor may an order of such a run make anybody a primary: much may have changed since.
+            let isOver = operation.runID != nil && operation.runID != cluster.run?.runID
+            let isOrphan = isOver && (operation.kind == .hook || operation.makesPrimary)
             if operation.repeatable, !isOrphan {
                 if operation.kind == .hook {
                     observations[id]?.deferredHooks.append(operation)

@@ -14,7 +14,7 @@ extension Orchestrator {
             guard isHeard(node.nodeID, in: id, now),
                 let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
                 now.monotonicMs >= seen.upkeepNotBeforeMs,
-                let command = need(of: report.service, node.nodeID, cluster)
+                let command = need(of: report, seen, cluster, now)
             else { continue }
             let key = OperationKey(
                 "upkeep-\(state.head.seq + 1)/\(node.nodeID)/\(command.rawValue)")
@@ -27,15 +27,32 @@ extension Orchestrator {
     }
 
     private func need(
-        of service: ServiceReport, _ node: NodeID, _ cluster: ClusterState
+        of report: NodeReport, _ seen: Observation, _ cluster: ClusterState, _ now: Moment
     ) -> AgentCommand.Name? {
-        switch (service.state, service.role) {
+        let node = report.nodeID
+        return switch (report.service.state, report.service.role) {
         // A primary that is not the primary by the journal: whatever it thinks, it must stop.
         case (.running, .primary), (.failing, .primary): .fence
         case (.stopped, _): .rejoin
-        case (.running, .secondary): cluster.following[node] == cluster.primary ? nil : .follow
+        case (.running, .secondary):
+            cluster.following[node] == cluster.primary
+                ? needOfSilentFollower(report, seen, cluster, now) : .follow
         default: nil
         }
+    }
+
+    /// A secondary that reaches the primary and takes no changes all the same is pointed to it
+    /// again; when that does not help, its data has diverged: it is stopped, and then rejoins.
+    private func needOfSilentFollower(
+        _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState, _ now: Moment
+    ) -> AgentCommand.Name? {
+        guard let since = seen.notStreamingSinceMs,
+            report.peers[cluster.primary] == .reachable
+        else { return nil }
+        let silenceMs = cluster.policy.detection.silenceMs
+        let silentMs = now.monotonicMs - since
+        if silentMs >= 4 * silenceMs { return .fence }
+        return silentMs >= 2 * silenceMs ? .follow : nil
     }
 
     private func timeoutMs(of command: AgentCommand.Name) -> Int64 {

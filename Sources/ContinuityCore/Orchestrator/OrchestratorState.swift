@@ -74,6 +74,8 @@ extension ClusterState {
             primary = change.to
             term = change.term
             following[change.to] = nil
+            inDoubt = nil
+            replicas = Set(following.filter { $0.value == change.to }.keys)
             wasHealthy = true
             run?.evolve(body, atMs: atMs)
         case .drillStarted(let body): drill = DrillState(body, atMs: atMs)
@@ -90,6 +92,7 @@ extension ClusterState {
     }
 
     private mutating func intend(_ operation: Operation, atMs: Int64) {
+        if operation.command == .promote { inDoubt = operation.nodeID }
         guard let id = operation.runID, run?.runID == id else {
             upkeep[operation.key] = operation
             return
@@ -104,11 +107,18 @@ extension ClusterState {
         } else {
             upkeep[body.operation] = nil
         }
+        if operation?.command == .promote, body.result.showsNoPromotion { inDoubt = nil }
         guard let operation, body.result.outcome == .ok, let node = operation.nodeID else { return }
         switch operation.command {
-        case .follow, .rejoin: following[node] = operation.sourceNodeID
+        case .follow, .rejoin:
+            following[node] = operation.sourceNodeID
+            if operation.sourceNodeID == primary { replicas.insert(node) }
         case .fence, .demote: following[node] = nil
         default: break
+        }
+        let isSettled: [AgentCommand.Name] = [.fence, .demote, .rejoin]
+        if node == inDoubt, let command = operation.command, isSettled.contains(command) {
+            inDoubt = nil
         }
     }
 

@@ -47,6 +47,9 @@ package struct Operation: Codable, Hashable, Sendable {
             onFailure: binding.onFailure)
     }
 
+    /// Whether a service may be running as primary because of it.
+    var makesPrimary: Bool { command == .promote || command == .restart }
+
     private enum CodingKeys: String, CodingKey {
         case key
         case runID = "run_id"
@@ -108,6 +111,13 @@ package struct OperationResult: Codable, Hashable, Sendable {
             detail: hook.status == .ok
                 ? "" : "\(hook.status.rawValue) \(detail.joined(separator: " "))",
             durationMs: hook.usage.wallUs / 1000, hook: hook)
+    }
+
+    /// With the result of `promote`: whether it is certain that the node did not become primary.
+    var showsNoPromotion: Bool {
+        if outcome == .refused { return true }
+        // The order failed and the node says that it is still a secondary: it did not happen.
+        return outcome == .failed && command?.service?.role == .secondary
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -63,16 +63,14 @@ extension RunScript {
         let key = promoteKey
         guard run.operations[key] != nil else { return false }
         guard let result = run.results[key] else { return true }
-        if result.outcome == .refused { return false }
-        guard result.outcome == .failed else { return true }
-        // The order failed and the node says that it is still a secondary: it did not happen.
-        return result.command?.service?.role != .secondary
+        return !result.showsNoPromotion
     }
 
     private var promoteKey: OperationKey { key("promote", "promote", target) }
 
     func promote() -> RunStep? {
         guard !run.promoted else { return nil }
+        if let step = detach() { return step }
         if let step = catchUp() { return step }
         let promote = Operation.command(
             .promote, on: target, key: promoteKey, runID: run.runID, stage: .promote,
@@ -100,6 +98,25 @@ extension RunScript {
             onFailure: .continue)
     }
 
+    /// Whether not one acknowledged write may be lost.
+    private var toleratesNoLoss: Bool { surroundings.policy.rpoS == 0 }
+
+    /// A primary whose lease is over but that nobody has seen stopped may wake from a pause and
+    /// acknowledge a write with a secondary that still listens to it. Where nothing may be lost,
+    /// the other secondaries turn away from it before the positions are read.
+    private func detach() -> RunStep? {
+        guard toleratesNoLoss, run.fenceProof == .leaseExpired,
+            run.operations[promoteKey] == nil
+        else { return nil }
+        let group = followers().filter(surroundings.replicas.contains)
+            .map { follow($0, source: target, "detach") }
+        if let step = complete(group) { return step }
+        let lost = group.first { run.results[$0.key]?.outcome != .ok }
+        guard let lost else { return nil }
+        return failure(
+            "\(lost.nodeID ?? "") does not turn away from \(oldPrimary), and rpo_s is 0")
+    }
+
     /// No acknowledged write may be lost because another secondary has more than the target: the
     /// positions are read after the fence, and a target that is behind takes the rest first.
     private func catchUp() -> RunStep? {
@@ -107,17 +124,36 @@ extension RunScript {
         let started = run.operations[promoteKey] != nil
         if started { return nil }
         if let step = complete(readings) { return step }
-        let positions = readings.compactMap { operation -> (node: NodeID, position: Int64)? in
+        let services = readings.compactMap { operation -> (node: NodeID, service: ServiceReport)? in
             guard let node = operation.nodeID,
-                let position = run.results[operation.key]?.command?.service?.positionBytes
+                let service = run.results[operation.key]?.command?.service
             else { return nil }
-            return (node, position)
+            return (node, service)
+        }
+        let positions = services.compactMap { item in
+            item.service.positionBytes.map { (node: item.node, position: $0) }
         }
         guard let own = positions.first(where: { $0.node == target })?.position else {
             return failure("\(target) does not tell its position")
         }
-        guard let most = positions.max(by: { $0.position < $1.position }), most.position > own
-        else { return nil }
+        if toleratesNoLoss {
+            let read = Set(positions.map(\.node))
+            let unread = surroundings.replicas.subtracting(read).subtracting([oldPrimary]).min()
+            if let unread {
+                return failure("\(unread) may hold more than \(target), and rpo_s is 0")
+            }
+        }
+        // Only one that runs as a secondary of the same primary can be followed: another's
+        // position counts along another history.
+        let ahead = positions.filter {
+            $0.position > own && surroundings.replicas.contains($0.node)
+        }
+        guard let most = ahead.max(by: { $0.position < $1.position }) else { return nil }
+        guard services.contains(where: { $0.node == most.node && $0.service.state == .running })
+        else {
+            guard toleratesNoLoss else { return nil }
+            return failure("\(most.node) holds more than \(target) and does not run")
+        }
         let follow = follow(target, source: most.node, "catch-up")
         if let step = complete([follow]) { return step }
         guard run.results[follow.key]?.outcome == .ok else {

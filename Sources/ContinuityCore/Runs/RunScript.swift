@@ -27,11 +27,14 @@ package struct RunSurroundings: Sendable {
     /// Whether this process has only just begun to listen, and nodes that are not heard may be
     /// well all the same.
     package var isStillListening: Bool
+    /// The nodes that take their changes from the old primary.
+    package var replicas: Set<NodeID>
 
     package init(
         cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
-        deadlineHasPassed: Bool, isStillListening: Bool
+        deadlineHasPassed: Bool, isStillListening: Bool, replicas: Set<NodeID>
     ) {
+        self.replicas = replicas
         self.cluster = cluster
         self.policy = policy
         self.heard = heard

@@ -13,6 +13,13 @@ struct FaultPlan {
         draw(faultMs)
     }
 
+    /// Faults for a cluster that is given.
+    init(settings: WorldSettings, faultMs: Int64) {
+        chance = Generator(seed: settings.seed ^ 0x5EED_0F_FA17)
+        self.settings = settings
+        draw(faultMs)
+    }
+
     // MARK: The cluster
 
     private static func settings(
@@ -79,7 +86,7 @@ struct FaultPlan {
         return min(chance.int(wanted / 3...wanted), longestMs)
     }
 
-    /// The primary of the start more often than the others.
+    /// -1 is whichever is the primary at that time. The primary of the start more often than the others.
     private mutating func node() -> Int {
         chance.chance(350) ? 0 : chance.index(settings.cluster.nodes.count)
     }
@@ -91,6 +98,7 @@ struct FaultPlan {
 
     private mutating func episode(_ atMs: Int64, longestMs: Int64) {
         let ms = length(longestMs)
+        guard ms > 0 else { return }
         switch chance.index(20) {
         case 0, 1: add(atMs, .databaseCrashes(node: dataNode()))
         case 2: add(atMs, .databasePauses(node: dataNode(), ms: ms))

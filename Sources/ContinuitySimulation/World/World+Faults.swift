@@ -10,7 +10,10 @@ extension World {
     /// - Returns: after how long it ends; `nil` when it is over at once.
     private func apply(_ fault: Fault) -> Int64? {
         switch fault {
-        case .databaseCrashes(let node): stopDatabase(node, "it crashes")
+        case .databaseCrashes(let node):
+            // -1 is whichever is the primary now.
+            let primary = clusterState.flatMap { index(of: $0.primary) } ?? 0
+            stopDatabase(node < 0 ? primary : node, "it crashes")
         case .databaseStarts(let node): startDatabase(node)
         case .databasePauses(let node, let ms): pauseDatabase(node, ms)
         case .machineStops(let node, let ms):
