@@ -30,7 +30,7 @@ struct Observation: Hashable, Sendable {
 }
 
 /// What is known by hearing of one cluster.
-struct ClusterObservation: Hashable, Sendable {
+struct ClusterObservation: Sendable {
     var nodes: [NodeID: Observation] = [:]
     /// Since when this process listens, or trusts itself again after a stall.
     var observingSinceMs: Int64
@@ -41,6 +41,8 @@ struct ClusterObservation: Hashable, Sendable {
     var suspectedSinceMs: Int64?
     /// Hooks to be called again after a start, once their context is known again.
     var deferredHooks: [Operation] = []
+    /// Since when the present primary is healthy: nobody can stream before.
+    var primaryWell: (node: NodeID, sinceMs: Int64)?
     /// When the last run ended: what was reported before tells nothing of its effect.
     var settledAtMs: Int64?
 }

@@ -85,7 +85,28 @@ extension Orchestrator {
                         evidence: judgement.evidence)),
                 cluster: id, now)
         }
+        notePrimary(id, now)
         detectHealth(id, now)
+    }
+
+    private mutating func notePrimary(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        guard cluster.status(of: cluster.primary) == .healthy else {
+            observations[id]?.primaryWell = nil
+            return
+        }
+        guard observations[id]?.primaryWell?.node != cluster.primary else { return }
+        observations[id]?.primaryWell = (cluster.primary, now.monotonicMs)
+    }
+
+    /// For how long a node has taken no changes although there was a healthy primary, in
+    /// milliseconds; `nil` while it does, or there is none.
+    func notStreamingMs(_ seen: Observation, in id: ClusterID, _ now: Moment) -> Int64? {
+        guard let since = seen.notStreamingSinceMs,
+            let primary = observations[id]?.primaryWell,
+            primary.node == state.clusters[id]?.primary
+        else { return nil }
+        return now.monotonicMs - max(since, primary.sinceMs)
     }
 
     private struct Judgement {
@@ -193,9 +214,9 @@ extension Orchestrator {
             return Judgement(status: .degraded, evidence: "does not follow the primary yet")
         }
         // Without a primary nobody can stream: that is not the secondary's fault.
-        if expected == .secondary, cluster.status(of: cluster.primary) == .healthy,
-            let since = seen.notStreamingSinceMs,
-            now.monotonicMs - since >= cluster.policy.detection.silenceMs
+        if expected == .secondary,
+            let silentMs = notStreamingMs(seen, in: cluster.cluster.clusterID, now),
+            silentMs >= cluster.policy.detection.silenceMs
         {
             return Judgement(status: .degraded, evidence: "takes no changes from the primary")
         }

@@ -46,11 +46,10 @@ extension Orchestrator {
     private func needOfSilentFollower(
         _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState, _ now: Moment
     ) -> AgentCommand.Name? {
-        guard let since = seen.notStreamingSinceMs,
+        guard let silentMs = notStreamingMs(seen, in: cluster.cluster.clusterID, now),
             report.peers[cluster.primary] == .reachable
         else { return nil }
         let silenceMs = cluster.policy.detection.silenceMs
-        let silentMs = now.monotonicMs - since
         if silentMs >= 4 * silenceMs { return .fence }
         return silentMs >= 2 * silenceMs ? .follow : nil
     }

@@ -23,7 +23,9 @@ extension World {
         switch body {
         case .leadershipStarted(let body): decide("lead", body.instanceID)
         case .nodeStatusChanged(let body):
-            decide("node", "\(body.nodeID) \(body.from.rawValue) -> \(body.to.rawValue): \(body.evidence)")
+            decide(
+                "node",
+                "\(body.nodeID) \(body.from.rawValue) -> \(body.to.rawValue): \(body.evidence)")
         case .clusterStateChanged(let body):
             decide("cluster", "\(body.from.rawValue) -> \(body.to.rawValue)")
         case .holdChanged(let body): decide("hold", text(body.hold))

@@ -24,7 +24,9 @@ struct Generator: Sendable {
     /// True in `permille` of 1000 cases.
     mutating func chance(_ permille: Int64) -> Bool { int(0...999) < permille }
 
-    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[index(elements.count)] }
+    mutating func pick<Element>(_ elements: [Element]) -> Element {
+        elements[index(elements.count)]
+    }
 
     /// A generator of its own for one part of the world, so that a change in one part leaves the
     /// others' course alone.

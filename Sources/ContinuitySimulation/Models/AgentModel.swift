@@ -25,6 +25,8 @@ struct AgentModel {
     var intervalMs: Int64 = 1000
     /// Whether the lease was last lengthened by the other voters, which the core cannot know.
     var livesByPromise = false
+    /// The length of the orchestrator's leases: that of the promises that are asked for.
+    var promiseMs: Int64 = 0
     var promiseRound = 0
     var promisesGiven: Set<Int> = []
     var lastAskedLocalMs: Int64 = -1_000_000

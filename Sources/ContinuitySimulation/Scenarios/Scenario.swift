@@ -81,7 +81,8 @@ package struct Scenario {
 
     private func end(of world: World) -> [String] {
         guard let state = world.clusterState else { return ["end without a state"] }
-        var line = "at the end: \(state.health.rawValue), primary \(state.primary), term \(state.term)"
+        var line =
+            "at the end: \(state.health.rawValue), primary \(state.primary), term \(state.term)"
         if let hold = state.hold { line += ", hold \(hold.rule.rawValue)" }
         if let run = state.run { line += ", run \(run.kind.rawValue) under way" }
         let writable = world.databases.indices.filter(world.isWritable).map(world.name)

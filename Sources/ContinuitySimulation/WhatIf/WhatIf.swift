@@ -76,7 +76,9 @@ package enum WhatIf {
             Outage(fromMs: $0.fromMs, lengthMs: $0.untilMs - $0.fromMs)
         }
         let silentMs = world.nowMs - world.writes.lastAtMs
-        if silentMs > 1000 { outages.append(Outage(fromMs: world.writes.lastAtMs, lengthMs: silentMs)) }
+        if silentMs > 1000 {
+            outages.append(Outage(fromMs: world.writes.lastAtMs, lengthMs: silentMs))
+        }
         var holds: [String] = []
         for decision in world.decisions where decision.kind == "hold" && decision.text != "none" {
             let rule = String(decision.text.prefix { $0 != ":" })

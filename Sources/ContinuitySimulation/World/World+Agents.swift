@@ -69,6 +69,7 @@ extension World {
         guard let leaseMs = reply.leaseMs else { return }
         let start = settings.mutation == .leaseFromArrival ? localMs(node) : sentLocalMs
         agents[node].livesByPromise = false
+        agents[node].promiseMs = leaseMs
         agents[node].lease.grant(milliseconds: leaseMs, fromMs: start)
         checkLease(node)
     }
@@ -222,14 +223,14 @@ extension World {
     private func askPeers(_ node: Int) {
         let local = localMs(node)
         guard local - agents[node].lastAskedLocalMs >= 200,
-            agents[node].lease.durationMs > 0
+            agents[node].promiseMs > 0
         else { return }
         agents[node].lastAskedLocalMs = local
         agents[node].promiseRound += 1
         agents[node].promisesGiven = []
         let round = PromiseRound(
             node: node, boot: agents[node].boot, round: agents[node].promiseRound,
-            epoch: agents[node].ledger.highestEpoch, lengthMs: agents[node].lease.durationMs,
+            epoch: agents[node].ledger.highestEpoch, lengthMs: agents[node].promiseMs,
             sentLocalMs: local)
         for other in 0..<nodeCount where other != node {
             send(node + 1, other + 1, .promiseAsked(round))
@@ -277,6 +278,7 @@ extension World {
         agents[node].pausedUntilMs = 0
         agents[node].boot += 1
         agents[node].sequence = 0
+        agents[node].promiseMs = 0
         agents[node].views = Array(repeating: nil, count: nodeCount)
         agents[node].seen = ServiceReport(state: .unknown, role: .unknown)
         agents[node].failuresInRow = 0

@@ -137,7 +137,8 @@ extension World {
     func note(_ reply: Reply) {
         switch reply {
         case .refused(let refusal):
-            decide("refused", "the request is refused: \(refusal.rule.rawValue): \(refusal.evidence)")
+            decide(
+                "refused", "the request is refused: \(refusal.rule.rawValue): \(refusal.evidence)")
         case .unknownCluster, .unknownNode: decide("refused", "the request names nobody known")
         case .accepted, .report: break
         }

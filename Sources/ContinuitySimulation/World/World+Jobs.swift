@@ -11,7 +11,8 @@ extension World {
                 return answer(command, effect, node, .refused, "its epoch is stale")
             }
             violate(
-                "stale epoch", "\(name(node)) carries out \(command.name.rawValue) of epoch "
+                "stale epoch",
+                "\(name(node)) carries out \(command.name.rawValue) of epoch "
                     + "\(command.epoch) after it has seen \(agents[node].ledger.highestEpoch)")
         }
         agents[node].ledger.highestEpoch = max(agents[node].ledger.highestEpoch, command.epoch)
@@ -90,6 +91,7 @@ extension World {
         case .fence, .demote: agents[node].lease.suspend()
         case .promote:
             if let leaseMs = job.command.leaseMs {
+                agents[node].promiseMs = leaseMs
                 agents[node].lease.grant(milliseconds: leaseMs, fromMs: localMs(node))
                 checkLease(node)
             }

@@ -139,7 +139,9 @@ extension World {
             serve.crash = nil
             return dieInStep(result, crash.point, crash.downMs)
         }
-        if settings.mutation == .effectsBeforeJournal { for effect in result.effects { release(effect) } }
+        if settings.mutation == .effectsBeforeJournal {
+            for effect in result.effects { release(effect) }
+        }
         for entry in result.entries { append(entry) }
         if !result.entries.isEmpty { checkFold(orchestrator) }
         if let asker { reply(result.reply, to: asker) }
@@ -192,7 +194,9 @@ extension World {
 
     private func order(_ command: AgentCommand, _ effect: Int) {
         guard let node = index(of: command.nodeID) else { return }
-        if command.name != .status { trace("serve orders \(command.nodeID) to \(command.name.rawValue)") }
+        if command.name != .status {
+            trace("serve orders \(command.nodeID) to \(command.name.rawValue)")
+        }
         guard network.connects(0, node + 1), machineIsUp[node + 1] else {
             return after(
                 min(2000, command.timeoutMs), .orderTimedOut(effect: effect, unreachable: true))

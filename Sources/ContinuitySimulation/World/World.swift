@@ -83,7 +83,8 @@ final class World {
             events.add(.agentReports(node: index, boot: 1), atMs: chance.int(60...400))
             if node.holdsData { events.add(.walPolls(node: index), atMs: chance.int(1...300)) }
         }
-        for (index, machine) in [primary + 1, nodeCount].enumerated() {
+        for (index, machine) in [primary + 1, nodeCount, 2].enumerated() where machine <= nodeCount
+        {
             clients.append(ClientModel(machine: machine))
             events.add(.clientWrites(client: index), atMs: 500 + Int64(index) * 37)
         }

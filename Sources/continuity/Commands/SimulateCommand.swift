@@ -109,7 +109,8 @@ struct SimulateCommand: AsyncParsableCommand {
         let simulatedS = Double(report.simulatedMs) / 1000
         print(
             "\(report.seedsRun) seeds, \(report.simulatedMs / 60_000) simulated minutes in "
-                + "\(String(format: "%.1f", seconds)) s (\(Int(simulatedS / max(seconds, 0.001))) × real time)")
+                + "\(String(format: "%.1f", seconds)) s (\(Int(simulatedS / max(seconds, 0.001))) × real time)"
+        )
         print(
             "\(report.runs) runs, \(report.promotions) promotions, "
                 + "\(report.acknowledgedWrites) acknowledged writes, "
@@ -149,7 +150,8 @@ struct SimulateCommand: AsyncParsableCommand {
         print(table.text + "\n")
         for outage in report.outages {
             print(
-                "outage of \(outage.lengthMs) ms from \(String(format: "%.3f", Double(outage.fromMs) / 1000)) s on")
+                "outage of \(outage.lengthMs) ms from \(String(format: "%.3f", Double(outage.fromMs) / 1000)) s on"
+            )
         }
         print(
             "longest outage \(report.longestOutageMs) ms (rto_s allows \(report.rtoMs) ms), "
