@@ -119,7 +119,7 @@ extension Orchestrator {
             // Nobody waits for a lease that is only pretended to have lost its holder.
             leaseHasRunOut: true,
             deadlineHasPassed: now.monotonicMs >= observations[id]?.drillDeadlineMs ?? .max,
-            isStillListening: false)
+            isStillListening: false, replicas: cluster.replicas)
     }
 
     private mutating func apply(

@@ -140,7 +140,7 @@ extension World {
             decide(
                 "refused", "the request is refused: \(refusal.rule.rawValue): \(refusal.evidence)")
         case .unknownCluster, .unknownNode: decide("refused", "the request names nobody known")
-        case .accepted, .report: break
+        default: break
         }
     }
 
