@@ -86,10 +86,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
     private func sweep(_ seeds: ClosedRange<UInt64>) throws {
         let clock = ContinuousClock()
-        var report = SweepReport(firstSeed: 0, lastSeed: 0, minutes: minutes)
-        let wall = clock.measure {
-            report = Simulation.sweep(seeds: seeds, minutes: minutes, mutation: mutation)
-        }
+        let began = clock.now
+        let report = Simulation.sweep(seeds: seeds, minutes: minutes, mutation: mutation)
+        let wall = clock.now - began
         if json { try printJSON(report) } else { show(report, wall) }
         guard let failed = report.failedSeed else { return }
         let again = Simulation.run(
@@ -183,7 +182,7 @@ struct SimulateCommand: AsyncParsableCommand {
             let after: String
             do {
                 after = try Scenario(text: before).rewritten()
-            } catch let error as ScenarioError {
+            } catch {
                 throw ConfigError(
                     file: file, line: error.line, message: error.message,
                     remedy: "docs/simulation.md describes the lines")
