@@ -34,10 +34,11 @@ import Testing
                 "reproduce with: continuity simulate --seeds 1..1 --minutes 1 --mutation"))
     }
 
-    @Test(arguments: [
-        (["--seeds", "9..2"], Int32(64)), (["--scenario", "partition"], 64), ([], 64),
-        (["--rewrite", "/nowhere"], 65),
-    ])
+    @Test(
+        arguments: [
+            (["--seeds", "9..2"], Int32(64)), (["--scenario", "partition"], Int32(64)),
+            ([String](), Int32(64)), (["--rewrite", "/nowhere"], Int32(65)),
+        ] as [([String], Int32)])
     func mistakesAreToldInOneLine(_ arguments: [String], _ code: Int32) async throws {
         let result = try await Programs.run(["simulate"] + arguments)
         #expect(result.exitCode == code)
