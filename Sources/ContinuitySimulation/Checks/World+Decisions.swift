@@ -49,9 +49,8 @@ extension World {
             decide("verified", "confidence \(body.verification.confidence)")
         case .runFinished(let body):
             decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
-        case .operationIntended, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookPacksChanged, .hookEffectIntended, .drillStarted, .drillStep, .drillFinished:
-            break
+        // The rest is bookkeeping.
+        default: break
         }
     }
 
