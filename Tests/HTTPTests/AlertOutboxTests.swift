@@ -62,7 +62,8 @@ import Testing
                 let expected = ids.map {
                     AlertResult.delivered($0, channel: "oncall", status: 200, attempts: 1)
                 }
-                #expect(await results.next(200) == expected)
+                // The receiver sees them in order; their results may overtake each other.
+                #expect(Set(await results.next(200)) == Set(expected))
                 let seen = await receiver.deliveries.next(200)
                 #expect(seen.map(\.id) == ids.map(\.rawValue))
                 #expect(seen.allSatisfy { $0.isRight })

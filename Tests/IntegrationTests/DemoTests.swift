@@ -48,9 +48,10 @@ import Testing
                 .filter { $0["what"]?.string == "hook" }
             #expect(
                 hooks.map { $0["name"]?.string } == [
-                    "replication-lag-guard", "target-ready", "notify-oncall",
+                    "replication-lag-guard", "target-ready", "dns-rfc2136", "notify-oncall",
                 ])
             #expect(hooks.allSatisfy { $0["outcome"]?.string == "ok" })
+            #expect(hooks[2]["would_do"]?.array?.first?["call"]?.string == "dns.update")
             #expect(hooks.last?["would_do"]?.array?.first?["call"]?.string == "notify")
         }
     }
