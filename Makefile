@@ -31,10 +31,12 @@ lint: ## Check the format of the sources and the direction of the dependencies
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
 	@swift build --build-tests
 	@scripts/fuzz replay
-	@swift test --skip-build --skip IntegrationTests --skip NetworkTests --skip AgentTests
+	@swift test --skip-build --filter '^(CoreTests|HTTPTests|StoreTests|SimulationTests)\.'
+	@# One after the other: their scripts have budgets of wall time, which a busy machine uses up.
+	@swift test --skip-build --no-parallel --filter '^(HooksTests|BrokerTests)\.'
 	@# Alone: an agent reaps the orphans of its process, and would take other tests' children.
-	@swift test --skip-build --filter AgentTests
-	@swift test --skip-build --no-parallel --filter IntegrationTests
+	@swift test --skip-build --filter '^AgentTests\.'
+	@swift test --skip-build --no-parallel --filter '^IntegrationTests\.'
 	@scripts/test-network
 
 .PHONY: test-network

@@ -121,7 +121,24 @@ struct LedgerTests {
             Issue.record("a live promise must hold")
             return
         }
-        #expect(ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(100)) == .run)
+        #expect(
+            ledger.admit(command(.promote, key: "k2", epoch: 9), to: "c", "n", at: at(100)) == .run)
+    }
+
+    /// Whoever ordered it was told that it did not happen, and may have acted on that: a late
+    /// repetition of the same order must not make it happen after all. Found by simulation.
+    @Test func aPromotionThatWasRefusedStaysRefused() {
+        var ledger = Ledger()
+        #expect(
+            ledger.give(promise(to: "p", epoch: 3, until: 100), isPrimary: false, at: at(0)) == nil)
+        guard case .refused = ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(99)),
+            case .remembered(let result) = ledger.admit(
+                command(.promote, epoch: 9), to: "c", "n", at: at(100))
+        else {
+            Issue.record("a refused promotion was carried out later")
+            return
+        }
+        #expect(result.outcome == .refused)
     }
 
     @Test func promisesOnlyWhenItMay() {

@@ -33,7 +33,12 @@ actor CommandDesk {
         guard !isClosed else { return refused(command, "the agent is about to end") }
         if jobs[command.key] != nil { return await join(command.key) }
         switch state.admit(command) {
-        case .refused(let reason): return refused(command, reason)
+        case .refused(let reason):
+            // A refused promotion is remembered, and must be after a restart too.
+            if command.name == .promote, let failure = await persistFailure() {
+                logger.error("\(failure)")
+            }
+            return refused(command, reason)
         case .remembered(let result): return result
         case .run: break
         }

@@ -67,6 +67,8 @@ struct Ledger: Codable, Equatable, Sendable {
         _ = raise(to: command.epoch)
         if let known = results.last(where: { $0.key == command.key }) { return .remembered(known) }
         if command.name == .promote, let reason = promotionBlock(at: now) {
+            // For good: its sender now counts on it not having happened.
+            remember(CommandResult(key: command.key, outcome: .refused, detail: reason))
             return .refused(reason)
         }
         return .run
