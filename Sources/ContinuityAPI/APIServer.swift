@@ -102,7 +102,7 @@ package final class APIServer: Service {
                         OperatorRequest(
                             clusterID: move.clusterID, kind: kind,
                             targetNodeID: move.targetNodeID, reason: move.reason ?? "",
-                            requestedBy: move.requestedBy ?? "api"))
+                            requestedBy: Principal(actor: move.requestedBy ?? "api")))
                 }
                 return try Self.answer(reply)
             }
@@ -200,6 +200,9 @@ package final class APIServer: Service {
             return json(
                 ["run_id": .string(runID.rawValue), "plan_id": .string(planID.rawValue)],
                 status: .accepted)
+        case .awaitingApproval(let approval):
+            return json(
+                bytes: try CanonicalJSON.bytes(encoding: approval), status: .accepted)
         case .drillAccepted(let drillID, let planID):
             return json(
                 ["drill_id": .string(drillID.rawValue), "plan_id": .string(planID.rawValue)],

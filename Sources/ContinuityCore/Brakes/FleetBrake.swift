@@ -77,7 +77,9 @@ package struct FleetState: Hashable, Sendable {
 /// What sets off a run that somebody wants.
 package enum RunTrigger {
     package static let requested = "requested"
-    package static let ofPeople: [String] = [requested]
+    /// Two admins, past the approvals.
+    package static let breakGlass = "break_glass"
+    package static let ofPeople: [String] = [requested, breakGlass]
 }
 
 extension PlanKind {

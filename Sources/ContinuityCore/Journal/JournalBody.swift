@@ -32,6 +32,11 @@ package enum JournalBody: Sendable {
     case pauseEnded(PauseEnded)
     case maintenanceStarted(MaintenanceStarted)
     case maintenanceEnded(MaintenanceEnded)
+    indirect case approvalRequested(ApprovalRequested)
+    case approvalGiven(ApprovalGiven)
+    case approvalEnded(ApprovalEnded)
+    case reviewOpened(ReviewOpened)
+    case reviewClosed(ReviewClosed)
 }
 
 extension JournalBody {
@@ -67,6 +72,11 @@ extension JournalBody {
         case .pauseEnded: "pause_ended"
         case .maintenanceStarted: "maintenance_started"
         case .maintenanceEnded: "maintenance_ended"
+        case .approvalRequested: "approval_requested"
+        case .approvalGiven: "approval_given"
+        case .approvalEnded: "approval_ended"
+        case .reviewOpened: "review_opened"
+        case .reviewClosed: "review_closed"
         }
     }
 
@@ -102,6 +112,11 @@ extension JournalBody {
         case .pauseEnded(let body): body
         case .maintenanceStarted(let body): body
         case .maintenanceEnded(let body): body
+        case .approvalRequested(let body): body
+        case .approvalGiven(let body): body
+        case .approvalEnded(let body): body
+        case .reviewOpened(let body): body
+        case .reviewClosed(let body): body
         }
     }
 
@@ -165,6 +180,11 @@ extension JournalBody {
         case "pause_ended": return .pauseEnded(try body())
         case "maintenance_started": return .maintenanceStarted(try body())
         case "maintenance_ended": return .maintenanceEnded(try body())
+        case "approval_requested": return .approvalRequested(try body())
+        case "approval_given": return .approvalGiven(try body())
+        case "approval_ended": return .approvalEnded(try body())
+        case "review_opened": return .reviewOpened(try body())
+        case "review_closed": return .reviewClosed(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

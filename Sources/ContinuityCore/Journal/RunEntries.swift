@@ -7,10 +7,16 @@ package struct RunRequested: Codable, Hashable, Sendable {
     package var reason: String
     package var deadlineAtMs: Int64
     package var evidence: String
+    /// `nil`: nobody else had to agree.
+    package var approvalID: ApprovalID?
+    /// What others accepted to lose, or, with a broken glass, whatever it is.
+    package var acceptedLoss: DataLoss?
+    package var isBreakGlass: Bool?
 
     package init(
         runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
-        reason: String, deadlineAtMs: Int64, evidence: String
+        reason: String, deadlineAtMs: Int64, evidence: String, approvalID: ApprovalID? = nil,
+        acceptedLoss: DataLoss? = nil, isBreakGlass: Bool = false
     ) {
         self.runID = runID
         self.kind = kind
@@ -20,6 +26,9 @@ package struct RunRequested: Codable, Hashable, Sendable {
         self.reason = reason
         self.deadlineAtMs = deadlineAtMs
         self.evidence = evidence
+        self.approvalID = approvalID
+        self.acceptedLoss = acceptedLoss
+        self.isBreakGlass = isBreakGlass ? true : nil
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -31,6 +40,9 @@ package struct RunRequested: Codable, Hashable, Sendable {
         case reason
         case deadlineAtMs = "deadline_at_ms"
         case evidence
+        case approvalID = "approval_id"
+        case acceptedLoss = "accepted_loss"
+        case isBreakGlass = "is_break_glass"
     }
 }
 

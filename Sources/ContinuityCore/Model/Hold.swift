@@ -16,6 +16,8 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case noEligibleTarget = "no_eligible_target"
     case minHealthyNodes = "min_healthy_nodes"
     case runActive = "run_active"
+    /// Against a second request alone.
+    case approvalPending = "approval_pending"
     /// Against drills alone.
     case drillActive = "drill_active"
     case primaryUnwell = "primary_unwell"

@@ -44,6 +44,8 @@ package struct ClusterState: Hashable, Sendable {
     /// Of the cluster as a whole.
     package var maintenance: Suspension?
     package var nodeMaintenance: [NodeID: Suspension] = [:]
+    package var approval: PendingApproval?
+    package var reviews: [OpenReview] = []
 
     init(_ body: ClusterConfigured) {
         cluster = body.cluster

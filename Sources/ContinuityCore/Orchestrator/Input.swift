@@ -9,6 +9,7 @@ package enum Input: Sendable {
     case request(OperatorRequest)
     case drill(DrillRequest)
     case order(OperatorOrder, by: String)
+    case approval(ApprovalAct, by: Principal)
     /// Packs were read anew; the clusters' policies name their digests.
     case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
@@ -23,17 +24,23 @@ package struct OperatorRequest: Hashable, Sendable {
     package var kind: PlanKind
     package var targetNodeID: NodeID?
     package var reason: String
-    package var requestedBy: String
+    package var requestedBy: Principal
+    /// The target may lag more than `rpo_s` allows, if others accept that too.
+    package var acceptsDataLoss: Bool
+    /// Past every approval, with a second admin.
+    package var isBreakGlass: Bool
 
     package init(
         clusterID: ClusterID, kind: PlanKind, targetNodeID: NodeID?, reason: String,
-        requestedBy: String
+        requestedBy: Principal, acceptsDataLoss: Bool = false, isBreakGlass: Bool = false
     ) {
         self.clusterID = clusterID
         self.kind = kind
         self.targetNodeID = targetNodeID
         self.reason = reason
         self.requestedBy = requestedBy
+        self.acceptsDataLoss = acceptsDataLoss
+        self.isBreakGlass = isBreakGlass
     }
 }
 
@@ -90,6 +97,8 @@ package enum Reply: Hashable, Sendable {
     /// Nobody waits for the hook any more: its effect must not leave.
     case effectTooLate
     case accepted(runID: RunID, planID: PlanID)
+    /// Others must agree first.
+    case awaitingApproval(PendingApproval)
     case drillAccepted(drillID: RunID, planID: PlanID)
     case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)

@@ -200,9 +200,9 @@ extension Orchestrator {
             return reply(
                 .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
         }
-        if let refusal = refusalOfPause(cluster) ?? lateOrder(cluster)
-            ?? doubt(request, id, cluster, now)
-        {
+        // Who breaks the glass goes past a pause, never past what keeps two primaries apart.
+        let pause = request.isBreakGlass ? nil : refusalOfPause(cluster)
+        if let refusal = pause ?? lateOrder(cluster) ?? doubt(request, id, cluster, now) {
             return reply(.refused(refusal))
         }
         if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
@@ -219,13 +219,9 @@ extension Orchestrator {
                 id,
                 PlanRequest(
                     kind: request.kind, triggerReason: RunTrigger.requested,
-                    targetNodeID: request.targetNodeID), now)
-            start(
-                plan, kind: request.kind, trigger: RunTrigger.requested, by: request.requestedBy,
-                reason: request.reason, id, now)
-            guard let run = state.clusters[id]?.run else { return }
-            reply(.accepted(runID: run.runID, planID: plan.planID))
-            advance(id, now)
+                    targetNodeID: request.targetNodeID,
+                    acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
+            try startOrAsk(request, plan, now)
         } catch {
             reply(.refused(error))
         }
@@ -262,7 +258,7 @@ extension Orchestrator {
         return cluster
     }
 
-    private func plan(
+    func plan(
         _ id: ClusterID, _ request: PlanRequest, _ now: Moment
     ) throws(PlanRefusal) -> Plan {
         guard let cluster = state.clusters[id], var snapshot = snapshot(id) else {
@@ -285,9 +281,9 @@ extension Orchestrator {
             estimates: cluster.estimates, digest: digest)
     }
 
-    private mutating func start(
+    mutating func start(
         _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
-        _ id: ClusterID, _ now: Moment
+        approval: PendingApproval? = nil, _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }
         cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
@@ -301,7 +297,8 @@ extension Orchestrator {
                 RunRequested(
                     runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
                     reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
-                    evidence: evidence)),
+                    evidence: evidence, approvalID: approval?.approvalID,
+                    acceptedLoss: approval?.dataLoss, isBreakGlass: approval?.kind == .breakGlass)),
             cluster: id, actor: actor, now)
         observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         queueAlert(

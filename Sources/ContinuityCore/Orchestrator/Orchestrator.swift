@@ -31,6 +31,7 @@ package struct Orchestrator: Sendable {
             finish(key, in: cluster, result, now)
         case .request(let request): handle(request, now)
         case .drill(let request): handle(request, now)
+        case .approval(let act, let principal): handle(act, by: principal, now)
         case .order(let order, let actor): handle(order, by: actor, now)
         case .hookPacksChanged(let body, let clusters, let actor):
             change(body, clusters: clusters, by: actor, now)
@@ -134,6 +135,7 @@ package struct Orchestrator: Sendable {
     mutating func evaluate(_ id: ClusterID, _ now: Moment) {
         guard state.clusters[id] != nil, observations[id] != nil else { return }
         expireSuspensions(id, now)
+        checkApproval(id, now)
         detect(id, now)
         dispatchDeferredHooks(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }

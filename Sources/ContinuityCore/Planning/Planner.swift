@@ -7,15 +7,18 @@ package struct PlanRequest: Hashable, Sendable {
     /// How many voters are heard: an agent votes whatever became of its service. `nil`, as for a
     /// plan from files, when only the statuses tell.
     package var votersHeard: Int?
+    /// The target may lag more than `rpo_s` allows.
+    package var acceptsDataLoss: Bool
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
-        votersHeard: Int? = nil
+        votersHeard: Int? = nil, acceptsDataLoss: Bool = false
     ) {
         self.kind = kind
         self.triggerReason = triggerReason
         self.targetNodeID = targetNodeID
         self.votersHeard = votersHeard
+        self.acceptsDataLoss = acceptsDataLoss
     }
 }
 
@@ -82,7 +85,8 @@ package enum Planner {
     private static func target(
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest
     ) throws(PlanRefusal) -> NodeID {
-        let selection = TargetSelection(policy: policy)
+        var selection = TargetSelection(policy: policy)
+        if request.acceptsDataLoss { selection.maximumLagMs = .max }
         if let wanted = request.targetNodeID {
             guard let node = cluster.node(wanted) else {
                 throw PlanRefusal(

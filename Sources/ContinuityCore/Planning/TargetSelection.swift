@@ -10,7 +10,7 @@ package struct Ineligibility: Hashable, Sendable {
 package struct TargetSelection: Sendable {
     private let regionOrder: [String]
     private let siteOrder: [String]
-    private let maximumLagMs: Int64
+    var maximumLagMs: Int64
 
     package init(policy: FailoverPolicy) {
         regionOrder = policy.regionPriority

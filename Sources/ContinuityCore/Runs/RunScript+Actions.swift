@@ -108,7 +108,7 @@ extension RunScript {
     }
 
     /// Whether not one acknowledged write may be lost.
-    private var toleratesNoLoss: Bool { surroundings.policy.rpoS == 0 }
+    private var toleratesNoLoss: Bool { surroundings.policy.rpoS == 0 && !run.mayLoseData }
 
     /// A primary whose lease is over but that nobody has seen stopped may wake from a pause and
     /// acknowledge a write with a secondary that still listens to it. Where nothing may be lost,

@@ -31,6 +31,8 @@ package struct RunState: Hashable, Sendable {
     package var reason: String
     package var requestedAtMs: Int64
     package var deadlineAtMs: Int64
+    /// Whether people have accepted that acknowledged writes may be lost.
+    package var mayLoseData: Bool
     package var phase: RunPhase = .requested
     package var operations: [OperationKey: Operation] = [:]
     package var results: [OperationKey: OperationResult] = [:]
@@ -53,6 +55,7 @@ package struct RunState: Hashable, Sendable {
         reason = body.reason
         requestedAtMs = atMs
         deadlineAtMs = body.deadlineAtMs
+        mayLoseData = body.acceptedLoss != nil || body.isBreakGlass == true
     }
 
     package static func == (left: RunState, right: RunState) -> Bool {

@@ -8,6 +8,7 @@ struct TestWorld {
         var state: ServiceReport.State = .running
         var role: ServiceReport.Role
         var position: Int64 = 1000
+        var lagMs: Int64 = 0
         var streaming = true
         var agentIsUp = true
     }
@@ -172,7 +173,8 @@ struct TestWorld {
     func report(_ node: NodeID) -> ServiceReport {
         let service = services[node] ?? Service(role: .unknown)
         return ServiceReport(
-            state: service.state, role: service.role, positionBytes: service.position, lagMs: 0,
+            state: service.state, role: service.role, positionBytes: service.position,
+            lagMs: service.lagMs,
             streaming: service.streaming)
     }
 
