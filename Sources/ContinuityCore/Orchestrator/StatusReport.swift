@@ -46,6 +46,10 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var holds: [Hold]
     package var pause: Suspension?
     package var maintenance: Suspension?
+    /// A move that waits for the consent of others.
+    package var approval: PendingApproval?
+    /// What broken glass left to be looked at.
+    package var reviews: [OpenReview]
 
     private enum CodingKeys: String, CodingKey {
         case clusterID = "cluster_id"
@@ -57,7 +61,7 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case lastRun = "last_run"
         case drill
         case lastDrill = "last_drill"
-        case holds, pause, maintenance
+        case holds, pause, maintenance, approval, reviews
     }
 }
 
@@ -186,6 +190,7 @@ extension Orchestrator {
                     predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
             },
             holds: cluster.hold.map { [$0] } ?? [], pause: cluster.pause,
-            maintenance: cluster.maintenance)
+            maintenance: cluster.maintenance, approval: cluster.approval,
+            reviews: cluster.reviews)
     }
 }
