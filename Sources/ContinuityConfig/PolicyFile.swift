@@ -48,6 +48,8 @@ package enum PolicyFile {
             hooks: hooks,
             metadata: try reader.stringMap("metadata"))
         policy.approvals = try approvals(reader)
+        policy.flap = try flap(reader, cooldownS: policy.cooldownS)
+        policy.sloGuard = try sloGuard(reader)
         try reader.finish()
         return policy
     }

@@ -35,6 +35,10 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
     package var cooldownS: Int64
     /// `nil`: moves that people ask for need nobody else.
     package var approvals: ApprovalPolicy?
+    /// `nil`: the defaults.
+    package var flap: FlapSettings?
+    /// `nil`: no budget is kept.
+    package var sloGuard: SLOGuard?
     package var freezeWindows: [FreezeWindow]
     /// How many seconds of data may be lost: a target that lags more is not eligible.
     package var rpoS: Int64
@@ -88,6 +92,8 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         case detection, lease
         case cooldownS = "cooldown_s"
         case approvals
+        case flap
+        case sloGuard = "slo_guard"
         case freezeWindows = "freeze_windows"
         case rpoS = "rpo_s"
         case rtoS = "rto_s"
