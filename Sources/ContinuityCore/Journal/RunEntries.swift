@@ -12,12 +12,15 @@ package struct RunRequested: Codable, Hashable, Sendable {
     /// What others accepted to lose, or, with a broken glass, whatever it is.
     package var acceptedLoss: DataLoss?
     package var isBreakGlass: Bool?
+    /// `true`: the target was named, and no policy's scores change it.
+    package var targetIsFixed: Bool?
 
     package init(
         runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
-        reason: String, deadlineAtMs: Int64, evidence: String, approvalID: ApprovalID? = nil,
-        acceptedLoss: DataLoss? = nil, isBreakGlass: Bool = false
+        reason: String, deadlineAtMs: Int64, evidence: String, targetIsFixed: Bool = false,
+        approvalID: ApprovalID? = nil, acceptedLoss: DataLoss? = nil, isBreakGlass: Bool = false
     ) {
+        self.targetIsFixed = targetIsFixed ? true : nil
         self.runID = runID
         self.kind = kind
         self.trigger = trigger
@@ -43,6 +46,27 @@ package struct RunRequested: Codable, Hashable, Sendable {
         case approvalID = "approval_id"
         case acceptedLoss = "accepted_loss"
         case isBreakGlass = "is_break_glass"
+        case targetIsFixed = "target_is_fixed"
+    }
+}
+
+/// The policies of a run have scored the candidates: the plan that follows from it. Where its
+/// target is another one, the policies are asked again about that.
+package struct RunReplanned: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var fromNodeID: NodeID
+    package var plan: Plan
+
+    package init(runID: RunID, fromNodeID: NodeID, plan: Plan) {
+        self.runID = runID
+        self.fromNodeID = fromNodeID
+        self.plan = plan
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case fromNodeID = "from_node_id"
+        case plan
     }
 }
 

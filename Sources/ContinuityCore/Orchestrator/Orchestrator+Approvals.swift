@@ -27,7 +27,8 @@ extension Orchestrator {
         guard needed > 0 || loss != nil else {
             start(
                 plan, kind: request.kind, trigger: RunTrigger.requested,
-                by: request.requestedBy.actor, reason: request.reason, id, now)
+                by: request.requestedBy.actor, reason: request.reason,
+                targetIsFixed: request.targetNodeID != nil, id, now)
             guard let run = state.clusters[id]?.run else { return }
             reply(.accepted(runID: run.runID, planID: plan.planID))
             return advance(id, now)
@@ -170,7 +171,9 @@ extension Orchestrator {
         start(
             approval.plan, kind: approval.plan.kind,
             trigger: approval.kind == .breakGlass ? RunTrigger.breakGlass : RunTrigger.requested,
-            by: approval.requestedBy.actor, reason: approval.reason, approval: approval, id, now)
+            by: approval.requestedBy.actor, reason: approval.reason,
+            // What was approved is this plan; no score may turn it into another one.
+            targetIsFixed: true, approval: approval, id, now)
         guard let run = state.clusters[id]?.run else { return }
         if approval.kind == .breakGlass { openReview(of: run, people, approval.reason, id, now) }
         reply(.accepted(runID: run.runID, planID: approval.plan.planID))

@@ -82,7 +82,9 @@ extension Orchestrator {
             PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
         if kind.isAutomaticFailover(trigger) { try passFleetBrake(id, now) }
         setHold(nil, id, now)
-        start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+        start(
+            plan, kind: kind, trigger: trigger, by: "continuity", reason: "",
+            targetIsFixed: cluster.inDoubt != nil, id, now)
     }
 
     /// Whether the failure was seen by this process, and after the last run had its effect. What
@@ -276,9 +278,24 @@ extension Orchestrator {
             estimates: cluster.estimates, digest: digest)
     }
 
+    /// Makes the plan of a run anew with the scores of its policies. Where none can be made any
+    /// more, the run goes on with the one that it has.
+    mutating func replan(
+        _ run: RunState, _ scores: [TargetScores], _ id: ClusterID, _ now: Moment
+    ) {
+        let request = PlanRequest(
+            kind: run.kind, triggerReason: run.plan.triggerReason, scores: scores)
+        emit(
+            .runReplanned(
+                RunReplanned(
+                    runID: run.runID, fromNodeID: run.plan.failoverTargetID,
+                    plan: (try? plan(id, request, now)) ?? run.plan)),
+            cluster: id, now)
+    }
+
     mutating func start(
         _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
-        approval: PendingApproval? = nil, _ id: ClusterID, _ now: Moment
+        targetIsFixed: Bool, approval: PendingApproval? = nil, _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }
         cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
@@ -292,8 +309,9 @@ extension Orchestrator {
                 RunRequested(
                     runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
                     reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
-                    evidence: evidence, approvalID: approval?.approvalID,
-                    acceptedLoss: approval?.dataLoss, isBreakGlass: approval?.kind == .breakGlass)),
+                    evidence: evidence, targetIsFixed: targetIsFixed,
+                    approvalID: approval?.approvalID, acceptedLoss: approval?.dataLoss,
+                    isBreakGlass: approval?.kind == .breakGlass)),
             cluster: id, actor: actor, now)
         observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         queueAlert(

@@ -7,13 +7,16 @@ package struct PlanRequest: Hashable, Sendable {
     /// How many voters are heard: an agent votes whatever became of its service. `nil`, as for a
     /// plan from files, when only the statuses tell.
     package var votersHeard: Int?
+    /// What the policies say of the candidates, in the order in which it counts.
+    package var scores: [TargetScores]
     /// The target may lag more than `rpo_s` allows.
     package var acceptsDataLoss: Bool
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
-        votersHeard: Int? = nil, acceptsDataLoss: Bool = false
+        votersHeard: Int? = nil, scores: [TargetScores] = [], acceptsDataLoss: Bool = false
     ) {
+        self.scores = scores
         self.kind = kind
         self.triggerReason = triggerReason
         self.targetNodeID = targetNodeID
@@ -58,7 +61,8 @@ package enum Planner {
             clusterID: cluster.clusterID, policyID: policy.policyID, kind: request.kind,
             triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
             failoverTargetID: target, actions: actions,
-            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, digest: digest)
+            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, targetScores: request.scores,
+            digest: digest)
     }
 
     private static func checkQuorum(
@@ -85,7 +89,7 @@ package enum Planner {
     private static func target(
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest
     ) throws(PlanRefusal) -> NodeID {
-        var selection = TargetSelection(policy: policy)
+        var selection = TargetSelection(policy: policy, scores: request.scores)
         if request.acceptsDataLoss { selection.maximumLagMs = .max }
         if let wanted = request.targetNodeID {
             guard let node = cluster.node(wanted) else {
