@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityTransport
 import Hummingbird
 
 /// What people order apart from a move: the fleet-wide brake, pause, maintenance.
@@ -49,45 +50,54 @@ extension APIServer {
         }
     }
 
-    private func addSuspensionRoutes(to api: RouterGroup<BasicRequestContext>) {
-        api.post("pause") { [self] request, _ in
+    private func addSuspensionRoutes(to api: RouterGroup<APIContext>) {
+        api.post("pause") { [self] request, context in
             let order = try await Self.body(SuspensionOrder.self, of: request)
-            return try await take(.pause(order.clusterID, order.wish), by: order.requestedBy)
-        }
-        api.post("resume") { [self] request, _ in
-            let order = try await Self.body(EndOrder.self, of: request)
+            try context.caller.require(order.clusterID)
             return try await take(
-                .resume(order.clusterID, reason: order.reason), by: order.requestedBy)
+                .pause(order.clusterID, order.wish),
+                by: context.caller.requester(claimed: order.requestedBy))
         }
-        api.post("maintenance/start") { [self] request, _ in
+        api.post("resume") { [self] request, context in
+            let order = try await Self.body(EndOrder.self, of: request)
+            try context.caller.require(order.clusterID)
+            return try await take(
+                .resume(order.clusterID, reason: order.reason),
+                by: context.caller.requester(claimed: order.requestedBy))
+        }
+        api.post("maintenance/start") { [self] request, context in
             let order = try await Self.body(SuspensionOrder.self, of: request)
+            try context.caller.require(order.clusterID)
             return try await take(
                 .beginMaintenance(order.clusterID, order.nodeID, order.wish),
-                by: order.requestedBy)
+                by: context.caller.requester(claimed: order.requestedBy))
         }
-        api.post("maintenance/end") { [self] request, _ in
+        api.post("maintenance/end") { [self] request, context in
             let order = try await Self.body(EndOrder.self, of: request)
+            try context.caller.require(order.clusterID)
             return try await take(
                 .endMaintenance(order.clusterID, order.nodeID, reason: order.reason),
-                by: order.requestedBy)
+                by: context.caller.requester(claimed: order.requestedBy))
         }
     }
 
-    func addBrakeRoutes(to api: RouterGroup<BasicRequestContext>) {
+    func addBrakeRoutes(to api: RouterGroup<APIContext>) {
         addSuspensionRoutes(to: api)
         api.get("brake") { [orchestrator] _, _ in
             try Self.json(
                 encoding: try await Self.journaled { try await orchestrator.status().brake })
         }
-        api.post("brake/clear") { [self] request, _ in
+        api.post("brake/clear") { [self] request, context in
             let order = try await Self.body(ClearOrder.self, of: request)
-            return try await take(.clearBrake(reason: order.reason), by: order.requestedBy)
+            return try await take(
+                .clearBrake(reason: order.reason),
+                by: context.caller.requester(claimed: order.requestedBy))
         }
     }
 
-    func take(_ order: OperatorOrder, by actor: String?) async throws -> Response {
+    func take(_ order: OperatorOrder, by actor: String) async throws -> Response {
         let reply = try await Self.journaled {
-            try await orchestrator.order(order, by: actor ?? "api")
+            try await orchestrator.order(order, by: actor)
         }
         guard let reply else {
             throw Problem(.serviceUnavailable, "stopping", "the server is stopping")

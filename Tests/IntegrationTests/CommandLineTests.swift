@@ -20,6 +20,8 @@ import Testing
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
         ["drill", "run"], ["brake", "show"], ["brake", "clear"],
         ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],
+        ["drill", "run"], ["pki"], ["pki", "init"], ["pki", "issue"], ["pki", "renew"],
+        ["pki", "show"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

@@ -38,6 +38,9 @@ package enum JournalBody: Sendable {
     case approvalEnded(ApprovalEnded)
     case reviewOpened(ReviewOpened)
     case reviewClosed(ReviewClosed)
+    case tokenCreated(TokenCreated)
+    case tokenRevoked(TokenRevoked)
+    case loginRefused(LoginRefused)
 }
 
 extension JournalBody {
@@ -79,6 +82,9 @@ extension JournalBody {
         case .approvalEnded: "approval_ended"
         case .reviewOpened: "review_opened"
         case .reviewClosed: "review_closed"
+        case .tokenCreated: "token_created"
+        case .tokenRevoked: "token_revoked"
+        case .loginRefused: "login_refused"
         }
     }
 
@@ -120,6 +126,9 @@ extension JournalBody {
         case .approvalEnded(let body): body
         case .reviewOpened(let body): body
         case .reviewClosed(let body): body
+        case .tokenCreated(let body): body
+        case .tokenRevoked(let body): body
+        case .loginRefused(let body): body
         }
     }
 
@@ -189,6 +198,9 @@ extension JournalBody {
         case "approval_ended": return .approvalEnded(try body())
         case "review_opened": return .reviewOpened(try body())
         case "review_closed": return .reviewClosed(try body())
+        case "token_created": return .tokenCreated(try body())
+        case "token_revoked": return .tokenRevoked(try body())
+        case "login_refused": return .loginRefused(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

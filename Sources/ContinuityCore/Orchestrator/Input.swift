@@ -16,6 +16,9 @@ package enum Input: Sendable {
     case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
+    case tokenCreated(AccessToken)
+    case tokenRevoked(TokenID, reason: String, by: String)
+    case loginRefused(LoginRefused)
 }
 
 /// A person's (or their automation's) wish.
@@ -105,6 +108,8 @@ package enum Reply: Hashable, Sendable {
     /// An order was taken; `seq` is its entry.
     case noted(seq: Int64)
     case problem(OrderProblem)
+    case token(AccessToken)
+    case tokenRefused(String)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)
 }

@@ -8,6 +8,7 @@ package struct OrchestratorState: Hashable, Sendable {
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
     package var fleet = FleetState()
+    package var tokens: [TokenID: AccessToken] = [:]
 
     package init() {}
 
@@ -28,7 +29,9 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted, .hookPacksChanged: break
+        case .leadershipStarted, .hookPacksChanged, .loginRefused: break
+        case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
+        case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -111,7 +114,8 @@ extension ClusterState {
             govern(body)
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared:
+            .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
+            .tokenCreated, .tokenRevoked, .loginRefused:
             break
         }
     }

@@ -49,6 +49,20 @@ struct Status: AsyncParsableCommand {
             guard let work = node.maintenance else { continue }
             lines.append("MAINTENANCE of \(node.nodeID) \(text(work))")
         }
+        if let approval = cluster.approval {
+            let what = approval.kind == .breakGlass ? "BREAK-GLASS" : "APPROVAL"
+            lines.append(
+                "\(what) \(approval.approvalID): \(approval.plan.kind.rawValue) from "
+                    + "\(approval.plan.primaryNodeID) to \(approval.plan.failoverTargetID), asked "
+                    + "by \(approval.requestedBy.person), \(approval.consents.count) of "
+                    + "\(approval.needed), until \(timestamp(approval.expiresAtMs)): "
+                    + approval.reason)
+        }
+        for review in cluster.reviews {
+            lines.append(
+                "REVIEW \(review.reviewID) is open since \(timestamp(review.openedAtMs)): "
+                    + review.people.map(\.person).joined(separator: ", ") + ": \(review.reason)")
+        }
         for hold in cluster.holds {
             let earliest = hold.earliestAtMs.map { ", not before \(timestamp($0))" } ?? ""
             lines.append("HOLD \(hold.rule.rawValue): \(hold.evidence)\(earliest)")

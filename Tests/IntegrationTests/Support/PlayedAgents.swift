@@ -114,7 +114,7 @@ final class PlayedAgents: Sendable {
     ) -> ServiceReport {
         var after = service
         switch command {
-        case .status, .prepare: break
+        case .status, .prepare, .own: break
         case .fence, .demote:
             after.state = .stopped
             after.streaming = false
