@@ -17,6 +17,7 @@ package final class APIServer: Service {
     private let host: String
     private let port: Int
     let rules: AccessRules
+    let openLink: @Sendable (String) -> SignedLink?
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
@@ -28,11 +29,13 @@ package final class APIServer: Service {
     package init(
         host: String, port: Int, rules: AccessRules, orchestrator: any OrchestratorPort,
         nowMs: @escaping @Sendable () -> Int64, logger: Logger,
+        openLink: @escaping @Sendable (String) -> SignedLink? = { _ in nil },
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
         self.rules = rules
+        self.openLink = openLink
         self.nowMs = nowMs
         self.orchestrator = orchestrator
         self.logger = logger
@@ -84,6 +87,7 @@ package final class APIServer: Service {
         addDrillRoutes(to: api)
         addBrakeRoutes(to: api)
         addApprovalRoutes(to: api)
+        addApprovalLinkRoutes(to: api)
         addAuditRoutes(to: api)
         addTokenRoutes(to: api)
         return router

@@ -88,6 +88,7 @@ package struct Server {
         let api = APIServer(
             host: configuration.host, port: configuration.port, rules: configuration.access,
             orchestrator: driver, nowMs: { SystemClock.now().utcMs }, logger: logger,
+            openLink: { Self.link($0, channels) },
             onListening: { [logger] port in
                 logger.notice("listening", metadata: ["port": "\(port)"])
             })
@@ -128,6 +129,14 @@ package struct Server {
             }
         }
         return channels
+    }
+
+    private static func link(_ text: String, _ channels: [AlertChannel]) -> SignedLink? {
+        ApprovalLink(parsing: text, channels: channels).map {
+            SignedLink(
+                isApproval: $0.act == .approve, approvalID: $0.approvalID,
+                clusterID: $0.clusterID, person: $0.person, expiresAtMs: $0.expiresAtMs)
+        }
     }
 
     private static func input(_ result: AlertResult) -> Input {

@@ -122,6 +122,12 @@ import Testing
         _ = approve(&world, approval, by: Self.bob)
         try world.restart(keeping: world.journal.count)
         #expect(world.state.approval?.consents.map(\.by.person) == ["bob"])
+        #expect(problem(approve(&world, approval, by: "carl")) == "still-listening")
+        world.settle()
+        guard case .accepted? = approve(&world, approval, by: "carl") else {
+            Issue.record("it is void because the server was restarted")
+            return
+        }
     }
 
     @Test func dataLossIsAQuestionOfItsOwnWithItsFigures() throws {

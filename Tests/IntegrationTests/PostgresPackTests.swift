@@ -72,6 +72,7 @@ import Testing
     private static let policy = """
         policy_id: p
         strategy: manual
+        approvals: {failover: 0}
         cooldown_s: 0
         hooks:
           - {stage: pre_check, pack: postgresql-promotion, timeout_ms: 10000,

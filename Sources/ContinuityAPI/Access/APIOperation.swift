@@ -11,6 +11,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case failover, switchover, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
+    case approvalLinkShow, approvalLinkAnswer
     case hooksReload, tokenCreate, tokenList, tokenRevoke
 
     package enum Need: Hashable, Sendable {
@@ -77,6 +78,11 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .acceptDataLoss:
             change("/approvals/{approval_id}/accept-data-loss", .operator, "approve")
         case .refuse: change("/approvals/{approval_id}/refuse", .operator, "refuse")
+        // The link itself is what proves who asks; it answers one request, once.
+        case .approvalLinkShow:
+            Rule(method: "GET", path: Self.prefix + "/approval-links/{link}", need: .anyone)
+        case .approvalLinkAnswer:
+            Rule(method: "POST", path: Self.prefix + "/approval-links/{link}", need: .anyone)
         case .breakGlass: change("/break-glass", .admin, "break-glass")
         case .reviewClose: change("/reviews/{review_id}/close", .admin, "review close")
         case .hooksReload: change("/hooks/reload", .admin, "hooks reload", isFleetWide: true)

@@ -120,6 +120,12 @@ extension Orchestrator {
         _ id: ClusterID, _ approvalID: ApprovalID, _ accepted: DataLoss?, _ reason: String,
         by principal: Principal, _ now: Moment
     ) throws(OrderProblem) {
+        try checkKnown(id)
+        guard !isStillListening(id, now) else {
+            throw OrderProblem(
+                "still-listening",
+                "the server has just begun to listen to \(id): try again in a moment")
+        }
         checkApproval(id, now)
         let pending = try pending(id, approvalID)
         try checkRight(of: principal, to: pending)
@@ -223,6 +229,8 @@ extension Orchestrator {
         if let run = cluster.run {
             return end(.void, "\(run.runID) has begun meanwhile", by: nil, id, now)
         }
+        // A process that has only just begun to listen cannot tell what the plan would be.
+        guard !isStillListening(id, now) else { return }
         if let reason = drift(of: approval, id, now) { end(.void, reason, by: nil, id, now) }
     }
 

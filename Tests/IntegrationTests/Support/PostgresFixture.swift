@@ -64,7 +64,8 @@ final class PostgresFixture {
         try write(["cluster_id": .string(Self.cluster), "nodes": .array(nodes)], "cluster.yaml")
         try write(
             [
-                "listen": .string("127.0.0.1:\(port)"), "token_file": "token",
+                "listen": .string("127.0.0.1:\(port)"), "insecure_plain_http": true,
+                "token_file": "token",
                 "journal": "journal.sqlite",
                 "clusters": [["cluster_file": "cluster.yaml", "policy_file": "policy.yaml"]],
                 "hooks": ["workers": 1, "packs": .array(packs.map { .string($0) })],
@@ -124,7 +125,7 @@ final class PostgresFixture {
             "cluster_id": .string(Self.cluster), "node_id": .string(node.id),
             "orchestrators": [.string("http://127.0.0.1:\(self.port)")],
             "token_file": .string(folder.path + "/token"),
-            "listen": .string("127.0.0.1:\(port)"),
+            "listen": .string("127.0.0.1:\(port)"), "insecure_plain_http": true,
             "state_file": .string(folder.path + "/\(node.id).state"),
             "service": [
                 "address": .string(node.address), "pid_file": .string(node.pidFile),
@@ -143,7 +144,11 @@ final class PostgresFixture {
         let response = try await client.send(
             .init(
                 method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
-                headers: ["authorization": "Bearer \(Self.token)"],
+                headers: [
+                    "authorization": "Bearer \(Self.token)",
+                    "continuity-nonce": UUID().uuidString,
+                    "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
+                ],
                 body: body.map { CanonicalJSON.bytes($0) } ?? [], maxResponseBytes: 16 << 20))
         return (
             response.status,
