@@ -88,6 +88,7 @@ package final class APIServer: Service {
         addBrakeRoutes(to: api)
         addApprovalRoutes(to: api)
         addApprovalLinkRoutes(to: api)
+        addScheduleRoutes(to: api)
         addAuditRoutes(to: api)
         addTokenRoutes(to: api)
         return router

@@ -15,7 +15,8 @@ struct Continuity: AsyncParsableCommand {
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, Approve.self,
             Refuse.self, BreakGlass.self, ReviewCommand.self, BrakeCommand.self, Pause.self,
-            Resume.self, Maintenance.self, DrillCommand.self, HooksCommand.self, Audit.self,
+            Resume.self, Maintenance.self, ScheduleCommand.self, DrillCommand.self,
+            HooksCommand.self, Audit.self,
             PKICommand.self, TokenCommand.self, WhoAmI.self, PostgresCommand.self,
         ])
 }

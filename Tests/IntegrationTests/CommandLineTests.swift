@@ -22,6 +22,7 @@ import Testing
         ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],
         ["drill", "run"], ["pki"], ["pki", "init"], ["pki", "issue"], ["pki", "renew"],
         ["pki", "show"],
+        ["schedule", "list"], ["schedule", "cancel"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

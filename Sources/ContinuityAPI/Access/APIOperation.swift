@@ -10,6 +10,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case whoAmI, status, auditList, auditShow, drillShow
     case failover, switchover, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
+    case scheduleList, schedule, scheduleCancel
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
     case approvalLinkShow, approvalLinkAnswer
     case hooksReload, tokenCreate, tokenList, tokenRevoke
@@ -74,6 +75,9 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .resume: change("/resume", .operator, "resume")
         case .maintenanceStart: change("/maintenance/start", .operator, "maintenance start")
         case .maintenanceEnd: change("/maintenance/end", .operator, "maintenance end")
+        case .scheduleList: read("/schedules", .role(.viewer), "schedule list")
+        case .schedule: change("/schedules", .operator, "failover --at", "switchover --at")
+        case .scheduleCancel: change("/schedules/cancel", .operator, "schedule cancel")
         case .approve: change("/approvals/{approval_id}/approve", .operator, "approve")
         case .acceptDataLoss:
             change("/approvals/{approval_id}/accept-data-loss", .operator, "approve")

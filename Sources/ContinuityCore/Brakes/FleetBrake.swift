@@ -77,9 +77,10 @@ package struct FleetState: Hashable, Sendable {
 /// What sets off a run that somebody wants.
 package enum RunTrigger {
     package static let requested = "requested"
+    package static let scheduled = "scheduled"
     /// Two admins, past the approvals.
     package static let breakGlass = "break_glass"
-    package static let ofPeople: [String] = [requested, breakGlass]
+    package static let ofPeople: [String] = [requested, scheduled, breakGlass]
 }
 
 extension PlanKind {

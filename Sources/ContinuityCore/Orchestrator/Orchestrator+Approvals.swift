@@ -17,33 +17,33 @@ extension Orchestrator {
 
     /// Starts what was asked for, or asks others first.
     mutating func startOrAsk(
-        _ request: OperatorRequest, _ plan: Plan, _ now: Moment
-    ) throws(PlanRefusal) {
+        _ request: OperatorRequest, _ plan: Plan, trigger: String, _ now: Moment
+    ) throws(PlanRefusal) -> Reply {
         let id = request.clusterID
-        guard let cluster = state.clusters[id] else { return }
+        guard let cluster = state.clusters[id] else { return .unknownCluster(id) }
         let loss = dataLoss(of: plan, id)
         let needed =
             request.isBreakGlass ? 1 : cluster.policy.approvals?.needed(for: request.kind) ?? 0
         guard needed > 0 || loss != nil else {
             start(
-                plan, kind: request.kind, trigger: RunTrigger.requested,
+                plan, kind: request.kind, trigger: trigger,
                 by: request.requestedBy.actor, reason: request.reason,
                 targetIsFixed: request.targetNodeID != nil, id, now)
-            guard let run = state.clusters[id]?.run else { return }
-            reply(.accepted(runID: run.runID, planID: plan.planID))
-            return advance(id, now)
+            guard let run = state.clusters[id]?.run else { return .unknownCluster(id) }
+            advance(id, now)
+            return .accepted(runID: run.runID, planID: plan.planID)
         }
         if let pending = cluster.approval, !request.isBreakGlass {
             throw PlanRefusal(
                 rule: .approvalPending, evidence: "\(pending.approvalID) waits for its approval")
         }
-        ask(request, plan, needed: needed, loss: loss, id, now)
+        return .awaitingApproval(ask(request, plan, needed: needed, loss: loss, id, now))
     }
 
     private mutating func ask(
         _ request: OperatorRequest, _ plan: Plan, needed: Int, loss: DataLoss?, _ id: ClusterID,
         _ now: Moment
-    ) {
+    ) -> PendingApproval {
         if state.clusters[id]?.approval != nil {
             end(.void, "a break-glass takes its place", by: request.requestedBy, id, now)
         }
@@ -76,7 +76,7 @@ extension Orchestrator {
                 "expires_at_ms": .int(approval.expiresAtMs),
             ],
             discriminator: "requested", now)
-        reply(.awaitingApproval(approval))
+        return approval
     }
 
     private func described(_ loss: DataLoss?) -> String {

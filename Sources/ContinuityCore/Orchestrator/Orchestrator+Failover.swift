@@ -138,7 +138,8 @@ extension Orchestrator {
                 rule: .strategyManual, evidence: "the policy moves only when a person asks")
         case .scheduled:
             return Hold(
-                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time")
+                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time",
+                earliestAtMs: cluster.scheduled?.atMs)
         case .automatic, .quorumBased: break
         }
         if let window = policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) }) {
@@ -190,38 +191,44 @@ extension Orchestrator {
     mutating func handle(_ request: OperatorRequest, _ now: Moment) {
         let id = request.clusterID
         guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
-        if let run = cluster.run {
-            return reply(
-                .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
-        }
         // Who breaks the glass goes past a pause, never past what keeps two primaries apart.
-        let pause = request.isBreakGlass ? nil : refusalOfPause(cluster)
-        if let refusal = pause ?? lateOrder(cluster) ?? doubt(request, id, cluster, now) {
+        if !request.isBreakGlass, let refusal = refusalOfPause(cluster) {
             return reply(.refused(refusal))
         }
-        if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
-            return reply(
-                .refused(
-                    PlanRefusal(
-                        rule: .noEligibleTarget,
-                        evidence: "\(cluster.primary) is "
-                            + "\(cluster.status(of: cluster.primary).rawValue) and cannot hand "
-                            + "over; request a failover")))
-        }
         do throws(PlanRefusal) {
-            let plan = try plan(
-                id,
-                PlanRequest(
-                    kind: request.kind, triggerReason: RunTrigger.requested,
-                    targetNodeID: request.targetNodeID,
-                    acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
-            if !request.isBreakGlass, let refusal = cluster.sloRefusal(of: plan, at: now) {
-                throw refusal
-            }
-            try startOrAsk(request, plan, now)
+            let plan = try requestedPlan(request, cluster, trigger: RunTrigger.requested, now)
+            reply(try startOrAsk(request, plan, trigger: RunTrigger.requested, now))
         } catch {
             reply(.refused(error))
         }
+    }
+
+    /// The plan of a move that somebody wants.
+    /// - Throws: the first rule that stands against it.
+    func requestedPlan(
+        _ request: OperatorRequest, _ cluster: ClusterState, trigger: String, _ now: Moment
+    ) throws(PlanRefusal) -> Plan {
+        let id = request.clusterID
+        if let run = cluster.run {
+            throw PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")
+        }
+        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) { throw refusal }
+        let status = cluster.status(of: cluster.primary)
+        if request.kind == .switchover, status != .healthy {
+            throw PlanRefusal(
+                rule: trigger == RunTrigger.scheduled ? .primaryUnwell : .noEligibleTarget,
+                evidence: "\(cluster.primary) is \(status.rawValue) and cannot hand over; request "
+                    + "a failover")
+        }
+        let plan = try plan(
+            id,
+            PlanRequest(
+                kind: request.kind, triggerReason: trigger, targetNodeID: request.targetNodeID,
+                acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
+        if !request.isBreakGlass, let refusal = cluster.sloRefusal(of: plan, at: now) {
+            throw refusal
+        }
+        return plan
     }
 
     /// While a node may have become primary, a person may name another only when its lease is

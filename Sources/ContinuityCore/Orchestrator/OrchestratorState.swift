@@ -113,6 +113,7 @@ extension ClusterState {
         case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
             govern(body)
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
+        case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
             .tokenCreated, .tokenRevoked, .loginRefused:

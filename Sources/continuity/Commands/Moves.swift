@@ -19,7 +19,17 @@ struct MoveOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @Option(help: "Arrange it for this time (RFC 3339) instead of beginning now.")
+    var at: String?
+
+    @Option(help: "With --at: for how long after it the move may still begin, 30m say.")
+    var window: Span?
+
     @OptionGroup var server: ServerOptions
+
+    func validate() throws {
+        guard window == nil || at != nil else { throw ValidationError("--window goes with --at.") }
+    }
 
     /// It has begun, or it waits for the consent of others.
     private struct Answer: Codable {
@@ -46,6 +56,17 @@ struct MoveOptions: ParsableArguments {
             "requested_by": .string(requestedBy),
         ]
         if let target { body["target_node_id"] = .string(target) }
+        if let at {
+            guard ["failover", "switchover"].contains(route), !acceptsDataLoss else {
+                throw ValidationError("--at goes with a plain failover or switchover.")
+            }
+            body["kind"] = .string(route)
+            body["at"] = .string(at)
+            body["window_s"] = .int(window?.seconds ?? 0)
+            let noted = try await server.post(Noted.self, "schedules", .object(body))
+            if json { return try printJSON(noted) }
+            return print("a \(route) of \(cluster) is arranged (entry \(noted.seq))")
+        }
         if acceptsDataLoss { body["accepts_data_loss"] = true }
         let answer = try await server.post(Answer.self, route, .object(body))
         if json { return try printJSON(answer) }
