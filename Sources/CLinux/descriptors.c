@@ -57,7 +57,8 @@ static int spawn(char *const arguments[], int socket, pid_t *pid) {
     failure = spawn_actions(&actions, socket);
     if (failure == 0) failure = spawn_attributes(&attributes);
     if (failure == 0) {
-        char *environment[] = {NULL};
+        // Symbols are bound once, at the start, and not anew in each process that it forks.
+        char *environment[] = {(char *)"LD_BIND_NOW=1", NULL};
         failure =
             posix_spawn(pid, arguments[0], &actions, &attributes, arguments, environment);
     }

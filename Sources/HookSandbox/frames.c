@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { TOGETHER_MAX_BYTES = 4096 };
+
 static bool read_exact(int fd, char *into, size_t length) {
     while (length > 0) {
         ssize_t got = read(fd, into, length);
@@ -49,5 +51,12 @@ bool frame_read(int fd, size_t max, char **body, size_t *length) {
 bool frame_write(int fd, const char *body, size_t length) {
     if (length == 0 || length > UINT32_MAX) return false;
     uint32_t header = htonl((uint32_t)length);
+    char whole[TOGETHER_MAX_BYTES];
+    if (length <= sizeof whole - sizeof header) {
+        // One write wakes the reader once.
+        memcpy(whole, &header, sizeof header);
+        memcpy(whole + sizeof header, body, length);
+        return write_exact(fd, whole, sizeof header + length);
+    }
     return write_exact(fd, (const char *)&header, sizeof header) && write_exact(fd, body, length);
 }

@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "lua_env.h"
 #include "ordered.h"
+#include "rehearsal.h"
 
 enum { ERROR_MAX_BYTES = 8 * 1024 };
 
@@ -177,6 +178,7 @@ _Noreturn static void finish(const struct invocation *invocation, const char *er
 
 _Noreturn void worker_run(int fd) {
     // All that does not depend on the request is done while nobody waits.
+    rehearse();
     lua_State *state = lua_newstate(limits_allocate, NULL);
     if (state == NULL) _exit(EXIT_FAILURE);
     lua_env_install(state);

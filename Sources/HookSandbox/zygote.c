@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "rehearsal.h"
 #include "selftest.h"
 #include "worker.h"
 
@@ -189,6 +190,8 @@ int zygote_run(int control_fd, unsigned pool) {
     uint64_t applied = confine_zygote();
     zygote.pid = getpid();
     bool compiled = confine_compile_filter(&zygote.filter);
+    // Once here too, so that every worker inherits what it resolves and allocates.
+    rehearse();
     hello.amount = selftest_layers(applied, compiled ? &zygote.filter : NULL);
     if (!open_signals(&zygote) || !send_message(&zygote, &hello, NULL, 0)) return EXIT_FAILURE;
     // Without the filter no worker is made; serve says why it refuses to start.

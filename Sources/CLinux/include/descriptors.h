@@ -19,7 +19,7 @@ enum {
 
 int64_t continuity_monotonic_ns(void);
 
-/// Starts `path` with an empty environment and one end of a SOCK_SEQPACKET pair as descriptor 3.
+/// Starts `path` with no environment but `LD_BIND_NOW=1`, and one end of a SOCK_SEQPACKET pair as descriptor 3.
 /// Its arguments are "3" and `argument`; standard input and output are /dev/null; it inherits
 /// standard error and nothing else. Returns 0 or an errno value. The caller owns `*socket` and
 /// must reap `*pid`.

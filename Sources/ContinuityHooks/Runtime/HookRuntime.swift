@@ -52,6 +52,9 @@ package final class HookRuntime: Sendable {
     /// The sandbox's process id at the moment, for diagnostics.
     package var sandboxProcessID: Int32 { supervisor.processID }
 
+    /// How well the idle workers keep up with the calls.
+    package var poolTimes: PoolTimes { supervisor.times }
+
     /// Ends the sandbox and every invocation in it; they come out as `crash`. Blocks for a moment.
     /// Later invocations give `crash` at once.
     package func shutdown() {
@@ -93,23 +96,22 @@ package final class HookRuntime: Sendable {
     }
 
     private func run(_ session: InvocationSession, wallMs: Int64) async -> InvocationResult {
-        let ticket = crew.ticket()
-        let crew = crew
-        let timer = Task {
-            try await Task.sleep(for: .milliseconds(wallMs))
-            crew.withdraw(ticket: ticket)
-        }
-        defer { timer.cancel() }
-        return await withCheckedContinuation { continuation in
-            crew.submit(
-                ticket: ticket,
-                run: { continuation.resume(returning: session.run()) },
+        await withCheckedContinuation { continuation in
+            let admission = crew.submit(
+                run: { session.run { continuation.resume(returning: $0) } },
                 dropped: {
                     continuation.resume(
                         returning: InvocationResult(
                             session.outcome(
                                 .crash, error: "no sandbox worker was free within \(wallMs) ms")))
                 })
+            // Most find a thread at once and need no timer.
+            guard case .queued(let ticket) = admission else { return }
+            let crew = crew
+            Task {
+                try await Task.sleep(for: .milliseconds(wallMs))
+                crew.withdraw(ticket: ticket)
+            }
         }
     }
 }

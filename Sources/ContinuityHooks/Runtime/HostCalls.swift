@@ -72,24 +72,13 @@ struct HostCalls {
     }
 
     private mutating func carryOut(_ call: HookHostCall) -> Answer {
-        let answer = Monitor<HookHostReply?>(nil)
         let broker = broker
-        // Not a child task, on purpose: a broker that does not heed cancellation must not hold
-        // this invocation beyond its deadline. Its late answer goes nowhere.
-        let task = Task {
-            let reply = await broker.perform(call)
-            answer.change { $0 = reply }
-        }
-        let reply = answer.wait(untilNs: deadlineNs) { $0 }
+        let reply = WaitingThread().answer(untilNs: deadlineNs) { await broker.perform(call) }
         let recorded =
             reply ?? .failed(message: "no answer before the deadline", code: "in_doubt")
         if case .failed(let message, HookHostReply.deniedCode) = recorded { denial = message }
         record(call, recorded)
-        guard let reply else {
-            task.cancel()
-            return .timeout
-        }
-        return .reply(reply)
+        return reply.map { .reply($0) } ?? .timeout
     }
 
     private mutating func record(_ call: HookHostCall, _ reply: HookHostReply) {

@@ -54,13 +54,20 @@ struct InvocationSession: Sendable {
             grantSHA256: invocation.grant.sha256.isEmpty ? nil : invocation.grant.sha256)
     }
 
-    func run() -> InvocationResult {
+    /// Calls `answer` once, as soon as the result is there; the worker is cleared away after that.
+    func run(answer: (InvocationResult) -> Void) {
         let wallNs = invocation.wallMs * 1_000_000
         guard let worker = supervisor.lease(deadlineNs: continuity_monotonic_ns() + wallNs) else {
-            return InvocationResult(
-                outcome(.crash, error: "no sandbox worker came within \(invocation.wallMs) ms"))
+            return answer(
+                InvocationResult(
+                    outcome(.crash, error: "no sandbox worker came within \(invocation.wallMs) ms"))
+            )
         }
-        defer { supervisor.retire(worker) }
+        answer(run(on: worker, wallNs: wallNs))
+        supervisor.retire(worker)
+    }
+
+    private func run(on worker: SandboxWorker, wallNs: Int64) -> InvocationResult {
         let startNs = continuity_monotonic_ns()
         var calls = HostCalls(invocation, broker: broker, deadlineNs: startNs + wallNs)
         var logs: [String] = []

@@ -1,6 +1,5 @@
 import CLinux
 import ContinuityCore
-import Foundation
 
 /// What a worker says.
 enum WorkerFrame {
@@ -83,7 +82,7 @@ struct WorkerChannel {
         }
         var body = [UInt8](repeating: 0, count: length)
         try check(continuity_read_exact(socket, &body, length, deadlineNs))
-        guard let json = try? JSONDecoder().decode(JSONValue.self, from: Data(body)),
+        guard let json = try? JSONValue(parsing: body),
             let frame = WorkerFrame(json)
         else { throw .malformed("a frame that is not understood") }
         return frame

@@ -39,6 +39,15 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
         return result
     }
 
+    /// Changes the state and wakes one of those who wait: enough where any of them will do.
+    func changeForOne<Result>(_ body: (inout State) -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        let result = body(&state)
+        pthread_cond_signal(condition)
+        return result
+    }
+
     /// Looks at the state without waking anybody.
     func read<Result>(_ body: (State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
@@ -47,18 +56,15 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
     }
 
     /// Tries `body` now and after each change, until it gives a value or the deadline passes.
-    /// Without a deadline it waits for as long as it takes. Never call it from a Swift task: it
-    /// blocks the thread.
+    /// Without a deadline it waits for as long as it takes. What `body` takes away wakes nobody.
+    /// Never call it from a Swift task: it blocks the thread.
     func wait<Result>(
         untilNs deadlineNs: Int64?, _ body: (inout State) -> Result?
     ) -> Result? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while true {
-            if let result = body(&state) {
-                pthread_cond_broadcast(condition)
-                return result
-            }
+            if let result = body(&state) { return result }
             guard let deadlineNs else {
                 pthread_cond_wait(condition, mutex)
                 continue

@@ -34,10 +34,13 @@ final class SandboxSupervisor: Sendable {
         var startsNs: [Int64] = []
         var isStopped = false
         var hasEnded = false
+        var times = PoolTimes()
 
-        func order() {
+        mutating func order() {
             var byte: UInt8 = 1
-            if socket >= 0 { _ = continuity_send_packet(socket, &byte, 1) }
+            guard socket >= 0 else { return }
+            times.ordered(atNs: continuity_monotonic_ns())
+            _ = continuity_send_packet(socket, &byte, 1)
         }
     }
 
@@ -54,6 +57,7 @@ final class SandboxSupervisor: Sendable {
 
     var report: SandboxReport? { state.read(\.report) }
     var processID: pid_t { state.read(\.processID) }
+    var times: PoolTimes { state.read(\.times) }
 
     // MARK: Start and stop
 
@@ -100,6 +104,7 @@ final class SandboxSupervisor: Sendable {
                     continue
                 }
                 state.leased[worker.number] = .running
+                if state.idle.isEmpty { state.times.emptied(atNs: continuity_monotonic_ns()) }
                 return .some(worker)
             }
             return state.isStopped ? .some(nil) : nil
@@ -233,6 +238,7 @@ final class SandboxSupervisor: Sendable {
                 state.report = report
             case .worker:
                 guard descriptors[0] >= 0, descriptors[1] >= 0 else { return false }
+                state.times.arrived(atNs: continuity_monotonic_ns())
                 state.idle.append(
                     SandboxWorker(
                         generation: state.generation, number: message.worker,

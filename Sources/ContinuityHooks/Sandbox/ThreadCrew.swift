@@ -13,6 +13,8 @@ final class ThreadCrew: Sendable {
 
     private struct State: Sendable {
         var queue: [Job] = []
+        /// Threads that wait for a job.
+        var idle = 0
         var lastTicket: UInt64 = 0
         var isStopped = false
     }
@@ -31,33 +33,43 @@ final class ThreadCrew: Sendable {
     }
 
     private static func next(_ state: Monitor<State>) -> Job? {
+        var isCounted = false
         let next: Job?? = state.wait(untilNs: nil) { state in
-            if !state.queue.isEmpty { return .some(state.queue.removeFirst()) }
+            if !state.queue.isEmpty {
+                if isCounted { state.idle -= 1 }
+                return .some(state.queue.removeFirst())
+            }
+            if !isCounted { state.idle += 1 }
+            isCounted = true
             return state.isStopped ? .some(nil) : nil
         }
         return next ?? nil
     }
 
-    /// A number for a job to come, by which it can be withdrawn while it waits.
-    func ticket() -> UInt64 {
-        state.change { state in
-            state.lastTicket += 1
-            return state.lastTicket
-        }
+    /// What became of a job that was handed in.
+    enum Admission: Equatable, Sendable {
+        /// A thread is there for it.
+        case taken
+        /// It waits for one; by this number it can be withdrawn.
+        case queued(ticket: UInt64)
+        /// `dropped` was called: the queue is full, or the crew is stopped.
+        case dropped
     }
 
     /// Queues a job. Exactly one of `run` and `dropped` is called: `dropped` when the queue is
     /// full, the crew is stopped, or the job is withdrawn before its turn.
+    @discardableResult
     func submit(
-        ticket: UInt64, run: @escaping @Sendable () -> Void,
-        dropped: @escaping @Sendable () -> Void
-    ) {
-        let isQueued = state.change { state in
-            guard !state.isStopped, state.queue.count < Self.queueMax else { return false }
-            state.queue.append(Job(ticket: ticket, run: run, dropped: dropped))
-            return true
+        run: @escaping @Sendable () -> Void, dropped: @escaping @Sendable () -> Void
+    ) -> Admission {
+        let admission: Admission = state.changeForOne { state in
+            guard !state.isStopped, state.queue.count < Self.queueMax else { return .dropped }
+            state.lastTicket += 1
+            state.queue.append(Job(ticket: state.lastTicket, run: run, dropped: dropped))
+            return state.idle >= state.queue.count ? .taken : .queued(ticket: state.lastTicket)
         }
-        if !isQueued { dropped() }
+        if admission == .dropped { dropped() }
+        return admission
     }
 
     /// Drops a job that still waits. Does nothing when it runs or has run.
