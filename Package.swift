@@ -164,6 +164,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
+                "ContinuityPostgres",
                 "ContinuityCrypto", "ContinuityAlerts", "ContinuityHTTP", hummingbird, logging,
                 subprocess, system,
             ],

@@ -28,13 +28,15 @@ extension AgentConfiguration {
         let stateFile = try absolutePath("state_file", reader: reader)
         let service = try readService(try reader.mapping("service"))
         let commands = try readCommands(try reader.mapping("commands"))
+        let hookCommands = try readHookCommands(try reader.optionalMapping("hook_commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
         let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
         try reader.finish()
         return AgentConfiguration(
             clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
             listen: listen, advertiseURL: advertiseURL, stateFile: stateFile, service: service,
-            commands: commands, onShutdown: onShutdown, guardProcess: guardProcess)
+            commands: commands, hookCommands: hookCommands, onShutdown: onShutdown,
+            guardProcess: guardProcess)
     }
 
     private static func readGuard(
@@ -184,9 +186,10 @@ extension AgentConfiguration {
         _ reader: ConfigReader
     ) throws(ConfigError) -> [AgentCommand.Name: CommandTemplate] {
         var commands: [AgentCommand.Name: CommandTemplate] = [:]
-        for name in AgentCommand.Name.allCases {
+        for name in AgentCommand.Name.allCases where name != .own {
             guard let command = try reader.optionalMapping(name.rawValue) else { continue }
-            commands[name] = try readCommand(command, name: name)
+            commands[name] = try readCommand(
+                command, name: name.rawValue, fallbackMs: name == .status ? 1000 : nil)
         }
         try reader.finish()
         guard commands[.status] != nil else {
@@ -197,11 +200,32 @@ extension AgentConfiguration {
         return commands
     }
 
+    private static func readHookCommands(
+        _ reader: ConfigReader?
+    ) throws(ConfigError) -> [String: HookCommandTemplate] {
+        guard let reader else { return [:] }
+        var commands: [String: HookCommandTemplate] = [:]
+        for name in reader.keys {
+            guard AgentCommand.isProgramName(name) else {
+                throw reader.error(
+                    "'\(name)' cannot name a hook command",
+                    remedy: "use 1 to 64 lower-case letters, digits and hyphens, and none of: "
+                        + AgentCommand.Name.allCases.map(\.rawValue).joined(separator: ", "),
+                    at: name)
+            }
+            let section = try reader.mapping(name)
+            let readsOnly = try section.bool("reads_only", default: false)
+            commands[name] = HookCommandTemplate(
+                template: try readCommand(section, name: name), readsOnly: readsOnly)
+        }
+        try reader.finish()
+        return commands
+    }
+
     private static func readCommand(
-        _ reader: ConfigReader, name: AgentCommand.Name
+        _ reader: ConfigReader, name: String, fallbackMs: Int64? = nil
     ) throws(ConfigError) -> CommandTemplate {
         let argv = try reader.strings("argv")
-        let fallbackMs: Int64? = name == .status ? 1000 : nil
         let timeoutMs = try reader.int("timeout_ms", in: timeoutRangeMs, default: fallbackMs)
         let environment = try reader.stringMap("environment")
         try reader.finish()

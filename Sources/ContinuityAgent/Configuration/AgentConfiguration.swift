@@ -45,6 +45,8 @@ package struct AgentConfiguration: Sendable {
     package var stateFile: String
     package var service: Service
     package var commands: [AgentCommand.Name: CommandTemplate]
+    /// What hooks may ask for by name, beside the fixed commands.
+    package var hookCommands: [String: HookCommandTemplate]
     package var onShutdown: ShutdownBehaviour
     /// `nil`: no guard process is started. `load` always sets one.
     package var guardProcess: GuardConfiguration?
@@ -53,6 +55,7 @@ package struct AgentConfiguration: Sendable {
         clusterID: ClusterID, nodeID: NodeID, orchestrators: [String], token: String,
         listen: Endpoint, advertiseURL: String? = nil, stateFile: String, service: Service,
         commands: [AgentCommand.Name: CommandTemplate],
+        hookCommands: [String: HookCommandTemplate] = [:],
         onShutdown: ShutdownBehaviour = .stopPrimary, guardProcess: GuardConfiguration? = nil
     ) {
         self.clusterID = clusterID
@@ -64,6 +67,7 @@ package struct AgentConfiguration: Sendable {
         self.stateFile = stateFile
         self.service = service
         self.commands = commands
+        self.hookCommands = hookCommands
         self.onShutdown = onShutdown
         self.guardProcess = guardProcess
     }

@@ -177,6 +177,13 @@ extension Orchestrator {
         emit(.drillStep(DrillStep(drillID: drill.drillID, step: step)), cluster: id, now)
     }
 
+    /// A node's service as the drill under way pretends it to be.
+    package func pretendedInDrill(
+        _ service: ServiceReport, of node: NodeID, in id: ClusterID
+    ) -> ServiceReport {
+        state.clusters[id]?.drill?.pretended(service, of: node) ?? service
+    }
+
     // MARK: Operations
 
     /// All intents first, as in earnest; then the stubs answer.

@@ -185,6 +185,13 @@ struct DemoFiles: Sendable {
             for argument in command.argv { text += "      - \(yaml(argument))\n" }
             text += "    timeout_ms: \(command.timeoutMs)\n"
         }
+        text += "\n# What hooks may be granted to ask for, by name.\nhook_commands:\n"
+        for command in node.hookCommands {
+            text += "  # \(command.comment)\n  \(command.name):\n    argv:\n"
+            for argument in command.argv { text += "      - \(yaml(argument))\n" }
+            text += "    timeout_ms: \(command.timeoutMs)\n"
+            if command.readsOnly { text += "    reads_only: true\n" }
+        }
         return text
     }
 

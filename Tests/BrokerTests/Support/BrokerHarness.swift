@@ -28,13 +28,17 @@ final class TestPort: BrokerPort {
     func notify(_ call: HookHostCall) async throws(CallFailure) {}
 
     func command(
-        _ name: AgentCommand.Name, on node: NodeID, timeoutMs: Int64, _ call: HookHostCall
+        _ order: AgentOrder, _ call: HookHostCall
     ) async throws(CallFailure) -> CommandResult {
-        guard node == "db-1" else {
-            throw CallFailure("'\(node)' is no node of this cluster", code: "invalid")
+        guard order.node == "db-1" else {
+            throw CallFailure("'\(order.node)' is no node of this cluster", code: "invalid")
         }
-        return CommandResult(key: "k", outcome: .succeeded, detail: name.rawValue)
+        return CommandResult(key: "k", outcome: .succeeded, detail: order.name.rawValue)
     }
+
+    func permit(_ order: AgentOrder) throws(CallFailure) {}
+
+    func pretended(_ order: AgentOrder) -> ServiceReport? { nil }
 }
 
 /// Runs scripts in the real sandbox, with the real broker behind it.

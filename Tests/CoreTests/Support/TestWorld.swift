@@ -146,7 +146,7 @@ struct TestWorld {
         }
         var receipt: FenceReceipt?
         switch command.name {
-        case .status, .prepare: break
+        case .status, .prepare, .own: break
         case .demote, .fence:
             services[node]?.state = .stopped
             receipt = FenceReceipt(
