@@ -28,7 +28,7 @@ local function admit(ctx, conf)
         return { verdict = "deny", scores = scores,
             reason = string.format("%s stands in region '%s', which is not named", target, ctx.target.region) }
     end
-    if best and best ~= target and scores[best] - own >= conf.margin then
+    if conf.margin > 0 and best and best ~= target and scores[best] - own >= conf.margin then
         return { verdict = "deny", scores = scores,
             reason = string.format("%s scores %d, %s %d", target, own, best, scores[best]) }
     end

@@ -8,6 +8,7 @@ package enum JournalBody: Sendable {
     case clusterStateChanged(ClusterStateChanged)
     case holdChanged(HoldChanged)
     case runRequested(RunRequested)
+    case runReplanned(RunReplanned)
     case runAdmitted(RunAdmitted)
     case operationIntended(OperationIntended)
     case hookEffectIntended(HookEffectIntended)
@@ -36,6 +37,7 @@ extension JournalBody {
         case .clusterStateChanged: "cluster_state_changed"
         case .holdChanged: "hold_changed"
         case .runRequested: "run_requested"
+        case .runReplanned: "run_replanned"
         case .runAdmitted: "run_admitted"
         case .operationIntended: "operation_intended"
         case .hookEffectIntended: "hook_effect_intended"
@@ -64,6 +66,7 @@ extension JournalBody {
         case .clusterStateChanged(let body): body
         case .holdChanged(let body): body
         case .runRequested(let body): body
+        case .runReplanned(let body): body
         case .runAdmitted(let body): body
         case .operationIntended(let body): body
         case .hookEffectIntended(let body): body
@@ -120,6 +123,7 @@ extension JournalBody {
         case "cluster_state_changed": return .clusterStateChanged(try body())
         case "hold_changed": return .holdChanged(try body())
         case "run_requested": return .runRequested(try body())
+        case "run_replanned": return .runReplanned(try body())
         case "run_admitted": return .runAdmitted(try body())
         case "operation_intended": return .operationIntended(try body())
         case "hook_effect_intended": return .hookEffectIntended(try body())

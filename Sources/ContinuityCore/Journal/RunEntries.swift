@@ -7,11 +7,14 @@ package struct RunRequested: Codable, Hashable, Sendable {
     package var reason: String
     package var deadlineAtMs: Int64
     package var evidence: String
+    /// `true`: the target was named, and no policy's scores change it.
+    package var targetIsFixed: Bool?
 
     package init(
         runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
-        reason: String, deadlineAtMs: Int64, evidence: String
+        reason: String, deadlineAtMs: Int64, evidence: String, targetIsFixed: Bool = false
     ) {
+        self.targetIsFixed = targetIsFixed ? true : nil
         self.runID = runID
         self.kind = kind
         self.trigger = trigger
@@ -31,6 +34,27 @@ package struct RunRequested: Codable, Hashable, Sendable {
         case reason
         case deadlineAtMs = "deadline_at_ms"
         case evidence
+        case targetIsFixed = "target_is_fixed"
+    }
+}
+
+/// The policies of a run have scored the candidates: the plan that follows from it. Where its
+/// target is another one, the policies are asked again about that.
+package struct RunReplanned: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var fromNodeID: NodeID
+    package var plan: Plan
+
+    package init(runID: RunID, fromNodeID: NodeID, plan: Plan) {
+        self.runID = runID
+        self.fromNodeID = fromNodeID
+        self.plan = plan
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case fromNodeID = "from_node_id"
+        case plan
     }
 }
 

@@ -36,6 +36,18 @@ package struct PlannedAction: Codable, Hashable, Sendable {
     }
 }
 
+/// How a policy pack rates the nodes as targets; higher is better.
+package struct TargetScores: Codable, Hashable, Sendable {
+    package var pack: String
+    /// By node id. A node that is not named comes after those that are.
+    package var scores: [String: Int64]
+
+    package init(pack: String, scores: [String: Int64]) {
+        self.pack = pack
+        self.scores = scores
+    }
+}
+
 /// What will be done, in which order. Equal inputs give an equal plan, byte for byte.
 package struct Plan: Codable, Hashable, Sendable {
     /// Follows from everything else in the plan; see ``computedID(digest:)``.
@@ -50,11 +62,13 @@ package struct Plan: Codable, Hashable, Sendable {
     package var estimatedTotalMs: Int64
     /// How long a run of this plan may take.
     package var maxFailoverTimeMs: Int64
+    /// What the policies said of the candidates, in the order in which it counts; `nil`: nothing.
+    package var targetScores: [TargetScores]?
 
     package init(
         clusterID: ClusterID, policyID: PolicyID, kind: PlanKind, triggerReason: String,
         primaryNodeID: NodeID, failoverTargetID: NodeID, actions: [PlannedAction],
-        maxFailoverTimeMs: Int64, digest: ContentDigest
+        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [], digest: ContentDigest
     ) {
         self.planID = ""
         self.clusterID = clusterID
@@ -66,6 +80,7 @@ package struct Plan: Codable, Hashable, Sendable {
         self.actions = actions
         self.estimatedTotalMs = actions.reduce(0) { $0 + $1.estimatedMs }
         self.maxFailoverTimeMs = maxFailoverTimeMs
+        self.targetScores = targetScores.isEmpty ? nil : targetScores
         self.planID = computedID(digest: digest)
     }
 
@@ -80,6 +95,7 @@ package struct Plan: Codable, Hashable, Sendable {
         case actions
         case estimatedTotalMs = "estimated_total_ms"
         case maxFailoverTimeMs = "max_failover_time_ms"
+        case targetScores = "target_scores"
     }
 }
 
@@ -117,10 +133,35 @@ extension Plan {
         writer.string(policyID.rawValue)
         writer.raw(#","primary_node_id":"#)
         writer.string(primaryNodeID.rawValue)
+        if let targetScores {
+            writer.raw(#","target_scores":["#)
+            for (index, scores) in targetScores.enumerated() {
+                if index > 0 { writer.raw(",") }
+                scores.write(to: &writer)
+            }
+            writer.raw("]")
+        }
         writer.raw(#","trigger_reason":"#)
         writer.string(triggerReason)
         writer.raw("}")
         return writer.bytes
+    }
+}
+
+extension TargetScores {
+    fileprivate func write(to writer: inout CanonicalWriter) {
+        writer.raw(#"{"pack":"#)
+        writer.string(pack)
+        writer.raw(#","scores":{"#)
+        // As RFC 8785 sorts: by UTF-16 code units.
+        let nodes = scores.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+        for (index, (node, score)) in nodes.enumerated() {
+            if index > 0 { writer.raw(",") }
+            writer.string(node)
+            writer.raw(":")
+            writer.int(score)
+        }
+        writer.raw("}}")
     }
 }
 

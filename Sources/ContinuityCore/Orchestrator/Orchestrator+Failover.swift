@@ -81,7 +81,9 @@ extension Orchestrator {
             id,
             PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
         setHold(nil, id, now)
-        start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+        start(
+            plan, kind: kind, trigger: trigger, by: "continuity", reason: "",
+            targetIsFixed: cluster.inDoubt != nil, id, now)
     }
 
     /// Whether the failure was seen by this process, and after the last run had its effect. What
@@ -218,7 +220,7 @@ extension Orchestrator {
                     targetNodeID: request.targetNodeID), now)
             start(
                 plan, kind: request.kind, trigger: "requested", by: request.requestedBy,
-                reason: request.reason, id, now)
+                reason: request.reason, targetIsFixed: request.targetNodeID != nil, id, now)
             guard let run = state.clusters[id]?.run else { return }
             reply(.accepted(runID: run.runID, planID: plan.planID))
             advance(id, now)
@@ -280,9 +282,24 @@ extension Orchestrator {
             estimates: cluster.estimates, digest: digest)
     }
 
+    /// Makes the plan of a run anew with the scores of its policies. Where none can be made any
+    /// more, the run goes on with the one that it has.
+    mutating func replan(
+        _ run: RunState, _ scores: [TargetScores], _ id: ClusterID, _ now: Moment
+    ) {
+        let request = PlanRequest(
+            kind: run.kind, triggerReason: run.plan.triggerReason, scores: scores)
+        emit(
+            .runReplanned(
+                RunReplanned(
+                    runID: run.runID, fromNodeID: run.plan.failoverTargetID,
+                    plan: (try? plan(id, request, now)) ?? run.plan)),
+            cluster: id, now)
+    }
+
     private mutating func start(
         _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
-        _ id: ClusterID, _ now: Moment
+        targetIsFixed: Bool, _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }
         cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
@@ -296,7 +313,7 @@ extension Orchestrator {
                 RunRequested(
                     runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
                     reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
-                    evidence: evidence)),
+                    evidence: evidence, targetIsFixed: targetIsFixed)),
             cluster: id, actor: actor, now)
         observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         queueAlert(

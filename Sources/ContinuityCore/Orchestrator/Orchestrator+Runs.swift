@@ -57,6 +57,7 @@ extension Orchestrator {
         case .wait: break
         case .intend(let operations):
             for operation in operations { intend(operation, id, now) }
+        case .replan(let scores): replan(run, scores, id, now)
         case .admit(let verdicts):
             let policy = state.clusters[id]?.policy.policyID ?? ""
             emit(

@@ -66,7 +66,8 @@ extension ClusterState {
         case .clusterStateChanged(let body): health = body.to
         case .holdChanged(let body): hold = body.hold
         case .runRequested(let body): run = RunState(body, atMs: atMs)
-        case .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted, .runVerified:
+        case .runReplanned, .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
+            .runVerified:
             run?.evolve(body, atMs: atMs)
         case .operationIntended(let body): intend(body.operation, atMs: atMs)
         case .operationFinished(let body): finish(body)

@@ -7,11 +7,14 @@ package struct PlanRequest: Hashable, Sendable {
     /// How many voters are heard: an agent votes whatever became of its service. `nil`, as for a
     /// plan from files, when only the statuses tell.
     package var votersHeard: Int?
+    /// What the policies say of the candidates, in the order in which it counts.
+    package var scores: [TargetScores]
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
-        votersHeard: Int? = nil
+        votersHeard: Int? = nil, scores: [TargetScores] = []
     ) {
+        self.scores = scores
         self.kind = kind
         self.triggerReason = triggerReason
         self.targetNodeID = targetNodeID
@@ -55,7 +58,8 @@ package enum Planner {
             clusterID: cluster.clusterID, policyID: policy.policyID, kind: request.kind,
             triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
             failoverTargetID: target, actions: actions,
-            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, digest: digest)
+            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, targetScores: request.scores,
+            digest: digest)
     }
 
     private static func checkQuorum(
@@ -82,7 +86,7 @@ package enum Planner {
     private static func target(
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest
     ) throws(PlanRefusal) -> NodeID {
-        let selection = TargetSelection(policy: policy)
+        let selection = TargetSelection(policy: policy, scores: request.scores)
         if let wanted = request.targetNodeID {
             guard let node = cluster.node(wanted) else {
                 throw PlanRefusal(

@@ -75,6 +75,12 @@ final class Timeline: Sendable {
                 "\(run.plan.planID): \(run.plan.primaryNodeID) -> \(run.plan.failoverTargetID) "
                     + "(\(actions)); \(run.evidence.isEmpty ? run.trigger : run.evidence)"
             )
+        case .runReplanned(let run):
+            return (
+                "replanned",
+                "\(run.plan.planID), by the policies' scores: \(run.plan.primaryNodeID) -> "
+                    + "\(run.plan.failoverTargetID)"
+            )
         case .runAdmitted(let run):
             let verdicts = run.verdicts.map { "\($0.pack) \($0.verdict): \($0.reason)" }
             return (
