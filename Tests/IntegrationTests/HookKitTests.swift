@@ -124,13 +124,14 @@ import Testing
         function M.failed() return nil, "nope" end
         function M.error() error("a bug") end
         function M.limit() while true do end end
+        function M.denied(ctx) local _, why = ctx.notify("x", { summary = "s" }) return nil, why end
         function M.wall() return (string.rep("a", 2000) .. "b"):find(string.rep(".-", 12) .. "c") end
         return M
         """
 
     @Test(arguments: [
         ("ok", 0, "ok"), ("failed", 10, "failed"), ("error", 11, "error"), ("limit", 12, "limit"),
-        ("wall", 12, "limit"),
+        ("wall", 12, "limit"), ("denied", 13, "denied"),
     ])
     func aBareScriptRunsAndEachOutcomeHasItsCode(
         _ entry: String, _ code: Int32, _ status: String
