@@ -132,6 +132,23 @@ import Testing
                 #expect(text.contains("\"command\":\"\(command)\""), "\(command) in \(text)")
             }
         }
+        for flags in [[], ["--markdown"]] {
+            let text = try await fixture.drillText("primary_failure", flags)
+            #expect(text.contains("predicted RTO ") && text.contains("promised 3000 ms"))
+            let line = text.split(separator: "\n").first {
+                $0.contains("hook postgresql-promotion")
+            }
+            #expect(line?.contains("ok") == true && line?.contains(" ms") == true, "\(text)")
+            let fence = text.split(separator: "\n").first { $0.contains("command fence") }
+            #expect(fence?.contains("would_do") == true && fence?.contains("node-1") == true)
+            #expect(text.hasPrefix(flags.isEmpty ? "primary_failure of demo" : "# Drill drill-"))
+            if !flags.isEmpty {
+                #expect(
+                    text.contains(
+                        "\n| stage | what | node | outcome | took | predicted | would do |"))
+            }
+        }
+        #expect(try await fixture.entries("drill_finished").count == 4)
         #expect(try await fixture.facts() == before)
         // The stubs are typed: what an agent would answer.
         let stubs = try await fixture.entries("drill_step")

@@ -203,6 +203,16 @@ final class PostgresFixture {
         return try JSONDecoder().decode(JSONValue.self, from: data)
     }
 
+    /// The report as people get it: a table, or Markdown.
+    func drillText(_ scenario: String, _ flags: [String]) async throws -> String {
+        try await Programs.run(
+            [
+                "drill", "run", "--cluster", Self.cluster, "--scenario", scenario, "--server",
+                "http://127.0.0.1:\(port)", "--token-file", folder.path + "/token",
+            ] + flags
+        ).output
+    }
+
     /// The bodies of all journal entries of a kind.
     func entries(_ kind: String) async throws -> [JSONValue] {
         var found: [JSONValue] = []

@@ -24,8 +24,12 @@ enum Programs {
     }
 
     static func run(_ arguments: [String]) async throws -> Result {
+        try await run(program: continuity, arguments)
+    }
+
+    static func run(program: String, _ arguments: [String]) async throws -> Result {
         let result = try await Subprocess.run(
-            .path(FilePath(continuity)), arguments: .init(arguments),
+            .path(FilePath(program)), arguments: .init(arguments),
             output: .string(limit: 16 << 20), error: .string(limit: 16 << 20))
         let code: Int32? =
             if case .exited(let code) = result.terminationStatus { code } else { nil }
@@ -75,6 +79,8 @@ final class Background {
     deinit { kill(SIGKILL) }
 
     var isRunning: Bool { process.isRunning }
+
+    var processID: Int32 { process.processIdentifier }
 
     /// `nil` while it runs, and when a signal ended it.
     var exitCode: Int32? {
