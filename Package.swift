@@ -136,8 +136,8 @@ let package = Package(
             name: "continuity",
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
-                "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityHTTP",
-                "ContinuityHooks", "ContinuitySimulation", lifecycle, logging, signals,
+                "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
+                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),

@@ -18,7 +18,8 @@ import Testing
         ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
         ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
-        ["drill", "run"],
+        ["drill", "run"], ["pki"], ["pki", "init"], ["pki", "issue"], ["pki", "renew"],
+        ["pki", "show"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])
