@@ -16,6 +16,7 @@ let cRules: [CSetting] = [
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -98,15 +99,26 @@ let package = Package(
                 subprocess, system,
             ],
             swiftSettings: swiftRules),
+        // What the servers of `serve` and of the agents share: TLS, its bounds, and who is there.
+        .target(
+            name: "ContinuityTransport",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", hummingbird,
+                hummingbirdTLS, logging,
+            ],
+            swiftSettings: swiftRules),
         .target(
             name: "ContinuityAPI",
-            dependencies: ["ContinuityCore", hummingbird, lifecycle, logging],
+            dependencies: [
+                "ContinuityCore", "ContinuityCrypto", "ContinuityTransport", hummingbird, lifecycle,
+                logging,
+            ],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityAgent",
             dependencies: [
-                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
-                hummingbird, lifecycle, logging, subprocess,
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
+                "ContinuityTransport", "CLinux", hummingbird, lifecycle, logging, subprocess,
             ],
             swiftSettings: swiftRules),
 
@@ -116,7 +128,7 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                "ContinuityBroker", lifecycle, logging, signals,
+                "ContinuityBroker", "ContinuityTransport", lifecycle, logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -137,7 +149,8 @@ let package = Package(
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
-                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", lifecycle, logging, signals,
+                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", lifecycle, logging,
+                signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),

@@ -10,6 +10,13 @@ package protocol OrchestratorPort: Sendable {
     func drillProgress(_ id: RunID) async throws -> DrillProgress?
     /// Reads the pack folders anew and swaps what checks.
     func reloadHooks(requestedBy: String) async throws -> Reply?
+    func tokens() async throws -> [AccessToken]
+    /// At once, from what the journal said last.
+    func token(sha256: String) -> AccessToken?
+    func createToken(_ token: AccessToken) async throws -> Reply
+    func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply
+    /// Journals it, as far as such entries are not too many.
+    func noteLoginRefused(_ refusal: LoginRefused) async
     func status() async throws -> StatusReport
     /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
     func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]

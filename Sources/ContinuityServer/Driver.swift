@@ -1,6 +1,7 @@
 import ContinuityAPI
 import ContinuityCore
 import ContinuityStore
+import ContinuityTransport
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -22,6 +23,10 @@ final class Driver: Service, OrchestratorPort {
     private let logger: Logger
     private let ready = Mutex(false)
     private let fine = Mutex(false)
+    /// By digest, as the journal has them.
+    private let tokensByDigest: Mutex<[String: AccessToken]>
+    /// A second on average between two entries of refused logins.
+    private let loginEntries = Mutex(RateLimiter(perSecond: 1))
     /// Set before the service runs.
     let reloader = Mutex<PackReloader?>(nil)
     /// The state at the start; the running one belongs to `run` alone.
@@ -37,6 +42,7 @@ final class Driver: Service, OrchestratorPort {
         self.clusters = clusters
         self.executor = executor
         self.logger = logger
+        tokensByDigest = Mutex(Self.byDigest(orchestrator.state.tokens))
     }
 
     // MARK: The loop
@@ -79,6 +85,10 @@ final class Driver: Service, OrchestratorPort {
                     } catch {
                         reply?.resume(throwing: error)
                         throw error
+                    }
+                    if result.entries.contains(where: { $0.kind.hasPrefix("token_") }) {
+                        let tokens = Self.byDigest(orchestrator.state.tokens)
+                        tokensByDigest.withLock { $0 = tokens }
                     }
                     reply?.resume(returning: result.reply)
                     for effect in result.effects {
@@ -124,6 +134,31 @@ final class Driver: Service, OrchestratorPort {
 
     func drill(_ request: DrillRequest) async throws -> Reply {
         try await inbox.ask(.drill(request)) ?? .unknownCluster(request.clusterID)
+    }
+
+    func tokens() async throws -> [AccessToken] {
+        try await inbox.query { $0.state.tokens.values.sorted { $0.createdAtMs < $1.createdAtMs } }
+    }
+
+    func token(sha256: String) -> AccessToken? { tokensByDigest.withLock { $0[sha256] } }
+
+    func createToken(_ token: AccessToken) async throws -> Reply {
+        try await inbox.ask(.tokenCreated(token)) ?? .tokenRefused("the server is stopping")
+    }
+
+    func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply {
+        try await inbox.ask(.tokenRevoked(id, reason: reason, by: person))
+            ?? .tokenRefused("the server is stopping")
+    }
+
+    func noteLoginRefused(_ refusal: LoginRefused) async {
+        guard isReady, loginEntries.withLock({ $0.take("", at: .now) }) == nil else { return }
+        // One that is full has more to do than to keep this.
+        _ = try? await inbox.ask(.loginRefused(refusal))
+    }
+
+    private static func byDigest(_ tokens: [TokenID: AccessToken]) -> [String: AccessToken] {
+        Dictionary(tokens.values.map { ($0.sha256, $0) }, uniquingKeysWith: { $1 })
     }
 
     func drillProgress(_ id: RunID) async throws -> DrillProgress? {

@@ -69,9 +69,10 @@ package struct Server {
             driverBox.withLock(\.self)?.submit(Self.input(result))
         }
         let shelf = PackShelf(configuration.packs)
+        let way = AgentWay(rules: configuration.access)
         let executor = EffectExecutor(
-            client: client, token: String(decoding: configuration.token, as: UTF8.self),
-            runtime: runtimes.real, drillRuntime: runtimes.drill, packs: shelf,
+            client: client, way: way, runtime: runtimes.real, drillRuntime: runtimes.drill,
+            packs: shelf,
             clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
@@ -84,13 +85,17 @@ package struct Server {
         }
         driverBox.withLock { $0 = driver }
         let api = APIServer(
-            host: configuration.host, port: configuration.port, token: configuration.token,
-            orchestrator: driver, logger: logger,
+            host: configuration.host, port: configuration.port, rules: configuration.access,
+            orchestrator: driver, nowMs: { SystemClock.now().utcMs }, logger: logger,
             onListening: { [logger] port in
                 logger.notice("listening", metadata: ["port": "\(port)"])
             })
         try await ServiceGroup(
-            services: [outbox, driver, api, HangupListener(driver: driver, logger: logger)],
+            services: [
+                outbox, driver, api, HangupListener(driver: driver, logger: logger),
+                AgentWarmer(
+                    way: way, client: client, clusters: configuration.clusters.map(\.cluster)),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         ).run()

@@ -14,6 +14,7 @@ struct Continuity: AsyncParsableCommand {
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, DrillCommand.self,
-            HooksCommand.self, Audit.self, PKICommand.self, PostgresCommand.self,
+            HooksCommand.self, Audit.self, PKICommand.self, TokenCommand.self, WhoAmI.self,
+            PostgresCommand.self,
         ])
 }

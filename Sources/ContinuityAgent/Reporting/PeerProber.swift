@@ -48,9 +48,12 @@ final class PeerProber: Sendable {
 
     private func lookOnce(at peer: PeerAddress) async -> PeerView {
         let timeoutMs = min(state.intervalMs, 1000)
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             url: "\(peer.agentURL)/health", timeout: .milliseconds(timeoutMs),
             connectTimeout: .milliseconds(timeoutMs), maxResponseBytes: 64 << 10)
+        if state.configuration.tls != nil {
+            state.configuration.sign(&request, to: .peer(peer.nodeID))
+        }
         if let response = try? await http.send(request), response.isSuccess { return .reachable }
         guard let service = Endpoint(peer.serviceAddress) else { return .unreachable }
         let failure = await TCPProbe.failure(connectingTo: service, timeoutMs: timeoutMs)

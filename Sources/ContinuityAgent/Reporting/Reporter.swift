@@ -97,14 +97,12 @@ final class Reporter: Sendable {
     /// - Returns: why there was no usable answer, or `nil`.
     private func send(_ body: [UInt8], to url: String) async -> String? {
         let timeoutMs = min(max(state.intervalMs, 500), 10_000)
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             method: "POST", url: "\(url)/api/v1/continuity/agent/report",
-            headers: [
-                "Content-Type": "application/json",
-                "Authorization": "Bearer \(state.configuration.token)",
-            ],
-            body: body, timeout: .milliseconds(timeoutMs),
+            headers: ["Content-Type": "application/json"], body: body,
+            timeout: .milliseconds(timeoutMs),
             connectTimeout: .milliseconds(min(timeoutMs, 2000)), maxResponseBytes: 1 << 20)
+        state.configuration.sign(&request, to: .orchestrator)
         // The lease counts from here: the orchestrator may grant it at any moment after.
         let sentAt = BootInstant.now
         do {

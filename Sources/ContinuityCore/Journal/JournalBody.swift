@@ -25,6 +25,9 @@ package enum JournalBody: Sendable {
     indirect case drillStep(DrillStep)
     case drillFinished(DrillFinished)
     case hookPacksChanged(HookPacksChanged)
+    case tokenCreated(TokenCreated)
+    case tokenRevoked(TokenRevoked)
+    case loginRefused(LoginRefused)
 }
 
 extension JournalBody {
@@ -53,6 +56,9 @@ extension JournalBody {
         case .drillStep: "drill_step"
         case .drillFinished: "drill_finished"
         case .hookPacksChanged: "hook_packs_changed"
+        case .tokenCreated: "token_created"
+        case .tokenRevoked: "token_revoked"
+        case .loginRefused: "login_refused"
         }
     }
 
@@ -81,6 +87,9 @@ extension JournalBody {
         case .drillStep(let body): body
         case .drillFinished(let body): body
         case .hookPacksChanged(let body): body
+        case .tokenCreated(let body): body
+        case .tokenRevoked(let body): body
+        case .loginRefused(let body): body
         }
     }
 
@@ -137,6 +146,9 @@ extension JournalBody {
         case "drill_step": return .drillStep(try body())
         case "drill_finished": return .drillFinished(try body())
         case "hook_packs_changed": return .hookPacksChanged(try body())
+        case "token_created": return .tokenCreated(try body())
+        case "token_revoked": return .tokenRevoked(try body())
+        case "login_refused": return .loginRefused(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

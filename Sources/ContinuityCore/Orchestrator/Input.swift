@@ -13,6 +13,9 @@ package enum Input: Sendable {
     case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
+    case tokenCreated(AccessToken)
+    case tokenRevoked(TokenID, reason: String, by: String)
+    case loginRefused(LoginRefused)
 }
 
 /// A person's (or their automation's) wish.
@@ -91,6 +94,8 @@ package enum Reply: Hashable, Sendable {
     case drillAccepted(drillID: RunID, planID: PlanID)
     case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)
+    case token(AccessToken)
+    case tokenRefused(String)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)
 }

@@ -37,6 +37,10 @@ package struct Orchestrator: Sendable {
         case .hookEffect(let effect, let cluster): intend(effect, in: cluster, now)
         case .alertDelivered(let body): settle(body, now)
         case .alertDead(let body): settle(body, now)
+        case .tokenCreated(let token): create(token, now)
+        case .tokenRevoked(let id, let reason, let person):
+            revoke(id, reason: reason, by: person, now)
+        case .loginRefused(let refusal): note(refusal, now)
         }
         return result
     }

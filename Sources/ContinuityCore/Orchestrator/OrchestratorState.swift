@@ -7,6 +7,8 @@ package struct OrchestratorState: Hashable, Sendable {
     /// Alerts that some channel has not taken yet.
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
+    package var tokens: [TokenID: AccessToken] = [:]
+
     package init() {}
 
     /// - Throws: ``JournalFault`` when the entry cannot be understood. The chain is the caller's
@@ -26,7 +28,9 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted, .hookPacksChanged: break
+        case .leadershipStarted, .hookPacksChanged, .loginRefused: break
+        case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
+        case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -86,7 +90,7 @@ extension ClusterState {
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended, .hookPacksChanged:
+            .hookEffectIntended, .hookPacksChanged, .tokenCreated, .tokenRevoked, .loginRefused:
             break
         }
     }

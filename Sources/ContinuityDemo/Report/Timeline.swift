@@ -127,7 +127,8 @@ final class Timeline: Sendable {
             return (
                 "packs", "\(packs.changes.count) changed, \(packs.rejected.count) not taken"
             )
-        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep:
+        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep,
+            .tokenCreated, .tokenRevoked, .loginRefused:
             return nil
         }
     }

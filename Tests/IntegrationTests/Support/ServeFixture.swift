@@ -39,6 +39,7 @@ final class ServeFixture {
         try folder.write(
             """
             listen: 127.0.0.1:\(port)
+            insecure_plain_http: true
             token_file: token
             journal: journal.sqlite
             clusters: [{cluster_file: cluster.yaml, policy_file: policy.yaml}]
@@ -89,7 +90,10 @@ final class ServeFixture {
         let response = try await client.send(
             .init(
                 method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
-                headers: ["authorization": "Bearer \(token)"], body: body))
+                headers: [
+                    "authorization": "Bearer \(token)", "continuity-nonce": UUID().uuidString,
+                    "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
+                ], body: body))
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
         return (response.status, json, response.headers["content-type"])
     }
