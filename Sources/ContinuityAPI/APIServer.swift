@@ -17,6 +17,7 @@ package final class APIServer: Service {
     private let host: String
     private let port: Int
     private let rules: AccessRules
+    private let reports = ReportGuard()
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
@@ -90,11 +91,14 @@ package final class APIServer: Service {
     // MARK: Agents
 
     private func addAgentRoutes(to api: RouterGroup<APIContext>) {
-        api.post("agent/report") { [orchestrator] request, context in
+        api.post("agent/report") { [orchestrator, reports] request, context in
             let report = try await Self.body(NodeReport.self, of: request)
             try context.caller.require(report.clusterID, report.nodeID)
-            return try Self.answer(
+            try reports.check(report, request.headers)
+            var answer = try Self.answer(
                 try await Self.journaled { try await orchestrator.report(report) })
+            answer.headers.append(contentsOf: reports.headers)
+            return answer
         }
     }
 

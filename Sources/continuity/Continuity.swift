@@ -15,6 +15,7 @@ struct Continuity: AsyncParsableCommand {
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, DrillCommand.self,
             HooksCommand.self, Audit.self, PKICommand.self, TokenCommand.self, WhoAmI.self,
+            AccessCommand.self,
             PostgresCommand.self,
         ])
 }

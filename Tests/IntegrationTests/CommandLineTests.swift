@@ -19,7 +19,8 @@ import Testing
         ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
         ["drill", "run"], ["pki"], ["pki", "init"], ["pki", "issue"], ["pki", "renew"],
-        ["pki", "show"],
+        ["pki", "show"], ["token", "create"], ["token", "list"], ["token", "revoke"], ["whoami"],
+        ["access"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])
