@@ -162,6 +162,36 @@ import Testing
         }
     }
 
+    @Test func aConnectionDoesNotOutliveItsCertificate() async throws {
+        let authority = try Authority()
+        try authority.issue("n1", "continuity://agent/orders/n1")
+        // Long enough for the first order, however busy the machine is.
+        try authority.issue("serve", "continuity://serve/one", seconds: -60..<4)
+        try await Harness.run { configuration, _ in
+            configuration.tls = .init(
+                files: authority.files("n1"), peers: ["continuity://agent/orders/"])
+        } body: { harness in
+            let client = ContinuityHTTP.HTTPClient(maxConcurrent: 1)
+            defer { client.shutdown() }
+            var request = ContinuityHTTP.HTTPRequest(
+                method: "POST", url: "https://127.0.0.1:\(harness.agent.port ?? 0)/v1/commands",
+                headers: ["Content-Type": "application/json"], body: Array(try order().utf8))
+            request.credentials = authority.credentials("serve")
+            #expect(try await client.send(request).status == 200)
+            let asking = request
+            // The kept connection is asked again and again, so that it is never idle.
+            try await eventually("the connection has ended", every: .milliseconds(50)) {
+                do {
+                    return try await client.send(asking).status == 401
+                } catch {
+                    return true
+                }
+            }
+            try authority.issue("serve", "continuity://serve/one")
+            #expect(try await client.send(request).status == 200)
+        }
+    }
+
     @Test func ourClientWantsTheExpectedIdentityAndPin() async throws {
         let authority = try Authority()
         let pin = try authority.issue("n1", "continuity://agent/orders/n1")
