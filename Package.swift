@@ -149,7 +149,8 @@ let package = Package(
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
-                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", lifecycle, logging,
+                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", "ContinuityAPI",
+                lifecycle, logging,
                 signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -177,8 +178,8 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
-                "ContinuityPostgres",
-                "ContinuityCrypto", "ContinuityAlerts", "ContinuityHTTP", hummingbird, logging,
+                "ContinuityAPI", "ContinuityPostgres", "ContinuityCrypto", "ContinuityAlerts",
+                "ContinuityHTTP", hummingbird, logging,
                 subprocess, system,
             ],
             swiftSettings: swiftRules),
@@ -209,7 +210,7 @@ let package = Package(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
-                "ContinuityHTTP", "CLinux",
+                "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport", "CLinux",
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),

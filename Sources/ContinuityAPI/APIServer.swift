@@ -18,6 +18,7 @@ package final class APIServer: Service {
     private let port: Int
     let rules: AccessRules
     let openLink: @Sendable (String) -> SignedLink?
+    private let reports = ReportGuard()
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
@@ -97,11 +98,14 @@ package final class APIServer: Service {
     // MARK: Agents
 
     private func addAgentRoutes(to api: RouterGroup<APIContext>) {
-        api.post("agent/report") { [orchestrator] request, context in
+        api.post("agent/report") { [orchestrator, reports] request, context in
             let report = try await Self.body(NodeReport.self, of: request)
             try context.caller.require(report.clusterID, report.nodeID)
-            return try Self.answer(
+            try reports.check(report, request.headers)
+            var answer = try Self.answer(
                 try await Self.journaled { try await orchestrator.report(report) })
+            answer.headers.append(contentsOf: reports.headers)
+            return answer
         }
     }
 

@@ -37,6 +37,8 @@ struct AgentWay: Sendable {
 struct AgentWarmer: Service {
     /// Below the agents' own patience with idle connections.
     private static let pause: Duration = .seconds(15)
+    /// For an agent that does not answer, and whose next order would have to connect.
+    private static let shortPause: Duration = .seconds(1)
 
     let way: AgentWay
     let client: HTTPClient
@@ -44,25 +46,25 @@ struct AgentWarmer: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                await withDiscardingTaskGroup { group in
-                    for cluster in clusters {
-                        for node in cluster.nodes {
-                            group.addTask { await look(at: node, of: cluster.clusterID) }
-                        }
+            await withDiscardingTaskGroup { group in
+                for cluster in clusters {
+                    for node in cluster.nodes {
+                        group.addTask { await keep(node, of: cluster.clusterID) }
                     }
                 }
-                try? await Task.sleep(for: Self.pause)
             }
         }
     }
 
     /// What comes of it is of no matter here: detection has its own eyes.
-    private func look(at node: Node, of cluster: ClusterID) async {
+    private func keep(_ node: Node, of cluster: ClusterID) async {
         guard let url = node.agentURL else { return }
-        var request = HTTPRequest(
-            url: "\(url)/health", timeout: .seconds(5), maxResponseBytes: 64 << 10)
-        way.sign(&request, to: node.nodeID, of: cluster)
-        _ = try? await client.send(request)
+        while !Task.isCancelled {
+            var request = HTTPRequest(
+                url: "\(url)/health", timeout: .seconds(5), maxResponseBytes: 64 << 10)
+            way.sign(&request, to: node.nodeID, of: cluster)
+            let hasAnswered = (try? await client.send(request)) != nil
+            try? await Task.sleep(for: hasAnswered ? Self.pause : Self.shortPause)
+        }
     }
 }

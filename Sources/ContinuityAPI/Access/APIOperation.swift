@@ -107,6 +107,14 @@ package enum APIOperation: String, CaseIterable, Sendable {
 
 /// The table for people.
 package enum AccessTable {
+    /// Commands that ask no server: what the machine lets their user do, they may.
+    package static let localCommands = [
+        "serve", "demo", "plan", "simulate", "access", "audit verify", "hooks check",
+        "hooks doctor",
+        "hooks list", "hooks new", "hooks replay", "hooks run", "hooks test", "pki init",
+        "pki issue", "pki renew", "pki show", "postgres rejoin",
+    ]
+
     package static var markdown: String {
         var lines = [
             "| route | commands | anyone | agent | viewer | operator | admin | changes |",
@@ -131,6 +139,10 @@ package enum AccessTable {
                 cells + roles.map { $0 ? "yes" : "" } + [rule.changes ? "yes" : ""]
             lines.append("| " + row.joined(separator: " | ") + " |")
         }
+        lines += [
+            "",
+            "Without a server: " + localCommands.map { "`\($0)`" }.joined(separator: ", ") + ".",
+        ]
         return lines.joined(separator: "\n")
     }
 }

@@ -34,6 +34,12 @@ struct AccessMiddleware: RouterMiddleware {
         }
         let address = context.channel.remoteAddress?.ipAddress ?? "unknown"
         try gate.admit(address: address)
+        let rule = operation.rule
+        guard rule.need != .anyone else {
+            let release = try gate.admit(.nobody, address: address)
+            defer { release() }
+            return try await next(request, context)
+        }
         var context = context
         try gate.checkBackoff(address, request.headers)
         do {
@@ -43,7 +49,6 @@ struct AccessMiddleware: RouterMiddleware {
             await gate.loginFailed(address, problem, request.headers)
             throw problem
         }
-        let rule = operation.rule
         try Self.authorize(context.caller, rule)
         let release = try gate.admit(context.caller, address: address)
         defer { release() }

@@ -8,6 +8,8 @@ import Logging
 /// What the agent answers over HTTP: to load balancers, to other agents, to the orchestrator.
 struct Endpoints: Sendable {
     static let maxBodyBytes = 64 << 10
+    /// Of one address. Peers and load balancers look a few times a second.
+    private static let requestsPerSecond = 200
 
     struct RoleBody: Encodable {
         var clusterID: ClusterID
@@ -54,6 +56,7 @@ struct Endpoints: Sendable {
     func router() -> Router<TransportContext> {
         let router = Router(context: TransportContext.self)
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: AddressLimit(perSecond: Self.requestsPerSecond))
         addReadings(to: router)
         router.post("/v1/commands") { request, context in
             try await commands(request, context)
@@ -68,6 +71,7 @@ struct Endpoints: Sendable {
     func healthRouter() -> Router<TransportContext> {
         let router = Router(context: TransportContext.self)
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: AddressLimit(perSecond: Self.requestsPerSecond))
         addReadings(to: router)
         return router
     }

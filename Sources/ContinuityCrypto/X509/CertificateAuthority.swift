@@ -97,7 +97,8 @@ package struct CertificateAuthority: Sendable {
             && ASN1_TIME_set(X509_getm_notBefore(made), time_t(validity.lowerBound)) != nil
             && ASN1_TIME_set(X509_getm_notAfter(made), time_t(validity.upperBound)) != nil
             && X509_NAME_add_entry_by_txt(
-                X509_get_subject_name(made), "CN", utf8, Array(common.utf8), -1, -1, 0) == 1
+                X509_get_subject_name(made), "CN", utf8, Array(common.utf8),
+                Int32(common.utf8.count), -1, 0) == 1
             && X509_set_issuer_name(made, X509_get_subject_name(issuer?.handle ?? made)) == 1
             && X509_set_pubkey(made, publicKey.handle) == 1
         guard isSet else { throw .libcrypto("fill in a certificate") }

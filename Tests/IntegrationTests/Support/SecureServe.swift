@@ -79,9 +79,10 @@ final class SecureServe {
         return result
     }
 
-    func start() async throws {
+    func start(logLevel: String = "info") async throws {
         let background = try Background(
-            ["serve", "--config", folder.path + "/serve.yaml"], log: folder.path + "/serve.log")
+            ["serve", "--config", folder.path + "/serve.yaml", "--log-level", logLevel],
+            log: folder.path + "/serve.log")
         serve = background
         _ = try await eventually("serve is ready: \(log)") {
             guard background.isRunning else { throw WaitedInVain(what: "serve runs: \(log)") }
@@ -132,6 +133,32 @@ final class SecureServe {
             "--header", "Continuity-Timestamp: \(at)", "--header", "Continuity-Nonce: \(nonce)",
             "--header", "Content-Type: application/json", "--data", body,
         ]
+    }
+
+    /// A node's heartbeat as its agent would send it, in the session of the server of now.
+    func report(
+        _ node: String, as name: String? = nil, boot: String = "b", sequence: Int = 1,
+        session given: String? = nil
+    ) async throws -> Answer {
+        let body = """
+            {"cluster_id":"orders","node_id":"\(node)","boot_id":"\(boot)",
+             "sequence":\(sequence),"highest_epoch":0,"peers":{},
+             "service":{"state":"running","role":"primary","streaming":false,"detail":""}}
+            """
+        func send(_ session: String) async throws -> Answer {
+            try await curl(
+                name ?? node, api + "/agent/report", "--header", "Continuity-Session: \(session)",
+                "--data", body)
+        }
+        if let given { return try await send(given) }
+        let first = try await send("none")
+        guard first.problem == "stale-session" else { return first }
+        return try await send(Self.session(of: first))
+    }
+
+    static func session(of answer: Answer) -> String {
+        answer.headers.firstMatch(of: #/(?i)continuity-session: ([0-9a-f]+)/#)
+            .map { String($0.output.1) } ?? ""
     }
 
     /// The command line, as that person.

@@ -18,6 +18,7 @@ final class ServeFixture: @unchecked Sendable {
     private let client = ContinuityHTTP.HTTPClient(maxConcurrent: 8)
     private(set) var serve: Background?
     private var sequence: Int64 = 0
+    private var session = "none"
 
     /// - Parameter packs: A folder of packs, where hooks are to run.
     init(policy: String, packs: String? = nil) throws {
@@ -97,13 +98,20 @@ final class ServeFixture: @unchecked Sendable {
     func send(
         _ method: String, _ path: String, body: [UInt8] = [], token: String = ServeFixture.token
     ) async throws -> (status: Int, json: JSONValue, type: String?) {
-        let response = try await client.send(
-            .init(
-                method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
-                headers: [
-                    "authorization": "Bearer \(token)", "continuity-nonce": UUID().uuidString,
-                    "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
-                ], body: body))
+        var request = ContinuityHTTP.HTTPRequest(
+            method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
+            headers: [
+                "authorization": "Bearer \(token)", "continuity-nonce": UUID().uuidString,
+                "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
+                "continuity-session": session,
+            ], body: body)
+        var response = try await client.send(request)
+        // As an agent does it: a server that has started since names another session.
+        if let current = response.headers["continuity-session"], current != session {
+            session = current
+            request.headers["continuity-session"] = current
+            if response.status == 409 { response = try await client.send(request) }
+        }
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
         return (response.status, json, response.headers["content-type"])
     }
