@@ -59,6 +59,7 @@ package final class APIServer: Service {
         addAgentRoutes(to: api)
         addOperatorRoutes(to: api)
         addDrillRoutes(to: api)
+        addBrakeRoutes(to: api)
         addAuditRoutes(to: api)
         return router
     }
@@ -204,6 +205,8 @@ package final class APIServer: Service {
                 ["drill_id": .string(drillID.rawValue), "plan_id": .string(planID.rawValue)],
                 status: .accepted)
         case .hookPacksChanged(let body): return try json(encoding: body)
+        case .noted(let seq): return json(["seq": .int(seq)])
+        case .problem(let problem): throw Problem(.conflict, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(
                 .conflict, refusal.rule.rawValue.replacing("_", with: "-"), refusal.evidence)

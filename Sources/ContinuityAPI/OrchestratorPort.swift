@@ -5,6 +5,7 @@ package protocol OrchestratorPort: Sendable {
     /// - Throws: when the journal cannot take entries: nothing was done.
     func report(_ report: NodeReport) async throws -> Reply
     func request(_ request: OperatorRequest) async throws -> Reply
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply?
     func drill(_ request: DrillRequest) async throws -> Reply
     /// `nil`: it is not known here; the journal has every report.
     func drillProgress(_ id: RunID) async throws -> DrillProgress?

@@ -18,6 +18,7 @@ final class Driver: Service, OrchestratorPort {
     private let store: JournalStore
     private let instanceID: String
     private let clusters: [ClusterConfigured]
+    private let brake: BrakeSettings
     private let executor: EffectExecutor
     private let logger: Logger
     private let ready = Mutex(false)
@@ -29,12 +30,14 @@ final class Driver: Service, OrchestratorPort {
 
     init(
         orchestrator: Orchestrator, store: JournalStore, instanceID: String,
-        clusters: [ClusterConfigured], executor: EffectExecutor, logger: Logger
+        clusters: [ClusterConfigured], brake: BrakeSettings, executor: EffectExecutor,
+        logger: Logger
     ) {
         initial = orchestrator
         self.store = store
         self.instanceID = instanceID
         self.clusters = clusters
+        self.brake = brake
         self.executor = executor
         self.logger = logger
     }
@@ -45,7 +48,8 @@ final class Driver: Service, OrchestratorPort {
     ///   the process ends rather than act on a state that is not recorded.
     func run() async throws {
         defer { ready.withLock { $0 = false } }
-        inbox.submit(.leadershipGained(instanceID: instanceID, clusters: clusters))
+        inbox.submit(
+            .leadershipGained(instanceID: instanceID, clusters: clusters, brake: brake))
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
                 group.addTask { await self.tick() }
@@ -118,6 +122,10 @@ final class Driver: Service, OrchestratorPort {
 
     func request(_ request: OperatorRequest) async throws -> Reply {
         try await inbox.ask(.request(request)) ?? .unknownCluster(request.clusterID)
+    }
+
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply? {
+        try await inbox.ask(.order(order, by: actor))
     }
 
     func ask(_ input: Input) async throws -> Reply? { try await inbox.ask(input) }

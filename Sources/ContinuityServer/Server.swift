@@ -76,7 +76,8 @@ package struct Server {
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
-            clusters: configuration.clusters, executor: executor, logger: logger)
+            clusters: configuration.clusters, brake: configuration.brake, executor: executor,
+            logger: logger)
         driver.reloader.withLock {
             $0 = PackReloader(
                 configuration: configuration, shelf: shelf, runtime: runtimes.drill, logger: logger,

@@ -26,6 +26,8 @@ package struct ServerConfiguration: Sendable {
     var alerts: [AlertChannelConfiguration]
     /// What hooks may use without holding it.
     var secrets: SecretStore
+    /// Across all clusters.
+    var brake = BrakeSettings()
 
     /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
     package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
@@ -47,6 +49,7 @@ package struct ServerConfiguration: Sendable {
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
         configuration.clusters = try clusters(
             reader, hooks.packs, alerts.map(\.name), secrets.names)
+        configuration.brake = try BrakeSection.read(reader)
         try reader.finish()
         return configuration
     }

@@ -13,7 +13,8 @@ struct Continuity: AsyncParsableCommand {
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            SimulateCommand.self, Failover.self, Switchover.self, DrillCommand.self,
+            SimulateCommand.self, Failover.self, Switchover.self, BrakeCommand.self,
+            DrillCommand.self,
             HooksCommand.self, Audit.self, PostgresCommand.self,
         ])
 }

@@ -18,7 +18,7 @@ import Testing
         ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
         ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
-        ["drill", "run"],
+        ["drill", "run"], ["brake", "show"], ["brake", "clear"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

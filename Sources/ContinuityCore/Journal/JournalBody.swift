@@ -25,6 +25,9 @@ package enum JournalBody: Sendable {
     indirect case drillStep(DrillStep)
     case drillFinished(DrillFinished)
     case hookPacksChanged(HookPacksChanged)
+    case fleetConfigured(FleetConfigured)
+    case brakeLatched(BrakeLatched)
+    case brakeCleared(BrakeCleared)
 }
 
 extension JournalBody {
@@ -53,6 +56,9 @@ extension JournalBody {
         case .drillStep: "drill_step"
         case .drillFinished: "drill_finished"
         case .hookPacksChanged: "hook_packs_changed"
+        case .fleetConfigured: "fleet_configured"
+        case .brakeLatched: "brake_latched"
+        case .brakeCleared: "brake_cleared"
         }
     }
 
@@ -81,6 +87,9 @@ extension JournalBody {
         case .drillStep(let body): body
         case .drillFinished(let body): body
         case .hookPacksChanged(let body): body
+        case .fleetConfigured(let body): body
+        case .brakeLatched(let body): body
+        case .brakeCleared(let body): body
         }
     }
 
@@ -137,6 +146,9 @@ extension JournalBody {
         case "drill_step": return .drillStep(try body())
         case "drill_finished": return .drillFinished(try body())
         case "hook_packs_changed": return .hookPacksChanged(try body())
+        case "fleet_configured": return .fleetConfigured(try body())
+        case "brake_latched": return .brakeLatched(try body())
+        case "brake_cleared": return .brakeCleared(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

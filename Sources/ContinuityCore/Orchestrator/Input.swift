@@ -1,12 +1,14 @@
 /// What can happen to the orchestrator.
 package enum Input: Sendable {
     /// This process has the lead, with these clusters.
-    case leadershipGained(instanceID: String, clusters: [ClusterConfigured])
+    case leadershipGained(
+        instanceID: String, clusters: [ClusterConfigured], brake: BrakeSettings = BrakeSettings())
     case report(NodeReport)
     case tick
     case operationFinished(OperationKey, ClusterID, OperationResult)
     case request(OperatorRequest)
     case drill(DrillRequest)
+    case order(OperatorOrder, by: String)
     /// Packs were read anew; the clusters' policies name their digests.
     case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
@@ -91,6 +93,9 @@ package enum Reply: Hashable, Sendable {
     case drillAccepted(drillID: RunID, planID: PlanID)
     case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)
+    /// An order was taken; `seq` is its entry.
+    case noted(seq: Int64)
+    case problem(OrderProblem)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)
 }

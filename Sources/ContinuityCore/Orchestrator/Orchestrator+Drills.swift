@@ -69,11 +69,18 @@ extension Orchestrator {
                         plan: plan, requestedBy: request.requestedBy, reason: request.reason,
                         deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
                         evidence: "drill: \(request.scenario.rawValue) is only pretended"),
-                    heldBy: request.scenario == .primaryFailure ? brake(id, cluster, now) : nil)),
+                    heldBy: request.scenario == .primaryFailure ? wouldHold(id, cluster, now) : nil)
+            ),
             cluster: id, actor: request.requestedBy, now)
         observations[id]?.drillDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         reply(.drillAccepted(drillID: drillID, planID: plan.planID))
         advanceDrill(id, now)
+    }
+
+    /// What would keep the cluster where it is, had its primary failed in earnest.
+    private func wouldHold(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+        brake(id, cluster, now)
+            ?? fleetBrake(now).map { Hold(rule: $0.rule, evidence: $0.evidence) }
     }
 
     /// Ends a drill that is under way; without one it does nothing.

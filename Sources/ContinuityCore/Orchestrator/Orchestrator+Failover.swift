@@ -80,6 +80,7 @@ extension Orchestrator {
         let plan = try plan(
             id,
             PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
+        if kind.isAutomaticFailover(trigger) { try passFleetBrake(id, now) }
         setHold(nil, id, now)
         start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
     }
@@ -214,10 +215,10 @@ extension Orchestrator {
             let plan = try plan(
                 id,
                 PlanRequest(
-                    kind: request.kind, triggerReason: "requested",
+                    kind: request.kind, triggerReason: RunTrigger.requested,
                     targetNodeID: request.targetNodeID), now)
             start(
-                plan, kind: request.kind, trigger: "requested", by: request.requestedBy,
+                plan, kind: request.kind, trigger: RunTrigger.requested, by: request.requestedBy,
                 reason: request.reason, id, now)
             guard let run = state.clusters[id]?.run else { return }
             reply(.accepted(runID: run.runID, planID: plan.planID))

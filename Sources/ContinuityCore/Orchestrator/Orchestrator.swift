@@ -23,14 +23,15 @@ package struct Orchestrator: Sendable {
         result = StepResult()
         distrustAfterStall(now)
         switch input {
-        case .leadershipGained(let instanceID, let clusters):
-            lead(instanceID: instanceID, clusters: clusters, now)
+        case .leadershipGained(let instanceID, let clusters, let brake):
+            lead(instanceID: instanceID, clusters: clusters, brake, now)
         case .report(let report): hear(report, now)
         case .tick: evaluateAll(now)
         case .operationFinished(let key, let cluster, let result):
             finish(key, in: cluster, result, now)
         case .request(let request): handle(request, now)
         case .drill(let request): handle(request, now)
+        case .order(let order, let actor): handle(order, by: actor, now)
         case .hookPacksChanged(let body, let clusters, let actor):
             change(body, clusters: clusters, by: actor, now)
         case .hookNotified(let notification): queue(notification, now)
@@ -81,10 +82,11 @@ package struct Orchestrator: Sendable {
     // MARK: Leadership
 
     private mutating func lead(
-        instanceID: String, clusters: [ClusterConfigured], _ now: Moment
+        instanceID: String, clusters: [ClusterConfigured], _ brake: BrakeSettings, _ now: Moment
     ) {
         state.epoch += 1
         emit(.leadershipStarted(LeadershipStarted(instanceID: instanceID)), cluster: nil, now)
+        configure(brake, now)
         for configuration in clusters {
             let id = configuration.cluster.clusterID
             let known = state.clusters[id]

@@ -7,6 +7,8 @@ package struct OrchestratorState: Hashable, Sendable {
     /// Alerts that some channel has not taken yet.
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
+    package var fleet = FleetState()
+
     package init() {}
 
     /// - Throws: ``JournalFault`` when the entry cannot be understood. The chain is the caller's
@@ -45,9 +47,27 @@ extension OrchestratorState {
             settle(body.alertID, channel: body.channel)
         case .alertDead(let body):
             settle(body.alertID, channel: body.channel)
+        case .fleetConfigured(let body): fleet.settings = body.brake
+        case .brakeLatched(let body):
+            fleet.latch(body, of: entry.clusterID ?? "", atMs: entry.atMs)
+        case .brakeCleared: fleet.clear()
         default:
             guard let cluster = entry.clusterID else { return }
+            count(body, of: cluster, entry)
             clusters[cluster]?.evolve(body, atMs: entry.atMs)
+        }
+    }
+
+    /// What the fleet-wide brake counts, looked at before the cluster forgets its run.
+    private mutating func count(
+        _ body: JournalBody, of cluster: ClusterID, _ entry: JournalEntry
+    ) {
+        switch body {
+        case .runRequested(let body):
+            fleet.begin(body, of: cluster, atMs: entry.atMs)
+        case .runFinished(let body):
+            if clusters[cluster]?.run?.mayHaveMoved != true { fleet.forget(body.runID) }
+        default: break
         }
     }
 
@@ -86,7 +106,7 @@ extension ClusterState {
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended, .hookPacksChanged:
+            .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared:
             break
         }
     }

@@ -3,12 +3,30 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var epoch: Int64
     package var seq: Int64
     package var pendingAlerts: Int
+    package var brake: BrakeStatus
     package var clusters: [ClusterStatus]
 
     private enum CodingKeys: String, CodingKey {
         case epoch, seq
         case pendingAlerts = "pending_alerts"
+        case brake
         case clusters
+    }
+}
+
+/// The fleet-wide brake: `GET /brake`, and within `GET /status`.
+package struct BrakeStatus: Codable, Hashable, Sendable {
+    package var maxFailovers: Int
+    package var windowS: Int64
+    /// Automatic failovers within the window.
+    package var failovers: Int
+    /// `nil`: it does not hold.
+    package var latch: BrakeLatch?
+
+    private enum CodingKeys: String, CodingKey {
+        case maxFailovers = "max_failovers"
+        case windowS = "window_s"
+        case failovers, latch
     }
 }
 
@@ -124,6 +142,10 @@ extension Orchestrator {
     package func statusReport(at now: Moment) -> StatusReport {
         StatusReport(
             epoch: state.epoch, seq: state.head.seq, pendingAlerts: state.pendingAlerts.count,
+            brake: BrakeStatus(
+                maxFailovers: state.fleet.brake.maxFailovers,
+                windowS: state.fleet.brake.windowS,
+                failovers: state.fleet.moves(atMs: now.utcMs).count, latch: state.fleet.latch),
             clusters: state.clusters.values
                 .sorted { $0.cluster.clusterID < $1.cluster.clusterID }
                 .map { status(of: $0, now) })

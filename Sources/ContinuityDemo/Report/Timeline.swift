@@ -127,7 +127,9 @@ final class Timeline: Sendable {
             return (
                 "packs", "\(packs.changes.count) changed, \(packs.rejected.count) not taken"
             )
-        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep:
+        case .brakeLatched(let brake): return ("brake", brake.evidence)
+        // The rest is bookkeeping, or cannot happen in the demo.
+        default:
             return nil
         }
     }

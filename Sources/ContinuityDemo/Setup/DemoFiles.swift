@@ -38,6 +38,10 @@ struct DemoFiles: Sendable {
         # Every decision, in a hash chain: continuity audit verify --journal journal.sqlite
         journal: journal.sqlite
 
+        # How often clusters may move by themselves before a person must look. A demo is all about
+        # moving; five within ten minutes, the default, suits a real fleet better.
+        brake: {max_failovers: 1000, window_s: 600}
+
         hooks:
           # Sandbox processes that stand ready for hook calls.
           workers: 2

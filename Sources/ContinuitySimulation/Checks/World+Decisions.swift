@@ -49,6 +49,8 @@ extension World {
             decide("verified", "confidence \(body.verification.confidence)")
         case .runFinished(let body):
             decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
+        case .brakeLatched(let body): decide("brake", "latched: \(body.evidence)")
+        case .brakeCleared(let body): decide("brake", "cleared: \(body.reason)")
         // The rest is bookkeeping.
         default: break
         }

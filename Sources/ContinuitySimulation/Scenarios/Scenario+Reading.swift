@@ -17,6 +17,7 @@ extension Scenario {
         case "seed": seed = UInt64(try number(words.first))
         case "run": runMs = try time(words.first)
         case "policy": for word in words { try readPolicy(word) }
+        case "brake": for word in words { try readBrake(word) }
         case "freeze": try readFreeze(words)
         case "hook": try readHook(words)
         case "plan": try readPlan(words)
@@ -27,7 +28,7 @@ extension Scenario {
 
     // MARK: Values
 
-    private func number(_ word: String?) throws(Mistake) -> Int64 {
+    func number(_ word: String?) throws(Mistake) -> Int64 {
         guard let word, let value = Int64(word) else {
             throw Mistake(message: "'\(word ?? "")' is no number")
         }
@@ -35,7 +36,7 @@ extension Scenario {
     }
 
     /// `250ms`, `43s` or `10m`, in milliseconds.
-    private func time(_ word: String?) throws(Mistake) -> Int64 {
+    func time(_ word: String?) throws(Mistake) -> Int64 {
         for (unit, factor) in [("ms", Int64(1)), ("s", 1000), ("m", 60_000)] {
             if let word, word.hasSuffix(unit), let value = Int64(word.dropLast(unit.count)) {
                 return value * factor
@@ -49,14 +50,14 @@ extension Scenario {
         return try node(word) + 1
     }
 
-    private func node(_ word: String?) throws(Mistake) -> Int {
+    func node(_ word: String?) throws(Mistake) -> Int {
         guard let index = nodes.firstIndex(where: { $0.nodeID.rawValue == word }) else {
             throw Mistake(message: "there is no node '\(word ?? "")'")
         }
         return index
     }
 
-    private func choice<Value: RawRepresentable>(_ word: String?) throws(Mistake) -> Value
+    func choice<Value: RawRepresentable>(_ word: String?) throws(Mistake) -> Value
     where Value.RawValue == String {
         guard let word, let value = Value(rawValue: word) else {
             throw Mistake(message: "'\(word ?? "")' is not one of the values that are known")
@@ -64,7 +65,7 @@ extension Scenario {
         return value
     }
 
-    private func pair(_ word: String) throws(Mistake) -> (key: String, value: String) {
+    func pair(_ word: String) throws(Mistake) -> (key: String, value: String) {
         let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { throw Mistake(message: "'\(word)' is not key=value") }
         return (parts[0], parts[1])
@@ -206,7 +207,9 @@ extension Scenario {
         case "request":
             let target = words.count > 1 ? try node(words[1]) : nil
             return [.request(kind: try choice(words.first), target: target)]
-        default: return try cuts(verb, words, ms)
+        default:
+            if let orders = try orders(verb, words, ms) { return orders }
+            return try cuts(verb, words, ms)
         }
     }
 

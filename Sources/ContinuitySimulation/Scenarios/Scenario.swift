@@ -10,6 +10,7 @@ package struct Scenario {
     var seed: UInt64 = 1
     var runMs: Int64 = 60_000
     var events: [(atMs: Int64, fault: Fault)] = []
+    var brake = BrakeSettings()
     var plans: [PlanRequest] = []
     /// The text above the line, as it stands in the file.
     private(set) var source: String
@@ -69,6 +70,7 @@ package struct Scenario {
         var settings = WorldSettings(
             seed: seed, cluster: cluster, policy: policy, isSynchronous: isSynchronous)
         settings.isTraced = true
+        settings.brake = brake
         let world = World(settings)
         for (atMs, fault) in events { world.events.add(.fault(fault), atMs: atMs) }
         world.run(untilMs: runMs)

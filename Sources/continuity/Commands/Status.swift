@@ -14,6 +14,7 @@ struct Status: AsyncParsableCommand {
         try await reporting {
             let report = try await server.get(StatusReport.self, "status")
             if json { return try printJSON(report) }
+            if report.brake.latch != nil { print(BrakeShow.text(report.brake) + "\n") }
             for cluster in report.clusters { print(Self.text(cluster)) }
             if report.pendingAlerts > 0 {
                 print("\(report.pendingAlerts) alerts wait for their receiver")

@@ -26,6 +26,7 @@ struct TestWorld {
     var hooks: [HookCall] = []
     var nowMs: Int64 = 1_000_000
     var sequence: Int64 = 0
+    var brake = BrakeSettings()
     let cluster: Cluster
     let policy: FailoverPolicy
 
@@ -56,7 +57,7 @@ struct TestWorld {
                 instanceID: "test",
                 clusters: [
                     ClusterConfigured(cluster: cluster, policy: policy, alertChannels: ["oncall"])
-                ]))
+                ], brake: brake))
     }
 
     /// The process ends and starts again with what of the journal is durable.
@@ -222,6 +223,12 @@ struct TestWorld {
 
     var fenceProofs: [FenceProven] {
         bodies { if case .fenceProven(let body) = $0 { body } else { nil } }
+    }
+
+    func alerts(_ type: String) -> [Alert] {
+        bodies {
+            if case .alertQueued(let body) = $0, body.alert.type == type { body.alert } else { nil }
+        }
     }
 
     var holds: [HoldRule] {

@@ -4,13 +4,17 @@ import Foundation
 import Glibc
 
 /// A real `continuity serve` with a cluster whose agents are played by the test over HTTP.
-final class ServeFixture {
+/// Unchecked, since agents that are played share it: they only call `send`, which reads constants;
+/// what changes (`serve`, `sequence`) belongs to the one task of the test.
+final class ServeFixture: @unchecked Sendable {
     static let token = "integration-test-token-0123456789"
     static let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
     let folder: TemporaryFolder
     let port: Int
     let alertPort: Int
+    /// Where all agents are said to be. Nobody listens there, unless ``PlayedAgents`` do.
+    let agentPort: Int
     private let client = ContinuityHTTP.HTTPClient(maxConcurrent: 8)
     private(set) var serve: Background?
     private var sequence: Int64 = 0
@@ -23,8 +27,9 @@ final class ServeFixture {
         try folder.write(Self.token, to: "token", mode: 0o600)
         try folder.write(Self.secret, to: "oncall.whsec", mode: 0o600)
         try folder.write(policy, to: "policy.yaml")
-        // Nobody listens at the agents' addresses: orders to them are answered "unreachable".
+        // Without played agents, orders are answered "unreachable".
         let closed = try freePort()
+        agentPort = closed
         let nodes = (1...3).map { number in
             """
               - node_id: node-\(number)
@@ -65,6 +70,11 @@ final class ServeFixture {
             guard background.isRunning else { throw WaitedInVain(what: "serve runs: \(log)") }
             return try? await get("/health/ready") == 200 ? true : nil
         }
+    }
+
+    /// How the command line finds this server.
+    var access: [String] {
+        ["--server", "http://127.0.0.1:\(port)", "--token-file", folder.path + "/token"]
     }
 
     func kill(_ signal: Int32 = SIGKILL) {
