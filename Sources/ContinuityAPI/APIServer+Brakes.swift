@@ -13,7 +13,68 @@ extension APIServer {
         }
     }
 
+    private struct SuspensionOrder: Decodable {
+        var clusterID: ClusterID
+        var nodeID: NodeID?
+        var owner: String?
+        var reason: String
+        var durationS: Int64
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case nodeID = "node_id"
+            case owner, reason
+            case durationS = "duration_s"
+            case requestedBy = "requested_by"
+        }
+
+        var wish: SuspensionWish {
+            SuspensionWish(
+                owner: owner ?? requestedBy ?? "api", reason: reason, durationS: durationS)
+        }
+    }
+
+    private struct EndOrder: Decodable {
+        var clusterID: ClusterID
+        var nodeID: NodeID?
+        var reason: String
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case nodeID = "node_id"
+            case reason
+            case requestedBy = "requested_by"
+        }
+    }
+
+    private func addSuspensionRoutes(to api: RouterGroup<BasicRequestContext>) {
+        api.post("pause") { [self] request, _ in
+            let order = try await Self.body(SuspensionOrder.self, of: request)
+            return try await take(.pause(order.clusterID, order.wish), by: order.requestedBy)
+        }
+        api.post("resume") { [self] request, _ in
+            let order = try await Self.body(EndOrder.self, of: request)
+            return try await take(
+                .resume(order.clusterID, reason: order.reason), by: order.requestedBy)
+        }
+        api.post("maintenance/start") { [self] request, _ in
+            let order = try await Self.body(SuspensionOrder.self, of: request)
+            return try await take(
+                .beginMaintenance(order.clusterID, order.nodeID, order.wish),
+                by: order.requestedBy)
+        }
+        api.post("maintenance/end") { [self] request, _ in
+            let order = try await Self.body(EndOrder.self, of: request)
+            return try await take(
+                .endMaintenance(order.clusterID, order.nodeID, reason: order.reason),
+                by: order.requestedBy)
+        }
+    }
+
     func addBrakeRoutes(to api: RouterGroup<BasicRequestContext>) {
+        addSuspensionRoutes(to: api)
         api.get("brake") { [orchestrator] _, _ in
             try Self.json(
                 encoding: try await Self.journaled { try await orchestrator.status().brake })

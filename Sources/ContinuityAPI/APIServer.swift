@@ -206,7 +206,11 @@ package final class APIServer: Service {
                 status: .accepted)
         case .hookPacksChanged(let body): return try json(encoding: body)
         case .noted(let seq): return json(["seq": .int(seq)])
-        case .problem(let problem): throw Problem(.conflict, problem.type, problem.detail)
+        case .problem(let problem):
+            let status: HTTPResponse.Status =
+                problem.type.hasPrefix("no-such-")
+                ? .notFound : problem.type.hasPrefix("bad-") ? .badRequest : .conflict
+            throw Problem(status, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(
                 .conflict, refusal.rule.rawValue.replacing("_", with: "-"), refusal.evidence)

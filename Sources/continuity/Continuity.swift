@@ -13,7 +13,9 @@ struct Continuity: AsyncParsableCommand {
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            SimulateCommand.self, Failover.self, Switchover.self, BrakeCommand.self,
+            SimulateCommand.self, Failover.self, Switchover.self, BrakeCommand.self, Pause.self,
+            Resume.self,
+            Maintenance.self,
             DrillCommand.self,
             HooksCommand.self, Audit.self, PostgresCommand.self,
         ])

@@ -68,6 +68,87 @@ import Testing
         #expect(kinds.count { $0 == "brake_cleared" } == 1)
     }
 
+    @Test func aPauseHoldsRefusesAndEnds() async throws {
+        let fixture = try ServeFixture(policy: "policy_id: p\ncooldown_s: 0\n")
+        try await fixture.start()
+        let agents = PlayedAgents(fixture)
+        try await agents.live {
+            try await healthy(fixture, "node-1")
+            func pause(_ span: String) async throws -> Programs.Result {
+                try await Programs.run(
+                    [
+                        "pause", "--cluster", "demo", "--for", span, "--owner", "netops",
+                        "--reason", "network works",
+                    ] + fixture.access)
+            }
+            #expect(try await pause("soon").exitCode == 64)
+            let long = try await pause("8d")
+            #expect(long.exitCode == 65)
+            #expect(long.errors.contains("bad-duration: it must end"), "\(long.errors)")
+            let paused = try await pause("1h")
+            #expect(paused.output.contains("demo is paused"), "\(paused.output)\(paused.errors)")
+            let before = agents.leases("node-1")
+            _ = try await eventually("leases are renewed") {
+                agents.leases("node-1") > before + 3 ? true : nil
+            }
+            agents.set("node-1", .stopped)
+            try await held(fixture, by: "paused")
+            fixture.kill()
+            try await fixture.start()
+            try await held(fixture, by: "paused")
+            let status = try await Programs.run(["status"] + fixture.access)
+            #expect(status.output.contains("PAUSED by netops until"), "\(status.output)")
+            let move = try await Programs.run(
+                ["failover", "--cluster", "demo", "--reason", "x"] + fixture.access)
+            #expect(move.exitCode == 3)
+            #expect(move.errors.contains("paused: paused by netops"), "\(move.errors)")
+            #expect(move.errors.contains("'continuity resume' comes first"), "\(move.errors)")
+            let resume = ["resume", "--cluster", "demo", "--reason", "done"] + fixture.access
+            #expect(try await Programs.run(resume).exitCode == 0)
+            #expect(try await Programs.run(resume).exitCode == 3)
+            try await healthy(fixture, "node-2")
+
+            // It ends by itself, too.
+            #expect(try await pause("1s").exitCode == 0)
+            _ = try await eventually("the pause expires") {
+                try await fixture.entries().contains {
+                    $0["kind"]?.string == "pause_ended" && $0["body"]?["end"]?.string == "expired"
+                } ? true : nil
+            }
+        }
+    }
+
+    @Test func maintenanceIsShownAndKeepsANodeFromBeingTheTarget() async throws {
+        let fixture = try ServeFixture(policy: "policy_id: p\ncooldown_s: 0\n")
+        try await fixture.start()
+        let agents = PlayedAgents(fixture)
+        try await agents.live {
+            try await healthy(fixture, "node-1")
+            let start = try await Programs.run(
+                [
+                    "maintenance", "start", "--cluster", "demo", "--node", "node-2", "--for", "1h",
+                    "--reason", "new disk",
+                ] + fixture.access)
+            #expect(start.output.contains("node-2 is in maintenance"), "\(start.errors)")
+            let nobody = try await Programs.run(
+                [
+                    "maintenance", "start", "--cluster", "demo", "--node", "node-9", "--for", "1h",
+                    "--reason", "x",
+                ] + fixture.access)
+            #expect(nobody.exitCode == 65)
+            #expect(nobody.errors.contains("no-such-node"), "\(nobody.errors)")
+            let status = try await Programs.run(["status"] + fixture.access)
+            #expect(status.output.contains("MAINTENANCE of node-2 by"), "\(status.output)")
+            agents.set("node-1", .stopped)
+            try await healthy(fixture, "node-3")
+            let end = [
+                "maintenance", "end", "--cluster", "demo", "--node", "node-2", "--reason", "in",
+            ]
+            #expect(try await Programs.run(end + fixture.access).exitCode == 0)
+            #expect(try await Programs.run(end + fixture.access).exitCode == 3)
+        }
+    }
+
     @Test func aWrongBrakeIsOneClearLine() async throws {
         let fixture = try ServeFixture(policy: "policy_id: p\n")
         try configure(fixture, adding: "brake: {max_failovers: 0}\n")

@@ -19,6 +19,7 @@ import Testing
         ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
         ["drill", "run"], ["brake", "show"], ["brake", "clear"],
+        ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

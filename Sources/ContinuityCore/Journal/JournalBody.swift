@@ -28,6 +28,10 @@ package enum JournalBody: Sendable {
     case fleetConfigured(FleetConfigured)
     case brakeLatched(BrakeLatched)
     case brakeCleared(BrakeCleared)
+    case pauseStarted(PauseStarted)
+    case pauseEnded(PauseEnded)
+    case maintenanceStarted(MaintenanceStarted)
+    case maintenanceEnded(MaintenanceEnded)
 }
 
 extension JournalBody {
@@ -59,6 +63,10 @@ extension JournalBody {
         case .fleetConfigured: "fleet_configured"
         case .brakeLatched: "brake_latched"
         case .brakeCleared: "brake_cleared"
+        case .pauseStarted: "pause_started"
+        case .pauseEnded: "pause_ended"
+        case .maintenanceStarted: "maintenance_started"
+        case .maintenanceEnded: "maintenance_ended"
         }
     }
 
@@ -90,6 +98,10 @@ extension JournalBody {
         case .fleetConfigured(let body): body
         case .brakeLatched(let body): body
         case .brakeCleared(let body): body
+        case .pauseStarted(let body): body
+        case .pauseEnded(let body): body
+        case .maintenanceStarted(let body): body
+        case .maintenanceEnded(let body): body
         }
     }
 
@@ -149,6 +161,10 @@ extension JournalBody {
         case "fleet_configured": return .fleetConfigured(try body())
         case "brake_latched": return .brakeLatched(try body())
         case "brake_cleared": return .brakeCleared(try body())
+        case "pause_started": return .pauseStarted(try body())
+        case "pause_ended": return .pauseEnded(try body())
+        case "maintenance_started": return .maintenanceStarted(try body())
+        case "maintenance_ended": return .maintenanceEnded(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

@@ -6,6 +6,8 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case neverHealthy = "never_healthy"
     case noQuorum = "no_quorum"
     case peersReachPrimary = "peers_reach_primary"
+    case paused
+    case maintenance
     /// Too many automatic failovers across the fleet.
     case fleetBrake = "fleet_brake"
     case freezeWindow = "freeze_window"

@@ -40,6 +40,10 @@ package struct ClusterState: Hashable, Sendable {
     /// When the service was started again where it was, UTC milliseconds; the last few.
     package var restartsAtMs: [Int64] = []
     package var failedRunsInRow: Int = 0
+    package var pause: Suspension?
+    /// Of the cluster as a whole.
+    package var maintenance: Suspension?
+    package var nodeMaintenance: [NodeID: Suspension] = [:]
 
     init(_ body: ClusterConfigured) {
         cluster = body.cluster
@@ -59,6 +63,7 @@ package struct ClusterState: Hashable, Sendable {
         statuses = statuses.filter { ids.contains($0.key) }
         following = following.filter { ids.contains($0.key) }
         replicas = replicas.intersection(ids)
+        nodeMaintenance = nodeMaintenance.filter { ids.contains($0.key) }
         if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
     }
 

@@ -1,6 +1,24 @@
 /// What a person orders apart from a move.
 package enum OperatorOrder: Hashable, Sendable {
     case clearBrake(reason: String)
+    case pause(ClusterID, SuspensionWish)
+    case resume(ClusterID, reason: String)
+    /// Without a node, of the whole cluster.
+    case beginMaintenance(ClusterID, NodeID?, SuspensionWish)
+    case endMaintenance(ClusterID, NodeID?, reason: String)
+}
+
+/// For how long something is to be left alone, by whose leave and why.
+package struct SuspensionWish: Hashable, Sendable {
+    package var owner: String
+    package var reason: String
+    package var durationS: Int64
+
+    package init(owner: String, reason: String, durationS: Int64) {
+        self.owner = owner
+        self.reason = reason
+        self.durationS = durationS
+    }
 }
 
 /// Why an order was not taken.
@@ -24,6 +42,12 @@ extension Orchestrator {
         do {
             switch order {
             case .clearBrake(let reason): try clearBrake(reason, by: actor, now)
+            case .pause(let id, let wish): try pause(id, wish, by: actor, now)
+            case .resume(let id, let reason): try resume(id, reason: reason, by: actor, now)
+            case .beginMaintenance(let id, let node, let wish):
+                try beginMaintenance(id, node, wish, by: actor, now)
+            case .endMaintenance(let id, let node, let reason):
+                try endMaintenance(id, node, reason: reason, by: actor, now)
             }
         } catch {
             reply(.problem(error))

@@ -232,14 +232,21 @@ extension Orchestrator {
         }
         // Right after a start nobody could have reported yet.
         if cluster.health == .unknown, heard.count < nodes.count, isYoung(id, now) { return }
-        let unwell = nodes.filter { cluster.status(of: $0.nodeID) != .healthy }
+        // A secondary that people work on is not what makes a cluster unwell.
+        let unwell = nodes.filter {
+            cluster.status(of: $0.nodeID) != .healthy
+                && (cluster.nodeMaintenance[$0.nodeID] == nil || $0.nodeID == cluster.primary)
+        }
+        let resting = nodes.count { cluster.status(of: $0.nodeID) != .healthy } - unwell.count
         let health: ClusterHealth =
             heard.count < cluster.cluster.quorumSize
             ? .critical : unwell.isEmpty ? .healthy : .degraded
         guard health != cluster.health else { return }
         let evidence =
             unwell.isEmpty
-            ? "all \(nodes.count) nodes are healthy"
+            ? resting == 0
+                ? "all \(nodes.count) nodes are healthy"
+                : "\(nodes.count - resting) nodes are healthy, \(resting) in maintenance"
             : unwell.map { "\($0.nodeID) is \(cluster.status(of: $0.nodeID).rawValue)" }
                 .joined(separator: ", ") + "; \(heard.count) of \(nodes.count) voters are heard"
         emit(

@@ -129,6 +129,7 @@ extension Orchestrator {
                 rule: .neverHealthy,
                 evidence: "\(cluster.primary) was never seen healthy as primary")
         }
+        if let hold = holdOfSuspension(cluster) { return hold }
         switch policy.strategy {
         case .manual:
             return Hold(
@@ -180,7 +181,7 @@ extension Orchestrator {
     mutating func setHold(_ hold: Hold?, _ id: ClusterID, _ now: Moment) {
         guard state.clusters[id]?.hold != hold else { return }
         emit(.holdChanged(HoldChanged(hold: hold)), cluster: id, now)
-        if let hold {
+        if let hold, state.clusters[id]?.isQuiet != true {
             queueAlert(
                 type: "continuity.hold.set", severity: .warning, cluster: id,
                 subject: hold.rule.rawValue,
@@ -199,7 +200,9 @@ extension Orchestrator {
             return reply(
                 .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
         }
-        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) {
+        if let refusal = refusalOfPause(cluster) ?? lateOrder(cluster)
+            ?? doubt(request, id, cluster, now)
+        {
             return reply(.refused(refusal))
         }
         if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
@@ -252,6 +255,7 @@ extension Orchestrator {
             let node = cluster.nodes[index]
             cluster.nodes[index].role = state.role(of: node)
             cluster.nodes[index].status = state.status(of: node.nodeID)
+            cluster.nodes[index].inMaintenance = state.nodeMaintenance[node.nodeID] != nil
             cluster.nodes[index].lagMs =
                 observations[id]?.nodes[node.nodeID]?.report?.service.lagMs
         }

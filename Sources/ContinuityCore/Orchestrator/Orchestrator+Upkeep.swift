@@ -14,7 +14,9 @@ extension Orchestrator {
             guard isHeard(node.nodeID, in: id, now),
                 let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
                 now.monotonicMs >= seen.upkeepNotBeforeMs,
-                let command = need(of: report, seen, cluster, now)
+                let command = need(of: report, seen, cluster, now),
+                // People work on it. Only a stale primary is stopped all the same.
+                command == .fence || cluster.maintenance(of: node.nodeID) == nil
             else { continue }
             let key = OperationKey(
                 "upkeep-\(state.head.seq + 1)/\(node.nodeID)/\(command.rawValue)")
@@ -79,7 +81,7 @@ extension Orchestrator {
         let pause = min(
             Self.upkeepBackoffMs.lowerBound << min(failures, 10), Self.upkeepBackoffMs.upperBound)
         observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + pause
-        guard failures == 3 else { return }
+        guard failures == 3, state.clusters[id]?.maintenance(of: node) == nil else { return }
         queueAlert(
             type: "continuity.node.upkeep_failing", severity: .warning, cluster: id,
             subject: node.rawValue,

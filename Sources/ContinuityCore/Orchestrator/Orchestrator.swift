@@ -133,6 +133,7 @@ package struct Orchestrator: Sendable {
     /// Looks at one cluster and does what follows from what is known now.
     mutating func evaluate(_ id: ClusterID, _ now: Moment) {
         guard state.clusters[id] != nil, observations[id] != nil else { return }
+        expireSuspensions(id, now)
         detect(id, now)
         dispatchDeferredHooks(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }

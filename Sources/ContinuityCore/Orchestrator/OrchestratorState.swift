@@ -105,6 +105,7 @@ extension ClusterState {
             drill = nil
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
+        case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared:
             break

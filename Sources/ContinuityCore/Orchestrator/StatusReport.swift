@@ -44,6 +44,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var drill: ActiveDrill?
     package var lastDrill: DrillSummary?
     package var holds: [Hold]
+    package var pause: Suspension?
+    package var maintenance: Suspension?
 
     private enum CodingKeys: String, CodingKey {
         case clusterID = "cluster_id"
@@ -55,7 +57,7 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case lastRun = "last_run"
         case drill
         case lastDrill = "last_drill"
-        case holds
+        case holds, pause, maintenance
     }
 }
 
@@ -67,11 +69,13 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     package var site: String
     package var service: ServiceReport?
     package var heardMsAgo: Int64?
+    package var maintenance: Suspension?
 
     private enum CodingKeys: String, CodingKey {
         case nodeID = "node_id"
         case role, status, region, site, service
         case heardMsAgo = "heard_ms_ago"
+        case maintenance
     }
 }
 
@@ -159,7 +163,8 @@ extension Orchestrator {
                 nodeID: node.nodeID, role: cluster.role(of: node),
                 status: cluster.status(of: node.nodeID), region: node.region, site: node.site,
                 service: seen?.report?.service,
-                heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 })
+                heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 },
+                maintenance: cluster.nodeMaintenance[node.nodeID])
         }
         let run = cluster.run.map {
             ActiveRun(
@@ -180,6 +185,7 @@ extension Orchestrator {
                     drillID: $0.drillID, scenario: $0.scenario, state: $0.state,
                     predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
             },
-            holds: cluster.hold.map { [$0] } ?? [])
+            holds: cluster.hold.map { [$0] } ?? [], pause: cluster.pause,
+            maintenance: cluster.maintenance)
     }
 }

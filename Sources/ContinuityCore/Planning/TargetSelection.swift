@@ -51,7 +51,7 @@ package struct TargetSelection: Sendable {
         ineligibility(of: node).map { describe($0, node) }
     }
 
-    private enum Reason { case primary, witness, status, capacity, lag }
+    private enum Reason { case primary, witness, maintenance, status, capacity, lag }
 
     private func ineligibility(of node: borrowing Node) -> Reason? {
         switch node.role {
@@ -59,6 +59,7 @@ package struct TargetSelection: Sendable {
         case .witness: return .witness
         case .secondary: break
         }
+        if node.inMaintenance { return .maintenance }
         if node.status != .healthy { return .status }
         if node.capacity <= 0 { return .capacity }
         if let lag = node.lagMs, lag > maximumLagMs { return .lag }
@@ -69,6 +70,7 @@ package struct TargetSelection: Sendable {
         switch reason {
         case .primary: "is the primary"
         case .witness: "is a witness and holds no data"
+        case .maintenance: "is in maintenance"
         case .status: "is \(node.status.rawValue)"
         case .capacity: "has capacity 0"
         case .lag: "lags \(node.lagMs ?? 0) ms, more than rpo_s allows (\(maximumLagMs) ms)"

@@ -77,7 +77,7 @@ extension RunScript {
             timeoutMs: min(Self.promoteTimeoutMs, run.plan.maxFailoverTimeMs))
         // The others turn to the target at the same time: with synchronous replication it can
         // acknowledge nothing before one of them has.
-        let group = [promote] + followers().map { follow($0, source: target, "follow") }
+        let group = [promote] + turning().map { follow($0, source: target, "follow") }
         let missing = group.filter { run.operations[$0.key] == nil }
         if run.operations[promote.key] == nil, !missing.isEmpty { return .intend(missing) }
         guard let result = run.results[promote.key] else { return .wait }
@@ -89,6 +89,15 @@ extension RunScript {
         surroundings.cluster.nodes
             .filter { $0.holdsData && $0.nodeID != target && $0.nodeID != oldPrimary }
             .map(\.nodeID).filter(surroundings.heard.contains)
+    }
+
+    /// The followers that are worth asking: one that people work on and that does not run is not.
+    private func turning() -> [NodeID] {
+        followers().filter { id in
+            guard let node = surroundings.cluster.node(id), node.inMaintenance else { return true }
+            return node.status == .healthy
+                || run.operations[key("promote", "follow", id)] != nil
+        }
     }
 
     private func follow(_ node: NodeID, source: NodeID, _ name: String) -> Operation {

@@ -51,6 +51,13 @@ extension World {
             decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
         case .brakeLatched(let body): decide("brake", "latched: \(body.evidence)")
         case .brakeCleared(let body): decide("brake", "cleared: \(body.reason)")
+        case .pauseStarted(let body):
+            decide("pause", "by \(body.suspension.owner): \(body.suspension.reason)")
+        case .pauseEnded(let body): decide("resume", "\(body.end.rawValue): \(body.reason)")
+        case .maintenanceStarted(let body):
+            decide("maintenance", "of \(body.nodeID ?? "the cluster") begins")
+        case .maintenanceEnded(let body):
+            decide("maintenance", "of \(body.nodeID ?? "the cluster") ends, \(body.end.rawValue)")
         // The rest is bookkeeping.
         default: break
         }

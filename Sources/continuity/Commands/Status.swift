@@ -22,6 +22,10 @@ struct Status: AsyncParsableCommand {
         }
     }
 
+    private static func text(_ suspension: Suspension) -> String {
+        "by \(suspension.owner) until \(timestamp(suspension.untilMs)): \(suspension.reason)"
+    }
+
     private static func text(_ cluster: ClusterStatus) -> String {
         var lines = [
             "\(cluster.clusterID)  \(cluster.state.rawValue)  primary \(cluster.primaryNodeID)  "
@@ -39,6 +43,12 @@ struct Status: AsyncParsableCommand {
                 node.heardMsAgo.map { "\($0) ms ago" } ?? "never")
         }
         lines.append(table.text)
+        if let pause = cluster.pause { lines.append("PAUSED \(text(pause))") }
+        if let work = cluster.maintenance { lines.append("MAINTENANCE \(text(work))") }
+        for node in cluster.nodes {
+            guard let work = node.maintenance else { continue }
+            lines.append("MAINTENANCE of \(node.nodeID) \(text(work))")
+        }
         for hold in cluster.holds {
             let earliest = hold.earliestAtMs.map { ", not before \(timestamp($0))" } ?? ""
             lines.append("HOLD \(hold.rule.rawValue): \(hold.evidence)\(earliest)")
