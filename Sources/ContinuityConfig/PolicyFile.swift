@@ -28,7 +28,7 @@ package enum PolicyFile {
         for window in try reader.list("freeze_windows") { windows.append(try freeze(window)) }
         var hooks: [HookBinding] = []
         for hook in try reader.list("hooks") { hooks.append(try binding(hook)) }
-        let policy = FailoverPolicy(
+        var policy = FailoverPolicy(
             policyID: id,
             name: try reader.optionalString("name") ?? id.rawValue,
             strategy: try reader.choice("strategy", default: .automatic),
@@ -47,6 +47,8 @@ package enum PolicyFile {
             restartAttempts: Int(try reader.int("restart_attempts", in: 0...16, default: 1)),
             hooks: hooks,
             metadata: try reader.stringMap("metadata"))
+        policy.flap = try flap(reader, cooldownS: policy.cooldownS)
+        policy.sloGuard = try sloGuard(reader)
         try reader.finish()
         return policy
     }

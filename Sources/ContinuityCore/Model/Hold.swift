@@ -12,6 +12,10 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case fleetBrake = "fleet_brake"
     case freezeWindow = "freeze_window"
     case cooldown
+    /// The cooldown of a cluster that moved by itself more than once.
+    case flapBackoff = "flap_backoff"
+    /// Against planned moves alone.
+    case sloGuard = "slo_guard"
     case retryBackoff = "retry_backoff"
     case noEligibleTarget = "no_eligible_target"
     case minHealthyNodes = "min_healthy_nodes"

@@ -40,6 +40,9 @@ package struct ClusterState: Hashable, Sendable {
     /// When the service was started again where it was, UTC milliseconds; the last few.
     package var restartsAtMs: [Int64] = []
     package var failedRunsInRow: Int = 0
+    /// When automatic failovers of this cluster finished, UTC milliseconds; the last few.
+    package var automaticMovesAtMs: [Int64] = []
+    package var outages = OutageLog()
     package var pause: Suspension?
     /// Of the cluster as a whole.
     package var maintenance: Suspension?

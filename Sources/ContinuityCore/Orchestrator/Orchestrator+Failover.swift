@@ -144,15 +144,7 @@ extension Orchestrator {
                 rule: .freezeWindow, evidence: window.reason, earliestAtMs: window.untilMs)
         }
         if let late = lateOrder(cluster) { return Hold(rule: late.rule, evidence: late.evidence) }
-        if let last = cluster.lastRun, last.state == .committed {
-            let until = last.finishedAtMs + policy.cooldownS * 1000
-            if now.utcMs < until {
-                return Hold(
-                    rule: .cooldown,
-                    evidence: "\(last.runID) finished less than \(policy.cooldownS) s ago",
-                    earliestAtMs: until)
-            }
-        }
+        if let hold = cluster.cooldown(at: now) { return hold }
         let notBefore = observations[id]?.nextRunNotBeforeMs ?? 0
         if now.monotonicMs < notBefore, let last = cluster.lastRun {
             return Hold(
@@ -214,12 +206,13 @@ extension Orchestrator {
                             + "\(cluster.status(of: cluster.primary).rawValue) and cannot hand "
                             + "over; request a failover")))
         }
-        do {
+        do throws(PlanRefusal) {
             let plan = try plan(
                 id,
                 PlanRequest(
                     kind: request.kind, triggerReason: RunTrigger.requested,
                     targetNodeID: request.targetNodeID), now)
+            if let refusal = cluster.sloRefusal(of: plan, at: now) { throw refusal }
             start(
                 plan, kind: request.kind, trigger: RunTrigger.requested, by: request.requestedBy,
                 reason: request.reason, id, now)

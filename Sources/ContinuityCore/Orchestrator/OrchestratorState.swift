@@ -79,6 +79,7 @@ extension OrchestratorState {
 
 extension ClusterState {
     fileprivate mutating func evolve(_ body: JournalBody, atMs: Int64) {
+        watchOutage(body, atMs: atMs)
         switch body {
         case .nodeStatusChanged(let body):
             statuses[body.nodeID] = body.to
@@ -151,6 +152,7 @@ extension ClusterState {
             toNodeID: run.plan.failoverTargetID, confidence: run.verification?.confidence,
             fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs)
         for operation in run.pendingOperations { upkeep[operation.key] = operation }
+        rememberMove(run, body.state, atMs: atMs)
         if run.kind == .restart { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
         failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
         if body.state == .committed {

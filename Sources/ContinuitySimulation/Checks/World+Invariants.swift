@@ -120,7 +120,9 @@ extension World {
         checker.lastHold = hold
         guard let hold else { return }
         if hold.evidence.isEmpty { violate("hold", "\(hold.rule.rawValue) names no evidence") }
-        let needsTime: [HoldRule] = [.cooldown, .freezeWindow, .retryBackoff]
+        let needsTime: [HoldRule] = [
+            .cooldown, .flapBackoff, .freezeWindow, .retryBackoff, .paused, .maintenance,
+        ]
         if needsTime.contains(hold.rule), hold.earliestAtMs == nil {
             violate("hold", "\(hold.rule.rawValue) names no earliest time")
         }

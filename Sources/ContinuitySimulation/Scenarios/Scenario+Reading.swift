@@ -122,6 +122,14 @@ extension Scenario {
         case "rpo_s": policy.rpoS = try number(value)
         case "on_service_failure": policy.onServiceFailure = try choice(value)
         case "restart_attempts": policy.restartAttempts = Int(try number(value))
+        case "flap_window_s":
+            policy.flap = FlapSettings(
+                windowS: try number(value), cooldownMaxS: policy.flapping.cooldownMaxS)
+        case "cooldown_max_s":
+            policy.flap = FlapSettings(
+                windowS: policy.flapping.windowS, cooldownMaxS: try number(value))
+        case "slo_budget_s":
+            policy.sloGuard = SLOGuard(budgetS: try number(value), windowS: 3600)
         default: throw Mistake(message: "a policy has no '\(key)' here")
         }
     }
