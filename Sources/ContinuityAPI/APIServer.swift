@@ -60,6 +60,7 @@ package final class APIServer: Service {
         addOperatorRoutes(to: api)
         addDrillRoutes(to: api)
         addBrakeRoutes(to: api)
+        addScheduleRoutes(to: api)
         addAuditRoutes(to: api)
         return router
     }

@@ -15,7 +15,7 @@ struct Continuity: AsyncParsableCommand {
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, BrakeCommand.self, Pause.self,
             Resume.self,
-            Maintenance.self,
+            Maintenance.self, ScheduleCommand.self,
             DrillCommand.self,
             HooksCommand.self, Audit.self, PostgresCommand.self,
         ])

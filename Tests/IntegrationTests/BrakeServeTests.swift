@@ -149,6 +149,47 @@ import Testing
         }
     }
 
+    @Test func aMoveIsArrangedListedCancelledAndBegunWhenItIsDue() async throws {
+        let fixture = try ServeFixture(policy: "policy_id: p\nstrategy: scheduled\ncooldown_s: 0\n")
+        try await fixture.start()
+        let agents = PlayedAgents(fixture)
+        try await agents.live {
+            try await healthy(fixture, "node-1")
+            func arrange(_ at: String) async throws -> Programs.Result {
+                try await Programs.run(
+                    [
+                        "switchover", "--cluster", "demo", "--target", "node-3", "--at", at,
+                        "--window", "1m", "--reason", "kernel update",
+                    ] + fixture.access)
+            }
+            func inMs(_ ms: Double) -> String {
+                Date(timeIntervalSinceNow: ms / 1000).formatted(
+                    Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            }
+            #expect(try await arrange("tomorrow").exitCode == 65)
+            #expect(try await arrange("2001-01-01T00:00:00Z").exitCode == 65)
+            let far = try await arrange(inMs(3_600_000))
+            #expect(far.exitCode == 0, "\(far.errors)")
+            #expect(try await arrange(inMs(7_200_000)).exitCode == 3)
+            let list = try await Programs.run(["schedule", "list"] + fixture.access)
+            #expect(list.output.contains("kernel update"), "\(list.output)\(list.errors)")
+            let status = try await Programs.run(["status"] + fixture.access)
+            #expect(status.output.contains("ARRANGED switchover from node-1 to node-3"))
+            let cancel =
+                ["schedule", "cancel", "--cluster", "demo", "--reason", "sooner"] + fixture.access
+            #expect(try await Programs.run(cancel).exitCode == 0)
+            #expect(try await Programs.run(cancel).exitCode == 3)
+
+            let near = try await arrange(inMs(2_500))
+            #expect(near.exitCode == 0, "\(near.errors)")
+            fixture.kill()
+            try await fixture.start()
+            try await healthy(fixture, "node-3")
+        }
+        let ended = try await fixture.entries().filter { $0["kind"]?.string == "schedule_ended" }
+        #expect(ended.map { $0["body"]?["end"]?.string } == ["cancelled", "started"])
+    }
+
     @Test func aWrongBrakeIsOneClearLine() async throws {
         let fixture = try ServeFixture(policy: "policy_id: p\n")
         try configure(fixture, adding: "brake: {max_failovers: 0}\n")

@@ -20,6 +20,7 @@ import Testing
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
         ["drill", "run"], ["brake", "show"], ["brake", "clear"],
         ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],
+        ["schedule", "list"], ["schedule", "cancel"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

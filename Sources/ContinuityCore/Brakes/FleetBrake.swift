@@ -77,7 +77,8 @@ package struct FleetState: Hashable, Sendable {
 /// What sets off a run that somebody wants.
 package enum RunTrigger {
     package static let requested = "requested"
-    package static let ofPeople: [String] = [requested]
+    package static let scheduled = "scheduled"
+    package static let ofPeople: [String] = [requested, scheduled]
 }
 
 extension PlanKind {

@@ -28,6 +28,9 @@ package enum JournalBody: Sendable {
     case fleetConfigured(FleetConfigured)
     case brakeLatched(BrakeLatched)
     case brakeCleared(BrakeCleared)
+    case moveScheduled(MoveScheduled)
+    case scheduleHeld(ScheduleHeld)
+    case scheduleEnded(ScheduleEnded)
     case pauseStarted(PauseStarted)
     case pauseEnded(PauseEnded)
     case maintenanceStarted(MaintenanceStarted)
@@ -63,6 +66,9 @@ extension JournalBody {
         case .fleetConfigured: "fleet_configured"
         case .brakeLatched: "brake_latched"
         case .brakeCleared: "brake_cleared"
+        case .moveScheduled: "move_scheduled"
+        case .scheduleHeld: "schedule_held"
+        case .scheduleEnded: "schedule_ended"
         case .pauseStarted: "pause_started"
         case .pauseEnded: "pause_ended"
         case .maintenanceStarted: "maintenance_started"
@@ -98,6 +104,9 @@ extension JournalBody {
         case .fleetConfigured(let body): body
         case .brakeLatched(let body): body
         case .brakeCleared(let body): body
+        case .moveScheduled(let body): body
+        case .scheduleHeld(let body): body
+        case .scheduleEnded(let body): body
         case .pauseStarted(let body): body
         case .pauseEnded(let body): body
         case .maintenanceStarted(let body): body
@@ -161,6 +170,9 @@ extension JournalBody {
         case "fleet_configured": return .fleetConfigured(try body())
         case "brake_latched": return .brakeLatched(try body())
         case "brake_cleared": return .brakeCleared(try body())
+        case "move_scheduled": return .moveScheduled(try body())
+        case "schedule_held": return .scheduleHeld(try body())
+        case "schedule_ended": return .scheduleEnded(try body())
         case "pause_started": return .pauseStarted(try body())
         case "pause_ended": return .pauseEnded(try body())
         case "maintenance_started": return .maintenanceStarted(try body())

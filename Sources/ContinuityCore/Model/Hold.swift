@@ -17,11 +17,14 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     /// Against planned moves alone.
     case sloGuard = "slo_guard"
     case retryBackoff = "retry_backoff"
+    /// Against arranged moves alone: what they were arranged for is over.
+    case planChanged = "plan_changed"
     case noEligibleTarget = "no_eligible_target"
     case minHealthyNodes = "min_healthy_nodes"
     case runActive = "run_active"
     /// Against drills alone.
     case drillActive = "drill_active"
+    /// Against drills and arranged moves.
     case primaryUnwell = "primary_unwell"
 }
 

@@ -43,6 +43,9 @@ package struct ClusterState: Hashable, Sendable {
     /// When automatic failovers of this cluster finished, UTC milliseconds; the last few.
     package var automaticMovesAtMs: [Int64] = []
     package var outages = OutageLog()
+    package var scheduled: ScheduledMove?
+    /// What keeps the arranged move, which is due, from beginning.
+    package var scheduledHold: Hold?
     package var pause: Suspension?
     /// Of the cluster as a whole.
     package var maintenance: Suspension?

@@ -6,6 +6,8 @@ package enum OperatorOrder: Hashable, Sendable {
     /// Without a node, of the whole cluster.
     case beginMaintenance(ClusterID, NodeID?, SuspensionWish)
     case endMaintenance(ClusterID, NodeID?, reason: String)
+    case schedule(ScheduleWish)
+    case cancelSchedule(ClusterID, reason: String)
 }
 
 /// For how long something is to be left alone, by whose leave and why.
@@ -42,6 +44,9 @@ extension Orchestrator {
         do {
             switch order {
             case .clearBrake(let reason): try clearBrake(reason, by: actor, now)
+            case .schedule(let wish): try schedule(wish, by: actor, now)
+            case .cancelSchedule(let id, let reason):
+                try cancelSchedule(id, reason: reason, by: actor, now)
             case .pause(let id, let wish): try pause(id, wish, by: actor, now)
             case .resume(let id, let reason): try resume(id, reason: reason, by: actor, now)
             case .beginMaintenance(let id, let node, let wish):

@@ -136,7 +136,8 @@ extension Orchestrator {
                 rule: .strategyManual, evidence: "the policy moves only when a person asks")
         case .scheduled:
             return Hold(
-                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time")
+                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time",
+                earliestAtMs: cluster.scheduled?.atMs)
         case .automatic, .quorumBased: break
         }
         if let window = policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) }) {
@@ -188,31 +189,9 @@ extension Orchestrator {
     mutating func handle(_ request: OperatorRequest, _ now: Moment) {
         let id = request.clusterID
         guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
-        if let run = cluster.run {
-            return reply(
-                .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
-        }
-        if let refusal = refusalOfPause(cluster) ?? lateOrder(cluster)
-            ?? doubt(request, id, cluster, now)
-        {
-            return reply(.refused(refusal))
-        }
-        if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
-            return reply(
-                .refused(
-                    PlanRefusal(
-                        rule: .noEligibleTarget,
-                        evidence: "\(cluster.primary) is "
-                            + "\(cluster.status(of: cluster.primary).rawValue) and cannot hand "
-                            + "over; request a failover")))
-        }
+        if let refusal = refusalOfPause(cluster) { return reply(.refused(refusal)) }
         do throws(PlanRefusal) {
-            let plan = try plan(
-                id,
-                PlanRequest(
-                    kind: request.kind, triggerReason: RunTrigger.requested,
-                    targetNodeID: request.targetNodeID), now)
-            if let refusal = cluster.sloRefusal(of: plan, at: now) { throw refusal }
+            let plan = try requestedPlan(request, cluster, trigger: RunTrigger.requested, now)
             start(
                 plan, kind: request.kind, trigger: RunTrigger.requested, by: request.requestedBy,
                 reason: request.reason, id, now)
@@ -222,6 +201,32 @@ extension Orchestrator {
         } catch {
             reply(.refused(error))
         }
+    }
+
+    /// The plan of a move that somebody wants.
+    /// - Throws: the first rule that stands against it.
+    func requestedPlan(
+        _ request: OperatorRequest, _ cluster: ClusterState, trigger: String, _ now: Moment
+    ) throws(PlanRefusal) -> Plan {
+        let id = request.clusterID
+        if let run = cluster.run {
+            throw PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")
+        }
+        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) { throw refusal }
+        let status = cluster.status(of: cluster.primary)
+        if request.kind == .switchover, status != .healthy {
+            throw PlanRefusal(
+                rule: trigger == RunTrigger.scheduled ? .primaryUnwell : .noEligibleTarget,
+                evidence: "\(cluster.primary) is \(status.rawValue) and cannot hand over; request "
+                    + "a failover")
+        }
+        let plan = try plan(
+            id,
+            PlanRequest(
+                kind: request.kind, triggerReason: trigger, targetNodeID: request.targetNodeID),
+            now)
+        if let refusal = cluster.sloRefusal(of: plan, at: now) { throw refusal }
+        return plan
     }
 
     /// While a node may have become primary, a person may name another only when its lease is
@@ -278,7 +283,7 @@ extension Orchestrator {
             estimates: cluster.estimates, digest: digest)
     }
 
-    private mutating func start(
+    mutating func start(
         _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
         _ id: ClusterID, _ now: Moment
     ) {

@@ -28,7 +28,7 @@ extension Orchestrator {
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
-    private func isStillListening(_ id: ClusterID, _ now: Moment) -> Bool {
+    func isStillListening(_ id: ClusterID, _ now: Moment) -> Bool {
         guard let cluster = state.clusters[id] else { return true }
         return isYoung(id, now) && heardNodes(in: id, now).count < cluster.cluster.nodes.count
     }

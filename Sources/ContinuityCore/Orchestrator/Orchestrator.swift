@@ -136,6 +136,7 @@ package struct Orchestrator: Sendable {
         expireSuspensions(id, now)
         detect(id, now)
         dispatchDeferredHooks(id, now)
+        considerScheduled(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)
         advanceDrill(id, now)

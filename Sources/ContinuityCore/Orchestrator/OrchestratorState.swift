@@ -107,6 +107,7 @@ extension ClusterState {
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
+        case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared:
             break

@@ -44,6 +44,9 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var drill: ActiveDrill?
     package var lastDrill: DrillSummary?
     package var holds: [Hold]
+    /// A move that is arranged, and what keeps it from beginning where it is due.
+    package var scheduled: ScheduledMove?
+    package var scheduledHold: Hold?
     package var pause: Suspension?
     package var maintenance: Suspension?
 
@@ -57,7 +60,33 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case lastRun = "last_run"
         case drill
         case lastDrill = "last_drill"
-        case holds, pause, maintenance
+        case holds, scheduled
+        case scheduledHold = "scheduled_hold"
+        case pause, maintenance
+    }
+}
+
+/// Every arranged move: `GET /schedules`.
+package struct ScheduleList: Codable, Hashable, Sendable {
+    package struct Item: Codable, Hashable, Sendable {
+        package var clusterID: ClusterID
+        package var move: ScheduledMove
+        package var hold: Hold?
+
+        private enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case move, hold
+        }
+    }
+
+    package var schedules: [Item]
+
+    package init(_ report: StatusReport) {
+        schedules = report.clusters.compactMap { cluster in
+            cluster.scheduled.map {
+                Item(clusterID: cluster.clusterID, move: $0, hold: cluster.scheduledHold)
+            }
+        }
     }
 }
 
@@ -185,7 +214,8 @@ extension Orchestrator {
                     drillID: $0.drillID, scenario: $0.scenario, state: $0.state,
                     predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
             },
-            holds: cluster.hold.map { [$0] } ?? [], pause: cluster.pause,
+            holds: cluster.hold.map { [$0] } ?? [], scheduled: cluster.scheduled,
+            scheduledHold: cluster.scheduledHold, pause: cluster.pause,
             maintenance: cluster.maintenance)
     }
 }

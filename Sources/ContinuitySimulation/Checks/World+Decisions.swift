@@ -58,6 +58,14 @@ extension World {
             decide("maintenance", "of \(body.nodeID ?? "the cluster") begins")
         case .maintenanceEnded(let body):
             decide("maintenance", "of \(body.nodeID ?? "the cluster") ends, \(body.end.rawValue)")
+        case .moveScheduled(let body):
+            decide("arranged", "\(body.move.kind.rawValue) away from \(body.move.fromNodeID)")
+        case .scheduleHeld(let body): decide("arranged", "held by \(text(body.hold))")
+        case .scheduleEnded(let body):
+            decide(
+                "arranged",
+                body.end.rawValue + (body.rule.map { " by \($0.rawValue)" } ?? "")
+                    + ": \(body.reason)")
         // The rest is bookkeeping.
         default: break
         }

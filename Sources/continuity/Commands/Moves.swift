@@ -19,7 +19,17 @@ struct MoveOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @Option(help: "Arrange it for this time (RFC 3339) instead of beginning now.")
+    var at: String?
+
+    @Option(help: "With --at: for how long after it the move may still begin, 30m say.")
+    var window: Span?
+
     @OptionGroup var server: ServerOptions
+
+    func validate() throws {
+        guard window == nil || at != nil else { throw ValidationError("--window goes with --at.") }
+    }
 
     private struct Accepted: Codable {
         var runID: RunID
@@ -37,6 +47,14 @@ struct MoveOptions: ParsableArguments {
             "requested_by": .string(requestedBy),
         ]
         if let target { body["target_node_id"] = .string(target) }
+        if let at {
+            body["kind"] = .string(kind.rawValue)
+            body["at"] = .string(at)
+            body["window_s"] = .int(window?.seconds ?? 0)
+            let noted = try await server.post(Noted.self, "schedules", .object(body))
+            if json { return try printJSON(noted) }
+            return print("a \(kind.rawValue) of \(cluster) is arranged (entry \(noted.seq))")
+        }
         let accepted = try await server.post(Accepted.self, kind.rawValue, .object(body))
         if json { return try printJSON(accepted) }
         print("\(accepted.runID) has begun, by \(accepted.planID); see 'continuity status'")

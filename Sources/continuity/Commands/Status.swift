@@ -49,6 +49,13 @@ struct Status: AsyncParsableCommand {
             guard let work = node.maintenance else { continue }
             lines.append("MAINTENANCE of \(node.nodeID) \(text(work))")
         }
+        if let move = cluster.scheduled {
+            let held = cluster.scheduledHold.map { "; held by \($0.rule.rawValue): \($0.evidence)" }
+            lines.append(
+                "ARRANGED \(move.kind.rawValue) from \(move.fromNodeID) to "
+                    + "\(move.targetNodeID?.rawValue ?? "the best") at \(timestamp(move.atMs)) by "
+                    + "\(move.requestedBy): \(move.reason)" + (held ?? ""))
+        }
         for hold in cluster.holds {
             let earliest = hold.earliestAtMs.map { ", not before \(timestamp($0))" } ?? ""
             lines.append("HOLD \(hold.rule.rawValue): \(hold.evidence)\(earliest)")
