@@ -48,6 +48,7 @@ package enum PolicyFile {
             hooks: hooks,
             metadata: try reader.stringMap("metadata"))
         policy.flap = try flap(reader, cooldownS: policy.cooldownS)
+        policy.weights = try weights(reader)
         policy.sloGuard = try sloGuard(reader)
         try reader.finish()
         return policy
