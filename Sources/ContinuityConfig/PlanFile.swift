@@ -37,6 +37,15 @@ package enum PlanFile {
                     hooks: try action.strings("hooks", default: [])))
             try action.finish()
         }
+        let shares = try reader.list("weights")
+        var weights: [NodeWeight] = []
+        for share in shares {
+            weights.append(
+                NodeWeight(
+                    nodeID: NodeID(try share.string("node_id")),
+                    weight: try share.int("weight", in: 0...Int64.max)))
+            try share.finish()
+        }
         let plan = Plan(
             clusterID: ClusterID(try reader.string("cluster_id")),
             policyID: PolicyID(try reader.string("policy_id")),
@@ -46,7 +55,8 @@ package enum PlanFile {
             failoverTargetID: NodeID(try reader.string("failover_target_id")),
             actions: actions,
             maxFailoverTimeMs: try reader.int("max_failover_time_ms", in: 1...Int64.max),
-            targetScores: try targetScores(reader), digest: digest)
+            targetScores: try targetScores(reader), weights: weights.isEmpty ? nil : weights,
+            shedPermille: try reader.optionalInt("shed_permille", in: 0...1000), digest: digest)
         let total = try reader.int("estimated_total_ms", in: 0...Int64.max)
         let stated = try reader.string("plan_id")
         try reader.finish()
@@ -89,7 +99,7 @@ package enum PlanFile {
                 (YAMLNode("hooks"), hooks),
             ])
         }
-        var members = [
+        var members: [(YAMLNode, YAMLNode)] = [
             (YAMLNode("plan_id"), scalar(plan.planID.rawValue)),
             (YAMLNode("cluster_id"), scalar(plan.clusterID.rawValue)),
             (YAMLNode("policy_id"), scalar(plan.policyID.rawValue)),
@@ -111,6 +121,18 @@ package enum PlanFile {
                 ])
             }
             members.append((YAMLNode("target_scores"), YAMLNode(entries)))
+        }
+        if let shed = plan.shedPermille {
+            members.append((YAMLNode("shed_permille"), number(shed)))
+        }
+        if let weights = plan.weights {
+            let shares = weights.map {
+                YAMLNode([
+                    (YAMLNode("node_id"), scalar($0.nodeID.rawValue)),
+                    (YAMLNode("weight"), number($0.weight)),
+                ])
+            }
+            members.append((YAMLNode("weights"), YAMLNode(shares)))
         }
         do {
             return try Yams.serialize(node: YAMLNode(members), width: -1, allowUnicode: true)

@@ -20,6 +20,20 @@ extension PolicyFile {
         return settings
     }
 
+    static func weights(_ reader: ConfigReader) throws(ConfigError) -> WeightSettings? {
+        guard let section = try reader.optionalMapping("weights") else { return nil }
+        let base = WeightSettings()
+        let settings = WeightSettings(
+            returnStepPermille: try section.int(
+                "return_step_permille", in: 1...1000, default: base.returnStepPermille),
+            returnIntervalS: try section.int(
+                "return_interval_s", in: 0...86_400, default: base.returnIntervalS),
+            onCapacityExceeded: try section.choice(
+                "on_capacity_exceeded", default: base.onCapacityExceeded))
+        try section.finish()
+        return settings
+    }
+
     static func sloGuard(_ reader: ConfigReader) throws(ConfigError) -> SLOGuard? {
         guard let section = try reader.optionalMapping("slo_guard") else { return nil }
         let settings = SLOGuard(

@@ -49,6 +49,7 @@ package enum PolicyFile {
             metadata: try reader.stringMap("metadata"))
         policy.approvals = try approvals(reader)
         policy.flap = try flap(reader, cooldownS: policy.cooldownS)
+        policy.weights = try weights(reader)
         policy.sloGuard = try sloGuard(reader)
         try reader.finish()
         return policy

@@ -75,6 +75,8 @@ import Testing
         ("slo_guard: {}", "'slo_guard.budget_s' is missing"),
         ("slo_guard: {budget_s: 60, window_s: 60}", "not less than its window"),
         ("flap: {cooldown_max_s: 30}", "make it at least 60"),
+        ("weights: {on_capacity_exceeded: pray}", "one of: shed, hold"),
+        ("weights: {return_step_permille: 0}", "from 1 to 1000"),
         ("flap: {window: 30}", "unknown field 'flap.window'"),
     ])
     func policyMistakesSayWhatToDo(_ line: String, _ part: String) throws {

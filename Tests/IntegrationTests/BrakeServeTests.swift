@@ -190,6 +190,81 @@ import Testing
         #expect(ended.map { $0["body"]?["end"]?.string } == ["cancelled", "started"])
     }
 
+    @Test func anActiveActiveClusterShiftsItsWeightsAndTakesThemBackInSteps() async throws {
+        let fixture = try ServeFixture(
+            policy: """
+                policy_id: p
+                detection: {profile: lan}
+                weights: {return_step_permille: 500, return_interval_s: 1}
+
+                """, topology: "active_active")
+        try await fixture.start()
+        let agents = PlayedAgents(
+            fixture, roles: ["node-1": .primary, "node-2": .primary, "node-3": .primary])
+        func weights(_ wanted: [Int64]) async throws {
+            _ = try await eventually("the weights are \(wanted)") {
+                let nodes = try await cluster(fixture)?["nodes"]?.array ?? []
+                return nodes.map { $0["weight"]?.int } == wanted ? true : nil
+            }
+        }
+        try await agents.live {
+            try await healthy(fixture, "node-1")
+            try await weights([100, 100, 100])
+            agents.refuses(.restart, true)
+            agents.set("node-2", .stopped)
+            try await weights([150, 0, 150])
+            fixture.kill()
+            try await fixture.start()
+            try await weights([150, 0, 150])
+            let status = try await Programs.run(["status"] + fixture.access)
+            #expect(
+                status.output.contains("WEIGHTS node-1 150, node-2 0, node-3 150"),
+                "\(status.output)")
+            let refused = try await Programs.run(
+                ["failover", "--cluster", "demo", "--reason", "x"] + fixture.access)
+            #expect(refused.exitCode == 3)
+            agents.refuses(.restart, false)
+            try await weights([125, 50, 125])
+            try await weights([100, 100, 100])
+        }
+        #expect(Set(agents.orders.map(\.name)).isSubset(of: [.status, .restart]))
+    }
+
+    @Test func aPlanOfWeightsNeedsNoServer() async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(
+            """
+            cluster_id: demo
+            topology: active_active
+            nodes:
+              - {node_id: a1, role: primary, weight: 100, status: failed}
+              - {node_id: a2, role: primary, weight: 100, capacity: 60}
+              - {node_id: b1, role: primary, weight: 100}
+
+            """, to: "cluster.yaml")
+        let policy = try folder.write("policy_id: p\n", to: "policy.yaml")
+        for ending in ["yaml", "json"] {
+            let first = folder.path + "/first." + ending
+            let second = folder.path + "/second." + ending
+            let made = try await Programs.run(
+                "plan", "--cluster", cluster, "--policy", policy, "--output", first)
+            #expect(made.exitCode == 0, "\(made.errors)")
+            let read = try await Programs.run("plan", "--read", first, "--output", second)
+            #expect(read.exitCode == 0, "\(read.errors)")
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: first))
+            #expect(try Data(contentsOf: URL(fileURLWithPath: second)) == bytes)
+            #expect(String(decoding: bytes, as: UTF8.self).contains("rebalance"))
+        }
+        try folder.write("policy_id: p\nweights: {on_capacity_exceeded: hold}\n", to: "policy.yaml")
+        let tight = try String(contentsOfFile: cluster, encoding: .utf8)
+            .replacing("role: primary, weight: 100}", with: "role: primary, capacity: 60}")
+            .replacing("capacity: 60", with: "capacity: 40")
+        try folder.write(tight, to: "cluster.yaml")
+        let held = try await Programs.run("plan", "--cluster", cluster, "--policy", policy)
+        #expect(held.exitCode == 3)
+        #expect(held.errors.contains("capacity_exceeded: 200 ‰"), "\(held.errors)")
+    }
+
     @Test func aWrongBrakeIsOneClearLine() async throws {
         let fixture = try ServeFixture(policy: "policy_id: p\n")
         try configure(fixture, adding: "brake: {max_failovers: 0}\n")

@@ -36,7 +36,9 @@ extension ClusterState {
     private static let remembered = 32
 
     mutating func rememberMove(_ run: RunState, _ outcome: RunOutcome, atMs: Int64) {
-        guard outcome == .committed, run.kind.isAutomaticFailover(run.trigger) else { return }
+        guard outcome == .committed, run.kind != .rebalance,
+            run.kind.isAutomaticFailover(run.trigger)
+        else { return }
         automaticMovesAtMs = (automaticMovesAtMs + [atMs]).suffix(Self.remembered)
     }
 
@@ -51,7 +53,10 @@ extension ClusterState {
 
     /// What the last finished run keeps from beginning until later.
     func cooldown(at now: Moment) -> Hold? {
-        guard let last = lastRun, last.state == .committed else { return nil }
+        // Losing a second node is no flapping, and coming back is paced by its own steps.
+        guard let last = lastRun, last.state == .committed, last.kind != .rebalance else {
+            return nil
+        }
         let count = failoversInARow
         let cooldownS = policy.cooldownS(afterFailovers: count)
         let until = last.finishedAtMs + cooldownS * 1000

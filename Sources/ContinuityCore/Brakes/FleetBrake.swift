@@ -78,6 +78,8 @@ package struct FleetState: Hashable, Sendable {
 package enum RunTrigger {
     package static let requested = "requested"
     package static let scheduled = "scheduled"
+    package static let nodeLost = "node_lost"
+    package static let weightsChanged = "weights_changed"
     /// Two admins, past the approvals.
     package static let breakGlass = "break_glass"
     package static let ofPeople: [String] = [requested, scheduled, breakGlass]
@@ -87,7 +89,11 @@ extension PlanKind {
     /// Whether a run of this kind that nobody asked for counts for the fleet-wide brake: starting
     /// a service again where it is moves nothing.
     func isAutomaticFailover(_ trigger: String) -> Bool {
-        self == .failover && !RunTrigger.ofPeople.contains(trigger)
+        switch self {
+        case .failover: !RunTrigger.ofPeople.contains(trigger)
+        case .rebalance: trigger == RunTrigger.nodeLost
+        case .switchover, .restart: false
+        }
     }
 }
 

@@ -57,6 +57,7 @@ package struct OutageLog: Hashable, Sendable {
 
 extension ClusterState {
     mutating func watchOutage(_ body: JournalBody, atMs: Int64) {
+        guard cluster.topology == .activePassive else { return }
         switch body {
         case .nodeStatusChanged(let body):
             guard body.nodeID == primary else { return }

@@ -37,7 +37,10 @@ extension ClusterState {
     }
 
     /// Whether nobody is to be woken for what becomes of the primary.
-    var isQuiet: Bool { maintenance(of: primary) != nil }
+    var isQuiet: Bool {
+        maintenance != nil
+            || (cluster.topology == .activePassive && nodeMaintenance[primary] != nil)
+    }
 
     mutating func suspend(_ body: JournalBody) {
         switch body {

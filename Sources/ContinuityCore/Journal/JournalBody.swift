@@ -29,6 +29,7 @@ package enum JournalBody: Sendable {
     case fleetConfigured(FleetConfigured)
     case brakeLatched(BrakeLatched)
     case brakeCleared(BrakeCleared)
+    case weightsShifted(WeightsShifted)
     case moveScheduled(MoveScheduled)
     case scheduleHeld(ScheduleHeld)
     case scheduleEnded(ScheduleEnded)
@@ -76,6 +77,7 @@ extension JournalBody {
         case .fleetConfigured: "fleet_configured"
         case .brakeLatched: "brake_latched"
         case .brakeCleared: "brake_cleared"
+        case .weightsShifted: "weights_shifted"
         case .moveScheduled: "move_scheduled"
         case .scheduleHeld: "schedule_held"
         case .scheduleEnded: "schedule_ended"
@@ -123,6 +125,7 @@ extension JournalBody {
         case .fleetConfigured(let body): body
         case .brakeLatched(let body): body
         case .brakeCleared(let body): body
+        case .weightsShifted(let body): body
         case .moveScheduled(let body): body
         case .scheduleHeld(let body): body
         case .scheduleEnded(let body): body
@@ -198,6 +201,7 @@ extension JournalBody {
         case "fleet_configured": return .fleetConfigured(try body())
         case "brake_latched": return .brakeLatched(try body())
         case "brake_cleared": return .brakeCleared(try body())
+        case "weights_shifted": return .weightsShifted(try body())
         case "move_scheduled": return .moveScheduled(try body())
         case "schedule_held": return .scheduleHeld(try body())
         case "schedule_ended": return .scheduleEnded(try body())

@@ -39,6 +39,8 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
     package var flap: FlapSettings?
     /// `nil`: no budget is kept.
     package var sloGuard: SLOGuard?
+    /// For active/active clusters; `nil`: the defaults.
+    package var weights: WeightSettings?
     package var freezeWindows: [FreezeWindow]
     /// How many seconds of data may be lost: a target that lags more is not eligible.
     package var rpoS: Int64
@@ -94,6 +96,7 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         case approvals
         case flap
         case sloGuard = "slo_guard"
+        case weights
         case freezeWindows = "freeze_windows"
         case rpoS = "rpo_s"
         case rtoS = "rto_s"

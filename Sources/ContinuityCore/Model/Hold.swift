@@ -20,6 +20,8 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     /// Against arranged moves alone: what they were arranged for is over.
     case planChanged = "plan_changed"
     case noEligibleTarget = "no_eligible_target"
+    /// The nodes that are left cannot bear the whole load.
+    case capacityExceeded = "capacity_exceeded"
     case minHealthyNodes = "min_healthy_nodes"
     case runActive = "run_active"
     /// Against a second request alone.

@@ -5,6 +5,8 @@ package enum PlanKind: String, Codable, Hashable, Sendable, CaseIterable {
     case switchover
     /// The service is started again where it is.
     case restart
+    /// The load of an active/active cluster is divided anew: nobody is promoted.
+    case rebalance
 }
 
 package enum ActionType: String, Codable, Hashable, Sendable, CaseIterable {
@@ -64,11 +66,16 @@ package struct Plan: Codable, Hashable, Sendable {
     package var maxFailoverTimeMs: Int64
     /// What the policies said of the candidates, in the order in which it counts; `nil`: nothing.
     package var targetScores: [TargetScores]?
+    /// With `rebalance`: what each active node shall have, in the cluster's order.
+    package var weights: [NodeWeight]?
+    /// With `rebalance`: what nobody can bear, in thousandths of the whole load.
+    package var shedPermille: Int64?
 
     package init(
         clusterID: ClusterID, policyID: PolicyID, kind: PlanKind, triggerReason: String,
         primaryNodeID: NodeID, failoverTargetID: NodeID, actions: [PlannedAction],
-        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [], digest: ContentDigest
+        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [], weights: [NodeWeight]? = nil,
+        shedPermille: Int64? = nil, digest: ContentDigest
     ) {
         self.planID = ""
         self.clusterID = clusterID
@@ -81,6 +88,8 @@ package struct Plan: Codable, Hashable, Sendable {
         self.estimatedTotalMs = actions.reduce(0) { $0 + $1.estimatedMs }
         self.maxFailoverTimeMs = maxFailoverTimeMs
         self.targetScores = targetScores.isEmpty ? nil : targetScores
+        self.weights = weights
+        self.shedPermille = shedPermille
         self.planID = computedID(digest: digest)
     }
 
@@ -96,6 +105,8 @@ package struct Plan: Codable, Hashable, Sendable {
         case estimatedTotalMs = "estimated_total_ms"
         case maxFailoverTimeMs = "max_failover_time_ms"
         case targetScores = "target_scores"
+        case weights
+        case shedPermille = "shed_permille"
     }
 }
 
@@ -133,6 +144,10 @@ extension Plan {
         writer.string(policyID.rawValue)
         writer.raw(#","primary_node_id":"#)
         writer.string(primaryNodeID.rawValue)
+        if let shedPermille {
+            writer.raw(#","shed_permille":"#)
+            writer.int(shedPermille)
+        }
         if let targetScores {
             writer.raw(#","target_scores":["#)
             for (index, scores) in targetScores.enumerated() {
@@ -143,6 +158,17 @@ extension Plan {
         }
         writer.raw(#","trigger_reason":"#)
         writer.string(triggerReason)
+        if let weights {
+            writer.raw(#","weights":["#)
+            for (index, share) in weights.enumerated() {
+                writer.raw(index > 0 ? #",{"node_id":"# : #"{"node_id":"#)
+                writer.string(share.nodeID.rawValue)
+                writer.raw(#","weight":"#)
+                writer.int(share.weight)
+                writer.raw("}")
+            }
+            writer.raw("]")
+        }
         writer.raw("}")
         return writer.bytes
     }

@@ -178,6 +178,8 @@ extension Orchestrator {
                     FenceProven(
                         runID: run.runID, nodeID: run.plan.primaryNodeID, proof: proof,
                         detail: detail)), id, now)
+        // Active/active clusters have no drills: the planner refuses them.
+        case .shifted: break
         case .promoted:
             note(
                 .primaryChanged(

@@ -8,9 +8,8 @@ extension Orchestrator {
 
     /// Moves the primary if it has failed and no rule stands against it; else says which rule.
     mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
-        guard let cluster = state.clusters[id], cluster.cluster.topology == .activePassive else {
-            return
-        }
+        guard let cluster = state.clusters[id] else { return }
+        guard cluster.cluster.topology == .activePassive else { return considerWeights(id, now) }
         let status = cluster.status(of: cluster.primary)
         if status == .failed {
             cancelDrill(id, because: "\(cluster.primary) has failed in earnest", now)
@@ -30,24 +29,31 @@ extension Orchestrator {
     private mutating func holdOfSuspicion(
         _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
     ) -> Hold? {
-        guard cluster.wasHealthy, let observed = observations[id] else { return nil }
-        let since = observed.suspectedSinceMs ?? now.monotonicMs
+        guard cluster.wasHealthy else { return nil }
+        return holdOfSilence(cluster.primary, id, cluster, now)
+    }
+
+    /// Why a node that is not heard is not given up.
+    mutating func holdOfSilence(
+        _ node: NodeID, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> Hold? {
+        let since = observations[id]?.suspectedSinceMs ?? now.monotonicMs
         observations[id]?.suspectedSinceMs = since
         // Peers need up to an interval to see what this process already misses.
         guard now.monotonicMs - since >= cluster.policy.detection.intervalMs else {
             return cluster.hold
         }
-        let votes = votes(on: cluster.primary, in: id, now)
+        let votes = votes(on: node, in: id, now)
         let count = cluster.cluster.nodes.count
         if votes.reachable + votes.serviceOnly > 0 {
             return Hold(
                 rule: .peersReachPrimary,
-                evidence: "\(cluster.primary) is not heard here, but "
+                evidence: "\(node) is not heard here, but "
                     + "\(votes.reachable + votes.serviceOnly) of \(count) voters reach it")
         }
         return Hold(
             rule: .noQuorum,
-            evidence: "\(cluster.primary) is not heard; \(votes.heard) of \(count) voters are, "
+            evidence: "\(node) is not heard; \(votes.heard) of \(count) voters are, "
                 + "\(cluster.cluster.quorumSize) are needed")
     }
 

@@ -81,6 +81,7 @@ extension Orchestrator {
                         detail: detail)),
                 cluster: id, now)
         case .promoted: promoted(run, id, now)
+        case .shifted: weightsShifted(run, id, now)
         case .notify: announce(run, id, now)
         case .verified(let verification):
             emit(
@@ -120,10 +121,14 @@ extension Orchestrator {
         Alert(
             alertID: run.promotionAlertID, type: "continuity.run.promoted", severity: .critical,
             clusterID: id, subject: run.runID.rawValue,
-            summary: run.kind == .restart
-                ? "\(id): the service on \(run.plan.primaryNodeID) was started again"
-                : "\(run.plan.failoverTargetID) is the primary of \(id) now, "
-                    + "instead of \(run.plan.primaryNodeID)",
+            summary: run.kind == .rebalance
+                ? "the load of \(id) is divided anew: "
+                    + (run.plan.weights ?? []).map { "\($0.nodeID) \($0.weight)" }
+                    .joined(separator: ", ")
+                : run.kind == .restart
+                    ? "\(id): the service on \(run.plan.primaryNodeID) was started again"
+                    : "\(run.plan.failoverTargetID) is the primary of \(id) now, "
+                        + "instead of \(run.plan.primaryNodeID)",
             atMs: now.utcMs,
             data: [
                 "run_id": .string(run.runID.rawValue),

@@ -141,9 +141,13 @@ extension Orchestrator {
                 rule: .paused, evidence: "paused by \(pause.owner): \(pause.reason)",
                 earliestAtMs: pause.untilMs)
         }
-        guard let work = cluster.maintenance(of: cluster.primary) else { return nil }
+        // A node of an active/active cluster in maintenance gives its weight away instead.
+        let node =
+            cluster.cluster.topology == .activePassive
+            ? cluster.nodeMaintenance[cluster.primary] : nil
+        guard let work = node ?? cluster.maintenance else { return nil }
         let what =
-            cluster.nodeMaintenance[cluster.primary] == nil
+            node == nil
             ? "the cluster" : cluster.primary.rawValue
         return Hold(
             rule: .maintenance,

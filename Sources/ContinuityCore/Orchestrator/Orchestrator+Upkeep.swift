@@ -6,6 +6,9 @@ extension Orchestrator {
     static let fenceTimeoutMs: Int64 = 10_000
 
     mutating func upkeep(_ id: ClusterID, _ now: Moment) {
+        if state.clusters[id]?.cluster.topology == .activeActive {
+            return startActiveNodes(id, now)
+        }
         guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy
         else { return }
         let busy = Set(cluster.upkeep.values.compactMap(\.nodeID))

@@ -118,7 +118,8 @@ package struct Orchestrator: Sendable {
     private mutating func observe(_ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         var observation = ClusterObservation(observingSinceMs: now.monotonicMs)
-        let longest = now.monotonicMs + cluster.policy.lease.durationMs
+        let left = max(0, (cluster.activeLeasesUntilMs ?? 0) - now.utcMs)
+        let longest = now.monotonicMs + max(cluster.leaseMs, left)
         for node in cluster.cluster.nodes {
             observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
         }

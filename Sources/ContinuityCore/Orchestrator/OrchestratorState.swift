@@ -37,7 +37,7 @@ extension OrchestratorState {
             if clusters[body.cluster.clusterID] == nil {
                 clusters[body.cluster.clusterID] = ClusterState(body)
             } else {
-                clusters[body.cluster.clusterID]?.configure(body)
+                clusters[body.cluster.clusterID]?.configure(body, atMs: entry.atMs)
             }
         case .alertQueued(let body):
             let channels = body.alert.channels.isEmpty ? alertChannels : body.alert.channels
@@ -86,7 +86,7 @@ extension ClusterState {
         switch body {
         case .nodeStatusChanged(let body):
             statuses[body.nodeID] = body.to
-            if body.nodeID == primary, body.to == .healthy { wasHealthy = true }
+            if body.to == .healthy, isActive(body.nodeID) { wasHealthy = true }
         case .clusterStateChanged(let body): health = body.to
         case .holdChanged(let body): hold = body.hold
         case .runRequested(let body): run = RunState(body, atMs: atMs)
@@ -113,6 +113,9 @@ extension ClusterState {
         case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
             govern(body)
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
+        case .weightsShifted(let shifted):
+            shift(shifted, atMs: atMs)
+            run?.evolve(body, atMs: atMs)
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,

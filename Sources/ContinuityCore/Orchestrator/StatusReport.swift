@@ -102,13 +102,15 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     package var site: String
     package var service: ServiceReport?
     package var heardMsAgo: Int64?
+    /// In an active/active cluster: its share of the load now.
+    package var weight: Int64?
     package var maintenance: Suspension?
 
     private enum CodingKeys: String, CodingKey {
         case nodeID = "node_id"
         case role, status, region, site, service
         case heardMsAgo = "heard_ms_ago"
-        case maintenance
+        case weight, maintenance
     }
 }
 
@@ -197,6 +199,8 @@ extension Orchestrator {
                 status: cluster.status(of: node.nodeID), region: node.region, site: node.site,
                 service: seen?.report?.service,
                 heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 },
+                weight: cluster.cluster.topology == .activeActive && node.role == .primary
+                    ? cluster.weight(of: node.nodeID) : nil,
                 maintenance: cluster.nodeMaintenance[node.nodeID])
         }
         let run = cluster.run.map {

@@ -11,6 +11,10 @@ package struct PlanRequest: Hashable, Sendable {
     package var scores: [TargetScores]
     /// The target may lag more than `rpo_s` allows.
     package var acceptsDataLoss: Bool
+    /// With `rebalance`: what the nodes have now; those that are not named have their own.
+    package var weights: [NodeID: Int64]?
+    /// With `rebalance`: whether nodes that come back may take their next step.
+    package var mayReturn = true
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
@@ -44,10 +48,16 @@ package enum Planner {
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest,
         estimates: ActionEstimates = ActionEstimates(), digest: ContentDigest
     ) throws(PlanRefusal) -> Plan {
+        if request.kind == .rebalance {
+            return try rebalance(
+                cluster: cluster, policy: policy, request: request, estimates: estimates,
+                digest: digest)
+        }
         guard cluster.topology == .activePassive, let primary = cluster.primary else {
             throw PlanRefusal(
                 rule: .noEligibleTarget,
-                evidence: "cluster \(cluster.clusterID) has no single primary to move")
+                evidence: "cluster \(cluster.clusterID) has no single primary to move; "
+                    + "an active_active one is rebalanced")
         }
         if policy.needsQuorum { try checkQuorum(cluster, request) }
         let target =
@@ -65,7 +75,7 @@ package enum Planner {
             digest: digest)
     }
 
-    private static func checkQuorum(
+    static func checkQuorum(
         _ cluster: Cluster, _ request: PlanRequest
     ) throws(PlanRefusal) {
         var present = 0
@@ -145,6 +155,7 @@ package enum Planner {
                     (.demote, primary), (.promote, target), (.dnsFlip, target),
                     (.notify, target), (.verify, target),
                 ]
+            case .rebalance: []
             case .restart:
                 [(.restart, primary), (.notify, primary), (.verify, primary)]
             }
@@ -165,7 +176,7 @@ extension FailoverPolicy {
             .map(\.element)
     }
 
-    fileprivate func hookNames(at action: ActionType) -> [String] {
+    func hookNames(at action: ActionType) -> [String] {
         guard !hooks.isEmpty, let stage = Stage(rawValue: action.rawValue) else { return [] }
         return (bindings(at: stage, .before) + bindings(at: stage, .after)).map(\.pack)
     }

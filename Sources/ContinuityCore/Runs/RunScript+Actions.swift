@@ -200,6 +200,7 @@ extension RunScript {
     /// Reads every node that is heard; where only the secondaries still need a moment to follow,
     /// reads again.
     func verify() -> RunStep {
+        if let weights = run.plan.weights { return verifyWeights(weights) }
         let pendingFollows = run.pendingOperations.contains { $0.command == .follow }
         if pendingFollows { return .wait }
         var verification = Verification(deductions: [])
@@ -229,6 +230,29 @@ extension RunScript {
             if isSettled { break }
         }
         return .verified(verification)
+    }
+
+    /// Looks at the nodes that were given more to do. One that was lost meanwhile is the next
+    /// shift's to deal with.
+    private func verifyWeights(_ weights: [NodeWeight]) -> RunStep {
+        let laden = weights.filter { share in
+            share.weight > 0
+                && (share.nodeID == target
+                    || share.weight > surroundings.cluster.node(share.nodeID)?.weight ?? 0)
+        }
+        let group = laden.map { reading($0.nodeID, stage: .verify, round: 1) }
+        if let step = complete(group) { return step }
+        var readings: [NodeID: ServiceReport] = [:]
+        for operation in group {
+            guard let node = operation.nodeID else { continue }
+            readings[node] = run.results[operation.key]?.command?.service
+        }
+        return .verified(
+            Verification.verify(
+                WeightVerification(
+                    cluster: surroundings.cluster, policy: surroundings.policy, laden: laden,
+                    shedPermille: run.plan.shedPermille ?? 0, readings: readings,
+                    votersHeard: surroundings.heard.count, failedOperations: failedOperations)))
     }
 
     /// What failed in the run and was passed over, because its binding says so.

@@ -10,6 +10,8 @@ package enum RunStep: Hashable, Sendable {
     case awaitLease
     case proveFence(FenceProof, detail: String)
     case promoted
+    /// The load is divided as the plan says.
+    case shifted
     case notify
     case verified(Verification)
     case rollBack(reason: String)
@@ -104,6 +106,7 @@ package struct RunScript: Sendable {
         case .demote: demote()
         case .promote: promote()
         case .restart: restart()
+        case .notify where run.kind == .rebalance && !run.promoted: .shifted
         case .notify: run.alerts.contains(run.promotionAlertID) ? nil : .notify
         case .verify: run.verification == nil ? verify() : nil
         case .admit, .preCheck, .dnsFlip, .rollback: nil

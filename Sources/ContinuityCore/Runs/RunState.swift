@@ -101,7 +101,7 @@ package struct RunState: Hashable, Sendable {
         case .fenceProven(let body):
             fenceProof = body.proof
             enter(.demote, atMs: atMs)
-        case .primaryChanged: promoted = true
+        case .primaryChanged, .weightsShifted: promoted = true
         case .rollbackStarted(let body):
             phase = .rollingBack
             rollbackReason = body.reason

@@ -66,6 +66,12 @@ extension World {
                 "arranged",
                 body.end.rawValue + (body.rule.map { " by \($0.rawValue)" } ?? "")
                     + ": \(body.reason)")
+        case .weightsShifted(let body):
+            let shares = body.weights.map { "\($0.nodeID) \($0.weight)" }
+            decide(
+                "weights",
+                shares.joined(separator: ", ")
+                    + (body.shedPermille > 0 ? "; \(body.shedPermille) ‰ are shed" : ""))
         // The rest is bookkeeping.
         default: break
         }

@@ -6,6 +6,8 @@ extension World {
     /// machine is excused for the few milliseconds that its guard needs, but never while a lease
     /// says that it may act.
     func checkPrimaries() {
+        // Active/active: all of them shall.
+        guard cluster.topology == .activePassive else { return }
         var first: Int?
         for node in databases.indices where isWritable(node) {
             guard let other = first else {
@@ -131,6 +133,7 @@ extension World {
     private func check(_ body: RunRequested, by actor: String) {
         checker.runsBegun += 1
         checker.runBeganAtMs = nowMs
+        guard body.kind != .rebalance else { return }
         guard actor == "continuity", let node = index(of: body.plan.primaryNodeID) else { return }
         if body.kind == .failover { checker.failovers += 1 }
         checkCause(body, node)

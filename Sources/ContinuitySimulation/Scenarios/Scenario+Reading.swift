@@ -12,6 +12,7 @@ extension Scenario {
         case "title": break
         case "nodes": try readNodes(words)
         case "node": try readNode(words)
+        case "topology": topology = try choice(words.first)
         case "quorum": quorumSize = Int(try number(words.first))
         case "synchronous": isSynchronous = true
         case "seed": seed = UInt64(try number(words.first))
@@ -94,6 +95,7 @@ extension Scenario {
             case "region": node.region = value
             case "site": node.site = value
             case "priority": node.priority = try number(value)
+            case "weight": node.weight = try number(value)
             case "capacity": node.capacity = try number(value)
             case "lag_ms": node.lagMs = try number(value)
             case "status": node.status = try choice(value)
@@ -122,6 +124,18 @@ extension Scenario {
         case "rpo_s": policy.rpoS = try number(value)
         case "on_service_failure": policy.onServiceFailure = try choice(value)
         case "restart_attempts": policy.restartAttempts = Int(try number(value))
+        case "return_step_permille":
+            var weights = policy.weighting
+            weights.returnStepPermille = try number(value)
+            policy.weights = weights
+        case "return_interval_s":
+            var weights = policy.weighting
+            weights.returnIntervalS = try number(value)
+            policy.weights = weights
+        case "on_capacity_exceeded":
+            var weights = policy.weighting
+            weights.onCapacityExceeded = try choice(value)
+            policy.weights = weights
         case "flap_window_s":
             policy.flap = FlapSettings(
                 windowS: try number(value), cooldownMaxS: policy.flapping.cooldownMaxS)

@@ -43,6 +43,10 @@ struct Status: AsyncParsableCommand {
                 node.heardMsAgo.map { "\($0) ms ago" } ?? "never")
         }
         lines.append(table.text)
+        let weights = cluster.nodes.compactMap { node in
+            node.weight.map { "\(node.nodeID) \($0)" }
+        }
+        if !weights.isEmpty { lines.append("WEIGHTS \(weights.joined(separator: ", "))") }
         if let pause = cluster.pause { lines.append("PAUSED \(text(pause))") }
         if let work = cluster.maintenance { lines.append("MAINTENANCE \(text(work))") }
         for node in cluster.nodes {

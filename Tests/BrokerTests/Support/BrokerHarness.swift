@@ -152,6 +152,30 @@ struct BrokerHarness {
     }
 }
 
+extension BrokerHarness {
+    /// What a pack sees when the load of an active/active cluster is divided anew.
+    static func context(weights: [(dns: String, weight: Int64)]) -> JSONValue {
+        let nodes = weights.enumerated().map { index, node -> JSONValue in
+            [
+                "node_id": .string("db-\(index + 1)"), "role": "primary",
+                "metadata": [
+                    "dns": .string(node.dns), "haproxy": .string("db\(index + 1)"),
+                ],
+            ]
+        }
+        let shares = weights.enumerated().map { index, node -> JSONValue in
+            ["node_id": .string("db-\(index + 1)"), "weight": .int(node.weight)]
+        }
+        guard case .object(var members) = context(.dnsFlip) else { return .null }
+        members["cluster"] = ["cluster_id": "demo", "name": "demo", "nodes": .array(nodes)]
+        members["plan"] = [
+            "plan_id": "plan-1", "kind": "rebalance", "weights": .array(shares),
+            "shed_permille": 0,
+        ]
+        return .object(members)
+    }
+}
+
 /// A program of somebody else, killed with the test.
 final class Daemon {
     let log: String

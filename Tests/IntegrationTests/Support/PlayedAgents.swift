@@ -12,6 +12,7 @@ final class PlayedAgents: Sendable {
         var services: [NodeID: ServiceReport] = [:]
         var orders: [AgentCommand] = []
         var leases: [NodeID: Int] = [:]
+        var refused: Set<AgentCommand.Name> = []
     }
 
     private let port: Int
@@ -38,6 +39,12 @@ final class PlayedAgents: Sendable {
     var orders: [AgentCommand] { state.withLock { $0.orders } }
     /// How many answers granted a lease to the node.
     func leases(_ node: NodeID) -> Int { state.withLock { $0.leases[node] ?? 0 } }
+
+    func refuses(_ command: AgentCommand.Name, _ refuses: Bool) {
+        state.withLock {
+            if refuses { $0.refused.insert(command) } else { $0.refused.remove(command) }
+        }
+    }
 
     func set(_ node: NodeID, _ service: ServiceReport.State) {
         state.withLock {
@@ -94,7 +101,7 @@ final class PlayedAgents: Sendable {
         state.withLock { state in
             state.orders.append(command)
             let node = command.nodeID
-            guard let service = state.services[node] else {
+            guard !state.refused.contains(command.name), let service = state.services[node] else {
                 return CommandResult(key: command.key, outcome: .refused, detail: "who?")
             }
             let after = Self.effect(of: command.name, on: service)

@@ -21,7 +21,10 @@ final class ServeFixture: @unchecked Sendable {
     private var session = "none"
 
     /// - Parameter packs: A folder of packs, where hooks are to run.
-    init(policy: String, packs: String? = nil) throws {
+    /// - Parameter topology: With `active_active`, all three nodes serve.
+    init(
+        policy: String, packs: String? = nil, topology: String = "active_passive"
+    ) throws {
         folder = try TemporaryFolder()
         port = try freePort()
         alertPort = try freePort()
@@ -34,14 +37,15 @@ final class ServeFixture: @unchecked Sendable {
         let nodes = (1...3).map { number in
             """
               - node_id: node-\(number)
-                role: \(number == 1 ? "primary" : "secondary")
+                role: \(number == 1 || topology == "active_active" ? "primary" : "secondary")
                 agent_url: http://127.0.0.1:\(closed)
                 service_address: 127.0.0.1:\(closed)
 
             """
         }
         try folder.write(
-            "cluster_id: demo\nnodes:\n" + nodes.joined(), to: "cluster.yaml")
+            "cluster_id: demo\ntopology: \(topology)\nnodes:\n" + nodes.joined(), to: "cluster.yaml"
+        )
         try folder.write(
             """
             listen: 127.0.0.1:\(port)
