@@ -26,7 +26,9 @@ extension Orchestrator {
                 estimates: cluster.estimates, digest: digest)
             if plan.kind.isAutomaticFailover(trigger) { try passFleetBrake(id, now) }
             setHold(nil, id, now)
-            start(plan, kind: .rebalance, trigger: trigger, by: "continuity", reason: "", id, now)
+            start(
+                plan, kind: .rebalance, trigger: trigger, by: "continuity", reason: "",
+                targetIsFixed: true, id, now)
         } catch {
             setHold(Hold(rule: error.rule, evidence: error.evidence), id, now)
         }
