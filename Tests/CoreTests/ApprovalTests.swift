@@ -90,7 +90,14 @@ import Testing
     @Test func itExpiresAfterItsTimeAndOnlyOneWaits() throws {
         var world = world(ApprovalPolicy(expiresS: 60))
         let approval = try ask(&world)
-        #expect(throws: Unexpected.self) { try ask(&world, by: Self.bob) }
+        let second = world.step(
+            .request(
+                OperatorRequest(
+                    clusterID: "demo", kind: .failover, targetNodeID: nil, reason: "me too",
+                    requestedBy: Self.bob)))
+        guard case .refused(let refusal)? = second, refusal.rule == .approvalPending else {
+            throw Unexpected(reply: second)
+        }
         world.run(forMs: 61_000)
         #expect(outcomes(world) == [.expired])
         #expect(problem(approve(&world, approval, by: Self.bob)) == "no-such-approval")

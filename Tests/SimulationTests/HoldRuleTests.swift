@@ -4,8 +4,8 @@ import Testing
 
 /// Every rule is explained to operators and shown by a scenario, so that neither can go stale.
 @Suite struct HoldRuleTests {
-    /// Shown by `CoreTests/DrillTests` instead: scenarios have no drills.
-    private static let elsewhere: [HoldRule] = [.drillActive]
+    /// Shown by `DrillTests` and `ApprovalTests` of the core instead: scenarios have neither.
+    private static let elsewhere: [HoldRule] = [.drillActive, .approvalPending]
 
     private static let guide: String = {
         let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
