@@ -65,7 +65,7 @@ extension APIServer {
         let text = try context.parameters.require("link")
         guard let link = openLink(text), link.expiresAtMs > nowMs() else {
             throw Problem(
-                .forbidden, "bad-link",
+                .notFound, "no-such-link",
                 "this link is not valid, or its time is over; use "
                     + "'continuity approve'")
         }

@@ -140,7 +140,7 @@ import Testing
             for index in [link.index(before: dot), link.index(before: link.endIndex)] {
                 var other = link
                 other.replaceSubrange(index...index, with: link[index] == "A" ? "B" : "A")
-                #expect(try await press(other) == 403)
+                #expect(try await press(other) == 404)
             }
             #expect(try await press(link, "reason=") == 400)
             #expect(try await press(link) == 200)

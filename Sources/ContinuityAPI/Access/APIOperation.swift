@@ -76,7 +76,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .maintenanceStart: change("/maintenance/start", .operator, "maintenance start")
         case .maintenanceEnd: change("/maintenance/end", .operator, "maintenance end")
         case .scheduleList: read("/schedules", .role(.viewer), "schedule list")
-        case .schedule: change("/schedules", .operator, "failover --at", "switchover --at")
+        case .schedule: change("/schedules", .operator, "failover", "switchover")
         case .scheduleCancel: change("/schedules/cancel", .operator, "schedule cancel")
         case .approve: change("/approvals/{approval_id}/approve", .operator, "approve")
         case .acceptDataLoss:
