@@ -32,14 +32,22 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     package var primaryAddress: String?
     /// The id of the node to follow, for `follow` and `rejoin`.
     package var primaryNodeID: NodeID?
-    /// With `promote`: the first lease, counted from the arrival of the command.
+    /// With `promote` and `restart`: the first lease, counted from the arrival of the command.
     package var leaseMs: Int64?
     package var timeoutMs: Int64
+    /// Not to be begun later than this on the agent's own clock (``NodeReport/clockMs``): then its
+    /// sender has given up. `nil` when the sender does not know that clock.
+    package var notAfterMs: Int64?
+    /// With `status`: give this node no promise from now on, for so long; and answer when the one
+    /// that was given to it is over. Then it holds no lease by promises any more.
+    package var deniesPromisesTo: NodeID?
+    package var deniesPromisesMs: Int64?
 
     package init(
         key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64, name: Name,
         primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
-        timeoutMs: Int64
+        timeoutMs: Int64, notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil,
+        deniesPromisesMs: Int64? = nil
     ) {
         self.key = key
         self.clusterID = clusterID
@@ -50,6 +58,9 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         self.primaryNodeID = primaryNodeID
         self.leaseMs = leaseMs
         self.timeoutMs = timeoutMs
+        self.notAfterMs = notAfterMs
+        self.deniesPromisesTo = deniesPromisesTo
+        self.deniesPromisesMs = deniesPromisesMs
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -61,6 +72,9 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case primaryNodeID = "primary_node_id"
         case leaseMs = "lease_ms"
         case timeoutMs = "timeout_ms"
+        case notAfterMs = "not_after_ms"
+        case deniesPromisesTo = "denies_promises_to"
+        case deniesPromisesMs = "denies_promises_ms"
     }
 }
 
@@ -72,9 +86,9 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case failed
         /// It did not end within its timeout and was stopped.
         case timedOut = "timed_out"
-        /// Not carried out: stale epoch, wrong node, or a promise given to another node.
+        /// Not carried out: stale epoch, wrong node, too late, or a promise given to another node.
         case refused
-        /// Nobody answered: the command may or may not have been carried out.
+        /// There was no connection: this sending of the command did not reach the agent.
         case unreachable
     }
 

@@ -11,6 +11,8 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case retryBackoff = "retry_backoff"
     case noEligibleTarget = "no_eligible_target"
     case minHealthyNodes = "min_healthy_nodes"
+    /// With `rpo_s` 0: a node that may hold an acknowledged write cannot be asked.
+    case mayLoseWrites = "may_lose_writes"
     case runActive = "run_active"
     /// Against drills alone.
     case drillActive = "drill_active"
