@@ -79,6 +79,8 @@ package struct PostgresRejoin: Sendable {
     private func ways(
         _ installation: PostgresInstallation, _ history: TimelineHistory
     ) async throws -> [Way] {
+        // Half of it is the primary's: it must not be started before the rewind is complete.
+        if access(rewindMark, F_OK) == 0 { return [.rewind, .baseBackup] }
         let output = try await Program.run(
             installation.serverProgram("pg_controldata", ["-D", dataDirectory]))
         guard output.isSuccess, let control = try? PostgresControl(parsing: output.output) else {
@@ -129,6 +131,7 @@ package struct PostgresRejoin: Sendable {
         // A crashed server is recovered by pg_rewind itself, in single-user mode, which refuses to
         // be a standby.
         unlink("\(dataDirectory)/standby.signal")
+        try installation.write("", to: rewindMark, mode: 0o600)
         try await Program.mustRun(
             installation.serverProgram(
                 "pg_rewind",
@@ -139,7 +142,11 @@ package struct PostgresRejoin: Sendable {
             timeout: .seconds(90))
         // It may have brought the primary's pid file and signal files along.
         unlink("\(dataDirectory)/postmaster.pid")
+        unlink(rewindMark)
     }
+
+    /// There while a rewind is under way, and after one that was ended from outside.
+    private var rewindMark: String { dataDirectory + ".rewinding" }
 
     private func copyAnew(_ installation: PostgresInstallation) async throws {
         let fresh = dataDirectory + ".fresh"
@@ -156,6 +163,7 @@ package struct PostgresRejoin: Sendable {
         // Two renames; `finishExchange` repairs a death between them.
         try Self.rename(dataDirectory, to: oldDirectory)
         try Self.rename(fresh, to: dataDirectory)
+        unlink(rewindMark)
         try? files.removeItem(atPath: oldDirectory)
     }
 

@@ -12,6 +12,10 @@ import Synchronization
 final class EffectExecutor: Sendable {
     /// On top of a command's own timeout, for the way there and back.
     private static let transportMs: Int64 = 1000
+    /// How long one connection is waited on: one that is lost without a word must not take the
+    /// whole of a long order's time. The agent knows the order by its key.
+    private static let askAgainMs: Int64 = 5000
+    private static let pauseMs: Int64 = 250
 
     private let client: HTTPClient
     private let way: AgentWay
@@ -76,23 +80,44 @@ final class EffectExecutor: Sendable {
                 key: command.key, outcome: outcome, detail: detail,
                 durationMs: SystemClock.now().monotonicMs - started)
         }
-        do {
-            var request = HTTPRequest(
-                method: "POST", url: agentURL + "/v1/commands",
-                headers: ["content-type": "application/json"],
-                body: try CanonicalJSON.bytes(encoding: command),
-                timeout: .milliseconds(command.timeoutMs + Self.transportMs))
-            way.sign(&request, to: command.nodeID, of: command.clusterID)
-            let response = try await client.send(request)
-            guard response.status == 200 else {
-                return failed(.refused, "the agent answers with status \(response.status)")
+        let deadlineMs = started + command.timeoutMs + Self.transportMs
+        var mayHaveArrived = false
+        while true {
+            let restMs = deadlineMs - SystemClock.now().monotonicMs
+            do {
+                return try await ask(
+                    command, at: agentURL, timeoutMs: max(1, min(restMs, Self.askAgainMs)))
+            } catch let error as HTTPError {
+                mayHaveArrived = mayHaveArrived || error.mayHaveBeenSent
+                guard mayHaveArrived else { return failed(.unreachable, error.message) }
+                let isOver = restMs <= Self.askAgainMs && error.code == .timedOut
+                if isOver || restMs <= Self.pauseMs || Task.isCancelled {
+                    return failed(.timedOut, error.message)
+                }
+                // What became of the order is asked for under its key: it is not done twice.
+                try? await Task.sleep(for: .milliseconds(Self.pauseMs))
+            } catch {
+                return failed(.timedOut, "the agent's answer is not understood: \(error)")
             }
-            return try JSONDecoder().decode(CommandResult.self, from: Data(response.body))
-        } catch let error as HTTPError {
-            return failed(error.code == .timedOut ? .timedOut : .unreachable, error.message)
-        } catch {
-            return failed(.unreachable, "the agent's answer is not understood: \(error)")
         }
+    }
+
+    private func ask(
+        _ command: AgentCommand, at agentURL: String, timeoutMs: Int64
+    ) async throws -> CommandResult {
+        var request = HTTPRequest(
+            method: "POST", url: agentURL + "/v1/commands",
+            headers: ["content-type": "application/json"],
+            body: try CanonicalJSON.bytes(encoding: command),
+            timeout: .milliseconds(timeoutMs))
+        way.sign(&request, to: command.nodeID, of: command.clusterID)
+        let response = try await client.send(request)
+        guard response.status == 200 else {
+            return CommandResult(
+                key: command.key, outcome: .refused,
+                detail: "the agent answers with status \(response.status)")
+        }
+        return try JSONDecoder().decode(CommandResult.self, from: Data(response.body))
     }
 
     // MARK: Hooks

@@ -169,9 +169,9 @@ struct LedgerTests {
 struct CommandQueueTests {
     @Test func runsOneAtATimeInOrder() {
         var queue = CommandQueue<Int>()
-        #expect(queue.submit(1, isFence: false) == .start(1))
-        #expect(queue.submit(2, isFence: false) == .wait)
-        #expect(queue.submit(3, isFence: false) == .wait)
+        #expect(queue.submit(1, .ordinary) == .start(1))
+        #expect(queue.submit(2, .ordinary) == .wait)
+        #expect(queue.submit(3, .ordinary) == .wait)
         #expect(queue.finished(1) == 2)
         #expect(queue.finished(2) == 3)
         #expect(queue.finished(3) == nil)
@@ -179,23 +179,34 @@ struct CommandQueueTests {
 
     @Test func aFenceStopsWhatRunsAndDropsWhatWaits() {
         var queue = CommandQueue<Int>()
-        _ = queue.submit(1, isFence: false)
-        _ = queue.submit(2, isFence: false)
-        #expect(queue.submit(3, isFence: true) == .jump(cancel: 1, drop: [2]))
-        #expect(queue.submit(4, isFence: false) == .wait, "an order after the fence waits for it")
+        _ = queue.submit(1, .ordinary)
+        _ = queue.submit(2, .ordinary)
+        #expect(queue.submit(3, .fence) == .jump(cancel: 1, drop: [2]))
+        #expect(queue.submit(4, .ordinary) == .wait, "an order after the fence waits for it")
         #expect(queue.finished(1) == 3)
-        #expect(queue.submit(5, isFence: true) == .jump(cancel: nil, drop: [4]))
+        #expect(queue.submit(5, .fence) == .jump(cancel: nil, drop: [4]))
         #expect(queue.finished(3) == 5)
+    }
+
+    @Test func aNewerWordOnWhomToFollowReplacesAnOlderOne() {
+        var queue = CommandQueue<Int>()
+        #expect(queue.submit(1, .pointer) == .start(1))
+        #expect(queue.submit(2, .pointer) == .jump(cancel: 1, drop: []))
+        #expect(queue.submit(3, .ordinary) == .wait)
+        #expect(queue.submit(4, .pointer) == .jump(cancel: 1, drop: [2]))
+        #expect(queue.finished(1) == 3)
+        #expect(queue.finished(3) == 4)
+        #expect(queue.submit(5, .ordinary) == .wait, "a promotion waits for what it needs")
     }
 
     @Test func isBoundedButTakesAFence() {
         var queue = CommandQueue<Int>()
-        for id in 0...CommandQueue<Int>.limit { _ = queue.submit(id, isFence: false) }
-        guard case .refuse = queue.submit(100, isFence: false) else {
+        for id in 0...CommandQueue<Int>.limit { _ = queue.submit(id, .ordinary) }
+        guard case .refuse = queue.submit(100, .ordinary) else {
             Issue.record("the queue must be bounded")
             return
         }
-        guard case .jump = queue.submit(101, isFence: true) else {
+        guard case .jump = queue.submit(101, .fence) else {
             Issue.record("a fence must get in")
             return
         }

@@ -112,6 +112,7 @@ struct HookCommandTests {
             node_id: n1
             orchestrators: [http://127.0.0.1:7100]
             token_file: \(token)
+            insecure_plain_http: true
             listen: 127.0.0.1:7101
             state_file: /tmp/n1.json
             service: {address: "127.0.0.1:5432", pid_file: /tmp/d/p, directory: /tmp/d}

@@ -30,7 +30,9 @@ actor CommandDesk {
     /// Carries out an order, or answers with what came of the same order before.
     func submit(_ command: AgentCommand) async -> CommandResult {
         let arrivedAt = BootInstant.now
-        guard !isClosed else { return refused(command, "the agent is about to end") }
+        guard !isClosed else {
+            return await refuseForGood(command, "the agent is about to end")
+        }
         if jobs[command.key] != nil { return await join(command.key) }
         switch state.admit(command) {
         case .refused(let reason):
@@ -44,7 +46,7 @@ actor CommandDesk {
         }
         // No effect, so nothing to serialise and nothing to remember.
         guard !command.isReading else {
-            if let failure = await persistFailure() {
+            if let failure = await deny(command) {
                 return CommandResult(key: command.key, outcome: .failed, detail: failure)
             }
             return await execution.perform(command, arrivedAt: arrivedAt)
@@ -82,12 +84,15 @@ actor CommandDesk {
         return await withCheckedContinuation { continuation in
             jobs[key] = job
             jobs[key]?.waiters.append(continuation)
-            switch queue.submit(key, isFence: job.command.name == .fence) {
+            let name = job.command.name
+            switch queue.submit(
+                key, name == .fence ? .fence : name.isPointer ? .pointer : .ordinary)
+            {
             case .start(let next): start(next)
             case .wait: break
             case .jump(let running, let dropped):
                 if let running { jobs[running]?.task?.cancel() }
-                for other in dropped { drop(other, "a fence order came after it") }
+                for other in dropped { drop(other, "a \(name) order came after it") }
             case .refuse(let reason): drop(key, reason)
             }
         }
@@ -111,6 +116,10 @@ actor CommandDesk {
         let failure = await persistFailure()
         if job.isOrder, command.epoch < state.highestEpoch {
             result = refused(command, "epoch \(command.epoch) became stale while it waited")
+        } else if job.isOrder, let reason = command.lateness(at: .now) {
+            result = refused(command, reason)
+            // Its sender counts on it not having happened.
+            if command.name == .promote { state.remember(result) }
         } else if let failure, command.name != .fence, command.name != .demote {
             result = CommandResult(key: key, outcome: .failed, detail: failure)
         } else {
@@ -140,18 +149,51 @@ actor CommandDesk {
 
     private func drop(_ key: OperationKey, _ reason: String) {
         guard let job = jobs[key] else { return }
-        finish(key, refused(job.command, reason))
+        let result = refused(job.command, reason)
+        // Its sender counts on it not having happened: a copy that comes later finds this answer.
+        if job.isOrder, job.command.name == .promote { state.remember(result) }
+        finish(key, result)
+    }
+
+    private func refuseForGood(_ command: AgentCommand, _ reason: String) async -> CommandResult {
+        let result = refused(command, reason)
+        guard command.name == .promote else { return result }
+        state.remember(result)
+        if let failure = await persistFailure() { logger.error("\(failure)") }
+        return result
     }
 
     private func finish(_ key: OperationKey, _ result: CommandResult) {
         guard let job = jobs.removeValue(forKey: key) else { return }
-        if job.isOrder, job.command.name == .promote { state.endPromotion() }
+        if job.isOrder, job.command.name.makesPrimary { state.endPromotion() }
         for waiter in job.waiters { waiter.resume(returning: result) }
     }
 
     private func refused(_ command: AgentCommand, _ reason: String) -> CommandResult {
         CommandResult(
             key: command.key, outcome: .refused, detail: reason, service: state.service)
+    }
+
+    /// Makes the order's epoch durable, and that no promise is given any more where it says so.
+    /// Then waits for the end of one that was given: at most the longest promise there is.
+    ///
+    /// - Returns: why it could not be done.
+    private func deny(_ command: AgentCommand) async -> String? {
+        guard let node = command.deniesPromisesTo, let lengthMs = command.deniesPromisesMs else {
+            return await persistFailure()
+        }
+        let deadline = BootInstant.now + command.timeoutMs
+        do {
+            while let end = try await state.denyPromises(to: node, milliseconds: lengthMs) {
+                guard end < deadline else {
+                    return "a promise to \(node) is in force for another \(end - .now) ms"
+                }
+                try await Task.sleep(for: .milliseconds(max(1, end - .now)))
+            }
+            return nil
+        } catch {
+            return "it cannot be denied for good: \(error)"
+        }
     }
 
     private func persistFailure() async -> String? {

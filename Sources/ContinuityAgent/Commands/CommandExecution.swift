@@ -18,30 +18,32 @@ struct CommandExecution: Sendable {
     }
 
     func perform(_ command: AgentCommand, arrivedAt: BootInstant) async -> CommandResult {
-        let deadline = arrivedAt + max(1, command.timeoutMs)
+        let deadline = command.deadline(arrivedAt: arrivedAt)
         switch command.name {
         case .status: return await status(command)
         case .demote: return await demote(command, deadline: deadline)
         case .fence: return await fence(command, deadline: deadline)
         case .prepare, .follow: return await run(command, deadline: deadline, goal: .none)
         case .rejoin: return await run(command, deadline: deadline, goal: .role(.secondary))
-        case .restart: return await run(command, deadline: deadline, goal: .anyRole)
         case .own: return await runOwn(command, deadline: deadline)
-        case .promote:
+        case .restart, .promote:
             // Before the program runs: the service may be primary before anybody could look.
             if let leaseMs = command.leaseMs {
                 state.grantLease(milliseconds: leaseMs, from: arrivedAt)
             }
-            return await run(command, deadline: deadline, goal: .role(.primary))
+            let goal = command.name == .promote ? Goal.role(.primary) : .anyRole
+            return await run(command, deadline: deadline, goal: goal)
         }
     }
 
+    /// Succeeds only with what is true now: a position that was read before is no answer to a
+    /// question about what the service holds.
     private func status(_ command: AgentCommand) async -> CommandResult {
-        let report = await monitor.refresh()
+        let (report, failure) = await monitor.look()
         let isKnown = report.state == .running || report.state == .stopped
         return CommandResult(
-            key: command.key, outcome: isKnown ? .succeeded : .failed, detail: report.detail,
-            service: report)
+            key: command.key, outcome: isKnown && failure == nil ? .succeeded : .failed,
+            detail: failure ?? report.detail, service: report)
     }
 
     // MARK: Programs
@@ -109,7 +111,7 @@ struct CommandExecution: Sendable {
         }
         guard !Task.isCancelled else {
             return CommandResult(
-                key: command.key, outcome: .failed, detail: "stopped by a fence order")
+                key: command.key, outcome: .failed, detail: "stopped by a later order")
         }
         return CommandResult(
             key: command.key, outcome: .timedOut,

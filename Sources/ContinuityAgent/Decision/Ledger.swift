@@ -23,6 +23,22 @@ struct Ledger: Codable, Equatable, Sendable {
         }
     }
 
+    /// No promise for this node until then: another is about to become primary in its place, and
+    /// counts on that it keeps its role by nobody's promise.
+    struct Denial: Codable, Equatable, Sendable {
+        var to: NodeID
+        var untilBootMs: Int64
+        var kernelBootID: String
+        var lengthMs: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case to
+            case untilBootMs = "until_boot_ms"
+            case kernelBootID = "kernel_boot_id"
+            case lengthMs = "length_ms"
+        }
+    }
+
     enum Admission: Equatable, Sendable {
         case run
         /// The same key was carried out before.
@@ -38,10 +54,11 @@ struct Ledger: Codable, Equatable, Sendable {
     /// Oldest first.
     private(set) var results: [CommandResult] = []
     private(set) var promise: Promise?
+    var denial: Denial?
 
     private enum CodingKeys: String, CodingKey {
         case highestEpoch = "highest_epoch"
-        case results, promise
+        case results, promise, denial
     }
 
     /// Takes notice of a leadership. - Returns: whether it is a new one.
@@ -66,12 +83,23 @@ struct Ledger: Codable, Equatable, Sendable {
         }
         _ = raise(to: command.epoch)
         if let known = results.last(where: { $0.key == command.key }) { return .remembered(known) }
-        if command.name == .promote, let reason = promotionBlock(at: now) {
+        let block = command.name == .promote ? promotionBlock(at: now) : nil
+        if let reason = command.lateness(at: now) ?? block {
             // For good: its sender now counts on it not having happened.
-            remember(CommandResult(key: command.key, outcome: .refused, detail: reason))
+            if command.name == .promote {
+                remember(CommandResult(key: command.key, outcome: .refused, detail: reason))
+            }
             return .refused(reason)
         }
         return .run
+    }
+
+    /// Until when a promise to this node is in force; `nil` when none is.
+    func promiseEnd(to node: NodeID, at now: BootInstant) -> BootInstant? {
+        guard let promise, promise.to == node, now.milliseconds < promise.untilBootMs else {
+            return nil
+        }
+        return now + (promise.untilBootMs - now.milliseconds)
     }
 
     /// Why this node may not become primary now, or `nil` when it may.
@@ -100,6 +128,9 @@ struct Ledger: Codable, Equatable, Sendable {
         if new.epoch < highestEpoch {
             return "epoch \(new.epoch) is stale: this agent has seen epoch \(highestEpoch)"
         }
+        if let denial, denial.to == new.to, now.milliseconds < denial.untilBootMs {
+            return "another node is about to become primary"
+        }
         if let promise, promise.to != new.to, now.milliseconds < promise.untilBootMs {
             return "a promise to \(promise.to) is still in force"
         }
@@ -113,9 +144,30 @@ struct Ledger: Codable, Equatable, Sendable {
 
     /// Brings a promise of an earlier kernel boot onto this boot's clock, at its full length.
     mutating func rebase(kernelBootID: String, now: BootInstant) {
-        guard var old = promise, old.kernelBootID != kernelBootID else { return }
-        old.untilBootMs = now.milliseconds + old.lengthMs
-        old.kernelBootID = kernelBootID
-        promise = old
+        if var old = promise, old.kernelBootID != kernelBootID {
+            old.untilBootMs = now.milliseconds + old.lengthMs
+            old.kernelBootID = kernelBootID
+            promise = old
+        }
+        if var old = denial, old.kernelBootID != kernelBootID {
+            old.untilBootMs = now.milliseconds + old.lengthMs
+            old.kernelBootID = kernelBootID
+            denial = old
+        }
+    }
+}
+
+extension AgentCommand {
+    /// When it must have ended: its sender counts from the sending, if it knows this clock.
+    func deadline(arrivedAt: BootInstant) -> BootInstant {
+        let own = arrivedAt + max(1, timeoutMs)
+        guard let notAfterMs, name != .status else { return own }
+        return min(own, BootInstant(milliseconds: notAfterMs))
+    }
+
+    /// Why it is too late to begin, or `nil` when it is not. What only reads is never too late.
+    func lateness(at now: BootInstant) -> String? {
+        guard name != .status, let notAfterMs, now.milliseconds > notAfterMs else { return nil }
+        return "it came \(now.milliseconds - notAfterMs) ms after its sender had given up"
     }
 }

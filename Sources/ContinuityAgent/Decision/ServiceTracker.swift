@@ -50,12 +50,7 @@ struct ServiceTracker: Sendable {
     }
 
     mutating func probed(_ outcome: ProbeOutcome) {
-        if let reading = outcome.reading {
-            report.role = reading.role
-            report.positionBytes = reading.positionBytes ?? report.positionBytes
-            report.lagMs = reading.lagMs
-            report.streaming = reading.streaming
-        }
+        if let reading = outcome.reading { report.take(reading) }
         guard let failure = outcome.failure else {
             failuresInRow = 0
             report.state = .running
@@ -75,4 +70,15 @@ struct ServiceTracker: Sendable {
 
     /// Whether the service may be accepting writes as primary.
     var isPrimary: Bool { report.role == .primary && report.state != .stopped }
+}
+
+extension ServiceReport {
+    /// A running service that does not tell its position has none: what it told before, perhaps
+    /// as another server on the same data, may be less than it holds now.
+    mutating func take(_ reading: StatusReading) {
+        role = reading.role
+        positionBytes = reading.positionBytes
+        lagMs = reading.lagMs
+        streaming = reading.streaming
+    }
 }

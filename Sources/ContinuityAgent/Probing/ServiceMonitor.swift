@@ -40,14 +40,20 @@ final class ServiceMonitor: Sendable {
 
     /// Looks at the service anew.
     @discardableResult
-    func refresh() async -> ServiceReport {
+    func refresh() async -> ServiceReport { await look().report }
+
+    /// Looks at the service anew, and says what was wrong with this one look. The report alone
+    /// does not: after a single failure it still tells what was seen before.
+    func look() async -> (report: ServiceReport, failure: String?) {
         OrphanReaper.shared.reap()
         let ticket = state.takeTicket()
-        guard let main = currentMainProcess() else { return settle().report }
+        guard let main = currentMainProcess() else { return (settle().report, nil) }
         let outcome = await probe()
         // It may have died meanwhile; what the probes say of it then is history.
-        guard main.isAlive else { return settle().report }
-        return state.updateService(ticket: ticket) { $0.probed(outcome) }
+        guard main.isAlive else { return (settle().report, nil) }
+        var report = state.updateService(ticket: ticket) { $0.probed(outcome) }
+        if let reading = outcome.reading { report.take(reading) }
+        return (report, outcome.failure)
     }
 
     private func probe() async -> ProbeOutcome {

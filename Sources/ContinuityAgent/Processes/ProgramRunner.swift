@@ -38,7 +38,7 @@ struct ProgramResult: Sendable {
             case .exited(let code): "exited with status \(code)"
             case .signalled(let signal): "was ended by signal \(signal)"
             case .timedOut: "did not end in time and was killed"
-            case .cancelled: "was stopped by a fence order or the agent's end"
+            case .cancelled: "was stopped by a later order or the agent's end"
             case .failedToStart(let reason): "could not be started: \(reason)"
             case .wroteTooMuch: "wrote more than \(ProgramRunner.outputLimitBytes) bytes"
             }

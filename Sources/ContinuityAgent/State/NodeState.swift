@@ -14,7 +14,10 @@ final class NodeState: Sendable {
         var reply: ReportReply?
         var views: [NodeID: PeerView] = [:]
         var sequence: Int64 = 0
+        /// Orders that may make the service a primary: `promote` and `restart`.
         var promotionsUnderWay = 0
+        /// When the last report that an orchestrator answered was sent.
+        var contactAt = BootInstant.now
         var nextTicket: UInt64 = 1
         var lastAppliedTicket: UInt64 = 0
         /// No promotion goes on for longer than the latest order for one allows.
@@ -122,7 +125,7 @@ final class NodeState: Sendable {
             return NodeReport(
                 clusterID: configuration.clusterID, nodeID: configuration.nodeID, bootID: bootID,
                 sequence: storage.sequence, highestEpoch: storage.ledger.highestEpoch,
-                service: service, peers: storage.views)
+                service: service, peers: storage.views, clockMs: BootInstant.now.milliseconds)
         }
     }
 
@@ -149,6 +152,7 @@ final class NodeState: Sendable {
         let isCurrent = storage.withLock { storage -> Bool in
             guard reply.epoch >= storage.ledger.highestEpoch else { return false }
             storage.reply = reply
+            storage.contactAt = max(storage.contactAt, sentAt)
             let peers = Set(reply.peers.map(\.nodeID))
             storage.views = storage.views.filter { peers.contains($0.key) }
             if let leaseMs = reply.leaseMs {
@@ -204,10 +208,18 @@ final class NodeState: Sendable {
         return min(max(2 * intervalMs, 500), 2000)
     }
 
+    /// How long a primary that appears without a lease is left alone. Counted from the last word
+    /// of an orchestrator: one that has heard nothing for so long may have given the role to
+    /// another node meanwhile.
+    private static func graceMs(_ storage: Storage, now: BootInstant) -> Int64 {
+        max(0, storage.contactAt + graceMs(storage) - now)
+    }
+
     private func deadline(_ storage: Storage, now: BootInstant) -> BootInstant? {
         let graceMs = Self.graceMs(storage)
         let held = storage.lease.deadline(
-            isPrimary: storage.tracker.isPrimary, graceMs: graceMs, now: now)
+            isPrimary: storage.tracker.isPrimary, graceMs: Self.graceMs(storage, now: now),
+            now: now)
         guard storage.promotionsUnderWay > 0, let limit = storage.promotionDeadline else {
             return held
         }
@@ -240,8 +252,8 @@ final class NodeState: Sendable {
                 report.state == .running && report.role == .secondary
                 && storage.promotionsUnderWay == 0
             let verdict = storage.lease.check(
-                isPrimary: isPrimary, isSecondary: isSecondary, graceMs: Self.graceMs(storage),
-                now: now)
+                isPrimary: isPrimary, isSecondary: isSecondary,
+                graceMs: Self.graceMs(storage, now: now), now: now)
             publishLease(&storage)
             return (verdict, isPrimary ? storage.lease.nextCheck(after: now) : nil)
         }
@@ -281,15 +293,15 @@ final class NodeState: Sendable {
 
     var highestEpoch: Int64 { storage.withLock { $0.ledger.highestEpoch } }
 
-    /// Decides about a command. When it is a promotion that may run, promises are refused until
-    /// `endPromotion`.
+    /// Decides about a command. When it is one that may make a primary and may run, promises are
+    /// refused and the guard watches until `endPromotion`.
     func admit(_ command: AgentCommand) -> Ledger.Admission {
         storage.withLock { storage in
             let admission = storage.changeLedger {
                 $0.admit(
                     command, to: configuration.clusterID, configuration.nodeID, at: BootInstant.now)
             }
-            if admission == .run, command.name == .promote {
+            if admission == .run, command.name.makesPrimary {
                 storage.promotionsUnderWay += 1
                 storage.promotionDeadline = .now + command.timeoutMs
                 publishLease(&storage)
@@ -304,6 +316,24 @@ final class NodeState: Sendable {
             publishLease(&storage)
         }
         guardNow.signal()
+    }
+
+    /// Gives this node no promise from now on. Durable when it returns.
+    ///
+    /// - Returns: until when a promise that was given to it before is in force.
+    func denyPromises(to node: NodeID, milliseconds: Int64) async throws -> BootInstant? {
+        let now = BootInstant.now
+        let denial = Ledger.Denial(
+            to: node, untilBootMs: now.milliseconds + milliseconds, kernelBootID: kernelBootID,
+            lengthMs: milliseconds)
+        let end = storage.withLock { storage in
+            storage.changeLedger { ledger in
+                ledger.denial = denial
+                return ledger.promiseEnd(to: node, at: now)
+            }
+        }
+        try await persist()
+        return end
     }
 
     func remember(_ result: CommandResult) {

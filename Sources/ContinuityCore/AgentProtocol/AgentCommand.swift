@@ -34,7 +34,7 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     package var primaryAddress: String?
     /// The id of the node to follow, for `follow` and `rejoin`.
     package var primaryNodeID: NodeID?
-    /// With `promote`: the first lease, counted from the arrival of the command.
+    /// With `promote` and `restart`: the first lease, counted from the arrival of the command.
     package var leaseMs: Int64?
     /// With `own`: the name in the agent's `hook_commands`.
     package var program: String?
@@ -42,11 +42,19 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     /// configuration says otherwise.
     package var readsOnly: Bool?
     package var timeoutMs: Int64
+    /// Not to be begun later than this on the agent's own clock (``NodeReport/clockMs``): then its
+    /// sender has given up. `nil` when the sender does not know that clock.
+    package var notAfterMs: Int64?
+    /// With `status`: give this node no promise from now on, for so long; and answer when the one
+    /// that was given to it is over. Then it holds no lease by promises any more.
+    package var deniesPromisesTo: NodeID?
+    package var deniesPromisesMs: Int64?
 
     package init(
         key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64, name: Name,
         primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
-        program: String? = nil, readsOnly: Bool? = nil, timeoutMs: Int64
+        program: String? = nil, readsOnly: Bool? = nil, timeoutMs: Int64,
+        notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil, deniesPromisesMs: Int64? = nil
     ) {
         self.key = key
         self.clusterID = clusterID
@@ -59,6 +67,9 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         self.program = program
         self.readsOnly = readsOnly
         self.timeoutMs = timeoutMs
+        self.notAfterMs = notAfterMs
+        self.deniesPromisesTo = deniesPromisesTo
+        self.deniesPromisesMs = deniesPromisesMs
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -72,6 +83,9 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case program
         case readsOnly = "reads_only"
         case timeoutMs = "timeout_ms"
+        case notAfterMs = "not_after_ms"
+        case deniesPromisesTo = "denies_promises_to"
+        case deniesPromisesMs = "denies_promises_ms"
     }
 
     /// Whether it changes nothing: it need not wait for others, nor be remembered.
@@ -99,9 +113,9 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case failed
         /// It did not end within its timeout and was stopped.
         case timedOut = "timed_out"
-        /// Not carried out: stale epoch, wrong node, or a promise given to another node.
+        /// Not carried out: stale epoch, wrong node, too late, or a promise given to another node.
         case refused
-        /// Nobody answered: the command may or may not have been carried out.
+        /// There was no connection: this sending of the command did not reach the agent.
         case unreachable
     }
 

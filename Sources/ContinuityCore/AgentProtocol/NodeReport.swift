@@ -11,10 +11,13 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var service: ServiceReport
     /// What this agent sees of the other nodes, by node id.
     package var peers: [NodeID: PeerView]
+    /// What the agent's clock showed when it sent this, in milliseconds since its machine started.
+    package var clockMs: Int64?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
-        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView]
+        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView],
+        clockMs: Int64? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -23,6 +26,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         self.highestEpoch = highestEpoch
         self.service = service
         self.peers = peers
+        self.clockMs = clockMs
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -32,6 +36,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case sequence
         case highestEpoch = "highest_epoch"
         case service, peers
+        case clockMs = "clock_ms"
     }
 }
 

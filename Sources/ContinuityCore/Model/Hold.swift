@@ -23,6 +23,8 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     /// The nodes that are left cannot bear the whole load.
     case capacityExceeded = "capacity_exceeded"
     case minHealthyNodes = "min_healthy_nodes"
+    /// With `rpo_s` 0: a node that may hold an acknowledged write cannot be asked.
+    case mayLoseWrites = "may_lose_writes"
     case runActive = "run_active"
     /// Against a second request alone.
     case approvalPending = "approval_pending"

@@ -31,9 +31,17 @@ package struct ClusterState: Hashable, Sendable {
     /// A node that was ordered to become primary, and nobody knows what came of it. Until that is
     /// known, no other node may become primary.
     package var inDoubt: NodeID?
-    /// The nodes that were brought to take the primary's changes since it became primary: only
-    /// they can hold what it has acknowledged, wherever they are pointed to meanwhile.
+    /// The nodes whose data is known to be the beginning of the primary's and that were brought to
+    /// take its changes since it became primary, wherever they are pointed to meanwhile: only they
+    /// may become primary, or be caught up with.
     package var replicas: Set<NodeID> = []
+    /// The nodes whose data is known to be the beginning of the primary's.
+    var kin: Set<NodeID> = []
+    /// The nodes that may have taken changes from the primary since it became primary: what they
+    /// hold must be known before another node takes over.
+    var mayHold: Set<NodeID> = []
+    /// The nodes that each node may be pointed to, by orders that were or may have been carried out.
+    var possibleSources: [NodeID: Set<NodeID>] = [:]
     package var estimates = ActionEstimates()
     /// Effects outside the active run whose result is not known yet.
     package var upkeep: [OperationKey: Operation] = [:]
@@ -66,7 +74,10 @@ package struct ClusterState: Hashable, Sendable {
         for node in body.cluster.nodes where node.holdsData && node.nodeID != primary {
             following[node.nodeID] = primary
             replicas.insert(node.nodeID)
+            possibleSources[node.nodeID] = [primary]
         }
+        kin = replicas
+        mayHold = replicas
     }
 
     /// Takes a changed configuration, keeping what is known of the nodes that stay.
@@ -82,6 +93,9 @@ package struct ClusterState: Hashable, Sendable {
         replicas = replicas.intersection(ids)
         weights = weights.filter { ids.contains($0.key) }
         nodeMaintenance = nodeMaintenance.filter { ids.contains($0.key) }
+        kin = kin.intersection(ids)
+        mayHold = mayHold.intersection(ids)
+        possibleSources = possibleSources.filter { ids.contains($0.key) }
         if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
     }
 

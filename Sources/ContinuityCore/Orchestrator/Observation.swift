@@ -9,8 +9,25 @@ struct Observation: Hashable, Sendable {
     var notStreamingSinceMs: Int64?
     /// Until when the node may act on a lease of ours or of an earlier leader.
     var leaseUntilMs: Int64
+    /// The agent's clock less this process's, at most: a report is read after it was sent.
+    private var clockOffset: ClockOffset?
+    /// An order that may make the service a primary and is not answered: until when it may be
+    /// carried out, and what it gives hold. `isInherited`: an earlier process sent it too.
+    var startOrder: StartOrder?
     var upkeepNotBeforeMs: Int64 = 0
     var upkeepFailures: Int = 0
+
+    struct StartOrder: Hashable, Sendable {
+        var untilMs: Int64
+        var isInherited: Bool
+    }
+
+    private struct ClockOffset: Hashable, Sendable {
+        var ms: Int64
+        var atMs: Int64
+    }
+
+    init(leaseUntilMs: Int64) { self.leaseUntilMs = leaseUntilMs }
 
     mutating func hear(_ report: NodeReport, atMs: Int64) {
         let isGood = report.service.state == .running
@@ -18,8 +35,59 @@ struct Observation: Hashable, Sendable {
         failingSinceMs = report.service.state == .failing ? failingSinceMs ?? atMs : nil
         notStreamingSinceMs =
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
+        if let clockMs = report.clockMs {
+            let read = clockMs - atMs
+            // After a start of its machine the clock begins anew.
+            let isSame = self.report?.bootID == report.bootID
+            clockOffset = ClockOffset(
+                ms: isSame ? max(read, offset(atMs: atMs) ?? read) : read, atMs: atMs)
+        }
         self.report = report
         heardAtMs = atMs
+    }
+
+    /// A reading of the two clocks grows worse by a fiftieth of its age: each may run at a speed
+    /// of its own.
+    private func offset(atMs now: Int64) -> Int64? {
+        clockOffset.map { $0.ms - (now - $0.atMs) / 50 }
+    }
+
+    /// Until when the node may be primary by what it was given, answered or not.
+    var mayActUntilMs: Int64 { max(leaseUntilMs, startOrder?.untilMs ?? 0) }
+
+    /// An earlier process may have sent the order just before this one began.
+    mutating func noteInheritedStart(untilMs: Int64) {
+        startOrder = StartOrder(
+            untilMs: max(untilMs, startOrder?.untilMs ?? 0), isInherited: true)
+    }
+
+    mutating func noteStart(untilMs: Int64) {
+        startOrder = StartOrder(
+            untilMs: max(untilMs, startOrder?.untilMs ?? 0),
+            isInherited: startOrder?.isInherited ?? false)
+    }
+
+    /// What came of an order that may have made the service a primary. Only one that its agent
+    /// answered, or that never left, can do nothing any more.
+    mutating func settleStart(_ outcome: OperationResult.Outcome, leaseMs: Int64, atMs now: Int64) {
+        switch outcome {
+        case .ok, .failed, .refused:
+            startOrder = nil
+            // Its own lease began at the latest just before it was answered.
+            leaseUntilMs = max(leaseUntilMs, now + leaseMs)
+        case .unreachable:
+            if startOrder?.isInherited == false { startOrder = nil }
+        case .timedOut, .inDoubt: break
+        }
+    }
+
+    /// What the agent's clock shows at least, at this moment of this process's clock.
+    func agentClockMs(atMs now: Int64) -> Int64? { offset(atMs: now).map { $0 + now } }
+
+    /// This process was away: for how long something lasts is counted anew.
+    mutating func distrust(atMs now: Int64) {
+        if failingSinceMs != nil { failingSinceMs = now }
+        if notStreamingSinceMs != nil { notStreamingSinceMs = now }
     }
 
     /// Whether a report is out of date: a lower sequence of the same boot.

@@ -21,7 +21,7 @@ extension Orchestrator {
     ) throws(PlanRefusal) -> Reply {
         let id = request.clusterID
         guard let cluster = state.clusters[id] else { return .unknownCluster(id) }
-        let loss = dataLoss(of: plan, id)
+        let loss = dataLoss(of: plan, id, now)
         let needed =
             request.isBreakGlass ? 1 : cluster.policy.approvals?.needed(for: request.kind) ?? 0
         guard needed > 0 || loss != nil else {
@@ -85,13 +85,15 @@ extension Orchestrator {
         return ", losing up to \(loss.lagMs) ms and \(bytes)"
     }
 
-    /// What the plan's target has not got, where that is more than `rpo_s` allows.
-    private func dataLoss(of plan: Plan, _ id: ClusterID) -> DataLoss? {
+    /// What the plan's target has not got, where that is more than `rpo_s` allows or nobody can tell.
+    private func dataLoss(of plan: Plan, _ id: ClusterID, _ now: Moment) -> DataLoss? {
         guard let cluster = state.clusters[id], plan.kind == .failover,
             let seen = observations[id]?.nodes,
-            let target = seen[plan.failoverTargetID]?.report?.service,
-            let lagMs = target.lagMs, lagMs > cluster.policy.rpoS * 1000
+            let target = seen[plan.failoverTargetID]?.report?.service
         else { return nil }
+        let lagMs = target.lagMs ?? 0
+        if possibleLoss(of: plan, id, now) != nil { return DataLoss(lagMs: lagMs, bytes: nil) }
+        guard lagMs > cluster.policy.rpoS * 1000 else { return nil }
         let end = seen[plan.primaryNodeID]?.report?.service.positionBytes
         let bytes = end.flatMap { end in target.positionBytes.map { max(0, end - $0) } }
         return DataLoss(lagMs: lagMs, bytes: bytes)
@@ -248,7 +250,7 @@ extension Orchestrator {
         } catch {
             return "it cannot be done any more: \(error.rule.rawValue) (\(error.evidence))"
         }
-        guard approval.kind == .move, let loss = dataLoss(of: approval.plan, id) else { return nil }
+        guard approval.kind == .move, let loss = dataLoss(of: approval.plan, id, now) else { return nil }
         if let named = approval.dataLoss, named.covers(loss) || approval.dataLossConsent == nil {
             return nil
         }

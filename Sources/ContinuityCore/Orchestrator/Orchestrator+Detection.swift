@@ -19,7 +19,13 @@ extension Orchestrator {
     ) -> ReportReply {
         let settings = cluster.policy.detection
         var leaseMs: Int64?
-        if mayHoldLease(report.nodeID, cluster), report.service.state != .stopped {
+        // One that is being started needs it at the moment at which it runs.
+        let isStarting = cluster.run?.pendingOperations.contains {
+            $0.makesPrimary && $0.nodeID == report.nodeID
+        }
+        if mayHoldLease(report.nodeID, cluster),
+            report.service.state != .stopped || isStarting == true
+        {
             leaseMs = cluster.leaseMs
             grantLease(
                 to: report.nodeID, in: cluster.cluster.clusterID,

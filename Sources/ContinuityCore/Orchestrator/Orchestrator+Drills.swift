@@ -149,7 +149,8 @@ extension Orchestrator {
             // Nobody waits for a lease that is only pretended to have lost its holder.
             leaseHasRunOut: true,
             deadlineHasPassed: now.monotonicMs >= observations[id]?.drillDeadlineMs ?? .max,
-            isStillListening: false, replicas: cluster.replicas)
+            isStillListening: false, replicas: cluster.replicas,
+            mayHold: cluster.possibleHolders, epoch: state.epoch)
     }
 
     private mutating func apply(

@@ -68,7 +68,8 @@ extension Orchestrator {
             try move(id, kind, trigger, cluster, now)
         } catch {
             // Better started again where it is than not at all.
-            if error.rule == .noEligibleTarget, mayRestart(id, cluster, now),
+            if error.rule == .noEligibleTarget || error.rule == .mayLoseWrites,
+                mayRestart(id, cluster, now),
                 (try? move(id, .restart, trigger, cluster, now)) != nil
             {
                 return
@@ -97,7 +98,14 @@ extension Orchestrator {
     /// the journal or an older report says is not a reason to move.
     private func isSettled(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
         guard isHeard(cluster.primary, in: id, now) else { return !isYoung(id, now) }
-        guard let heardAt = observations[id]?.nodes[cluster.primary]?.heardAtMs,
+        let seen = observations[id]?.nodes[cluster.primary]
+        // It is only failed still, until it has been well often enough.
+        if let service = seen?.report?.service, service.state == .running,
+            service.role == .primary
+        {
+            return false
+        }
+        guard let heardAt = seen?.heardAtMs,
             let settledAt = observations[id]?.settledAtMs
         else { return true }
         return heardAt > settledAt
@@ -286,9 +294,37 @@ extension Orchestrator {
         }
         var request = request
         request.votersHeard = heardNodes(in: id, now).count
-        return try Planner.plan(
+        let plan = try Planner.plan(
             cluster: snapshot, policy: cluster.policy, request: request,
             estimates: cluster.estimates, digest: digest)
+        if !request.acceptsDataLoss, let refusal = possibleLoss(of: plan, id, now) {
+            throw refusal
+        }
+        return plan
+    }
+
+    /// With `rpo_s` 0 a failover that cannot ask every node which may hold an acknowledged write
+    /// would only fail later. One whose outcome is in doubt has asked before.
+    func possibleLoss(of plan: Plan, _ id: ClusterID, _ now: Moment) -> PlanRefusal? {
+        guard let cluster = state.clusters[id], plan.kind == .failover, cluster.policy.rpoS == 0, cluster.inDoubt == nil,
+            !isStillListening(id, now)
+        else { return nil }
+        for node in cluster.possibleHolders.sorted() where node != cluster.primary {
+            let service = observations[id]?.nodes[node]?.report?.service
+            let obstacle: String
+            if !isHeard(node, in: id, now) {
+                obstacle = "is not heard"
+            } else if service?.state != .running {
+                obstacle = "does not run"
+            } else {
+                continue
+            }
+            return PlanRefusal(
+                rule: .mayLoseWrites,
+                evidence: "\(node) may hold more than \(plan.failoverTargetID) and \(obstacle), "
+                    + "and rpo_s is 0")
+        }
+        return nil
     }
 
     /// Makes the plan of a run anew with the scores of its policies. Where none can be made any

@@ -24,7 +24,8 @@ extension Orchestrator {
             heard: Set(heardNodes(in: id, now)),
             leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
             deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
-            isStillListening: isStillListening(id, now), replicas: cluster.replicas)
+            isStillListening: isStillListening(id, now), replicas: cluster.replicas,
+            mayHold: cluster.possibleHolders, epoch: state.epoch)
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
@@ -43,11 +44,11 @@ extension Orchestrator {
     }
 
     /// When the node's last lease and the clock margin are over, on the monotonic clock.
-    func leaseEndMs(_ node: NodeID, _ id: ClusterID) -> Int64 {
+    package func leaseEndMs(_ node: NodeID, _ id: ClusterID) -> Int64 {
         guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
             return .max
         }
-        return seen.leaseUntilMs + cluster.policy.lease.marginMs
+        return seen.mayActUntilMs + cluster.policy.lease.marginMs
     }
 
     private mutating func apply(
@@ -103,10 +104,6 @@ extension Orchestrator {
                     runID: run.runID, from: run.plan.primaryNodeID,
                     to: run.plan.failoverTargetID, term: cluster.term + 1)),
             cluster: id, now)
-        // The order's own lease began when it arrived. Until it was answered it had to be assumed
-        // to arrive as late as its timeout; that assumption ends here.
-        observations[id]?.nodes[run.plan.failoverTargetID]?.leaseUntilMs =
-            now.monotonicMs + cluster.policy.lease.durationMs
     }
 
     private mutating func announce(_ run: RunState, _ id: ClusterID, _ now: Moment) {
@@ -244,10 +241,10 @@ extension Orchestrator {
                 operation.key, in: id,
                 OperationResult(outcome: .unreachable, detail: "the node has no agent_url"), now)
         }
-        let leaseMs = name == .promote ? cluster.policy.lease.durationMs : nil
+        let leaseMs = operation.makesPrimary ? cluster.policy.lease.durationMs : nil
         if let leaseMs {
-            grantLease(
-                to: nodeID, in: id, untilMs: now.monotonicMs + operation.timeoutMs + leaseMs)
+            observations[id]?.nodes[nodeID]?
+                .noteStart(untilMs: now.monotonicMs + operation.timeoutMs + leaseMs)
         }
         let source = operation.sourceNodeID
         release(
@@ -255,8 +252,16 @@ extension Orchestrator {
                 AgentCommand(
                     key: operation.key, clusterID: id, nodeID: nodeID, epoch: state.epoch,
                     name: name,
-                    primaryAddress: source.flatMap { cluster.cluster.node($0)?.serviceAddress },
-                    primaryNodeID: source, leaseMs: leaseMs, timeoutMs: operation.timeoutMs),
+                    primaryAddress: name == .status
+                        ? nil : source.flatMap { cluster.cluster.node($0)?.serviceAddress },
+                    primaryNodeID: name == .status ? nil : source, leaseMs: leaseMs,
+                    timeoutMs: operation.timeoutMs,
+                    notAfterMs: observations[id]?.nodes[nodeID]?
+                        .agentClockMs(atMs: now.monotonicMs).map { $0 + operation.timeoutMs },
+                    deniesPromisesTo: name == .status ? source : nil,
+                    deniesPromisesMs: name == .status && source != nil
+                        ? cluster.policy.maxFailoverTimeS * 1000 + RunScript.promoteTimeoutMs
+                        : nil),
                 agentURL: url))
     }
 
@@ -274,6 +279,10 @@ extension Orchestrator {
                     operation: key, runID: operation.runID, stage: operation.stage,
                     result: result)),
             cluster: id, now)
+        if operation.makesPrimary, let node = operation.nodeID {
+            observations[id]?.nodes[node]?.settleStart(
+                result.outcome, leaseMs: cluster.policy.lease.durationMs, atMs: now.monotonicMs)
+        }
         noteUpkeepResult(of: operation, result, id, now)
         evaluate(id, now)
     }

@@ -26,7 +26,8 @@ extension Orchestrator {
             intend(
                 .command(
                     command, on: node.nodeID, key: key, timeoutMs: timeoutMs(of: command),
-                    source: command == .fence ? nil : cluster.primary, onFailure: .continue),
+                    source: command == .follow || command == .rejoin ? cluster.primary : nil,
+                    onFailure: .continue),
                 id, now)
         }
     }
@@ -41,9 +42,24 @@ extension Orchestrator {
         case (.stopped, _): .rejoin
         case (.running, .secondary):
             cluster.following[node] == cluster.primary
-                ? needOfSilentFollower(report, seen, cluster, now) : .follow
+                ? needOfFollower(report, seen, cluster, now) : .follow
         default: nil
         }
+    }
+
+    /// One that streams, but of which it was not known yet whether it can, is asked: its answer is
+    /// what makes it a replica.
+    private func needOfFollower(
+        _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState, _ now: Moment
+    ) -> AgentCommand.Name? {
+        if !cluster.replicas.contains(report.nodeID) {
+            // It may have been pointed elsewhere meanwhile, by an order that was never answered.
+            guard cluster.possibleSources[report.nodeID] == [cluster.primary] else {
+                return .follow
+            }
+            if report.service.streaming { return .status }
+        }
+        return needOfSilentFollower(report, seen, cluster, now)
     }
 
     /// A secondary that reaches the primary and takes no changes all the same is pointed to it

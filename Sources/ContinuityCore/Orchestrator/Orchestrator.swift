@@ -65,6 +65,7 @@ package struct Orchestrator: Sendable {
             for node in observations[id]?.nodes.keys ?? [:].keys {
                 guard observations[id]?.nodes[node]?.heardAtMs != nil else { continue }
                 observations[id]?.nodes[node]?.heardAtMs = now.monotonicMs
+                observations[id]?.nodes[node]?.distrust(atMs: now.monotonicMs)
             }
         }
     }
@@ -122,6 +123,16 @@ package struct Orchestrator: Sendable {
         let longest = now.monotonicMs + max(cluster.leaseMs, left)
         for node in cluster.cluster.nodes {
             observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
+        }
+        // An order to become primary may still be on its way, with a lease from its arrival.
+        if let node = cluster.inDoubt {
+            observation.nodes[node]?.noteInheritedStart(
+                untilMs: longest + RunScript.promoteTimeoutMs)
+        }
+        for operation in (cluster.run?.pendingOperations ?? []) + Array(cluster.upkeep.values)
+        where operation.makesPrimary {
+            guard let node = operation.nodeID else { continue }
+            observation.nodes[node]?.noteInheritedStart(untilMs: longest + operation.timeoutMs)
         }
         if let run = cluster.run {
             let remaining = max(0, min(run.deadlineAtMs - now.utcMs, run.plan.maxFailoverTimeMs))

@@ -29,7 +29,9 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted, .hookPacksChanged, .loginRefused: break
+        case .leadershipStarted:
+            for id in clusters.keys { clusters[id]?.doubtPendingPointers() }
+        case .hookPacksChanged, .loginRefused: break
         case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
         case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .clusterConfigured(let body):
@@ -98,9 +100,8 @@ extension ClusterState {
         case .primaryChanged(let change):
             primary = change.to
             term = change.term
-            following[change.to] = nil
             inDoubt = nil
-            replicas = Set(following.filter { $0.value == change.to }.keys)
+            inheritLineage(by: change.to)
             wasHealthy = true
             run?.evolve(body, atMs: atMs)
         case .drillStarted(let body): drill = DrillState(body, atMs: atMs)
@@ -141,14 +142,9 @@ extension ClusterState {
             upkeep[body.operation] = nil
         }
         if operation?.command == .promote, body.result.showsNoPromotion { inDoubt = nil }
-        guard let operation, body.result.outcome == .ok, let node = operation.nodeID else { return }
-        switch operation.command {
-        case .follow, .rejoin:
-            following[node] = operation.sourceNodeID
-            if operation.sourceNodeID == primary { replicas.insert(node) }
-        case .fence, .demote: following[node] = nil
-        default: break
-        }
+        guard let operation else { return }
+        learnLineage(from: operation, body.result)
+        guard body.result.outcome == .ok, let node = operation.nodeID else { return }
         let isSettled: [AgentCommand.Name] = [.fence, .demote, .rejoin]
         if node == inDoubt, let command = operation.command, isSettled.contains(command) {
             inDoubt = nil
@@ -164,7 +160,9 @@ extension ClusterState {
             fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs)
         for operation in run.pendingOperations { upkeep[operation.key] = operation }
         rememberMove(run, body.state, atMs: atMs)
-        if run.kind == .restart { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
+        // One that a policy refused has started nothing.
+        let isOrdered = run.operations.values.contains { $0.command == .restart }
+        if run.kind == .restart, isOrdered { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
         failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
         if body.state == .committed {
             for (stage, duration) in body.phasesMs {

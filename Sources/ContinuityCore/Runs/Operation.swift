@@ -13,7 +13,8 @@ package struct Operation: Codable, Hashable, Sendable {
     /// With `command`.
     package var nodeID: NodeID?
     package var command: AgentCommand.Name?
-    /// The node to follow, with the commands `follow` and `rejoin`.
+    /// The node to follow, with the commands `follow` and `rejoin`. With `status`: the node to which
+    /// no promise is given any more.
     package var sourceNodeID: NodeID?
     /// With `hook`.
     package var pack: String?

@@ -33,6 +33,11 @@ extension RunScript {
             stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
         let isIntended = run.operations[operation.key] != nil
         if !isIntended, surroundings.heard.contains(oldPrimary) { return .intend([operation]) }
+        if run.operations[denial.key] == nil,
+            !isIntended || run.results[operation.key].map({ $0.outcome != .ok }) == true
+        {
+            return .intend([denial])
+        }
         if let result = run.results[operation.key] {
             switch result.outcome {
             case .ok:
@@ -48,12 +53,42 @@ extension RunScript {
             case .timedOut, .unreachable, .inDoubt: break
             }
         }
+        // One that is heard will answer, and a receipt says more than a report of before.
+        if isIntended, run.results[operation.key] == nil, surroundings.heard.contains(oldPrimary) {
+            return .wait
+        }
         guard surroundings.leaseHasRunOut else {
             let isUnderWay = isIntended && run.results[operation.key] == nil
             return isUnderWay || run.awaitsLease ? .wait : .awaitLease
         }
+        return expiry()
+    }
+
+    /// The end of the lease that was granted here is not all: without an orchestrator a primary
+    /// lives by promises of *every* other voter. One that denies them, and whose last promise is
+    /// over, is enough to know that it does not. Each leadership asks anew: a denial lasts for as
+    /// long as a run may, not for as long as nobody leads.
+    private var denial: Operation {
+        .command(
+            .status, on: target,
+            key: key("demote", "deny-promises", target, surroundings.epoch), runID: run.runID,
+            stage: .demote,
+            // A promise outlasts the lease that rests on it by a tenth; it must run out first.
+            timeoutMs: Self.statusTimeoutMs + surroundings.policy.lease.durationMs * 5 / 4,
+            source: oldPrimary, onFailure: .continue)
+    }
+
+    private func expiry() -> RunStep {
+        guard run.operations[denial.key] != nil else { return .intend([denial]) }
+        guard let denied = run.results[denial.key] else { return .wait }
+        guard denied.outcome == .ok else {
+            return failure(
+                "\(target) does not deny \(oldPrimary) its promise: \(denied.detail)")
+        }
         return .proveFence(
-            .leaseExpired, detail: "the lease of \(oldPrimary) and the clock margin have run out")
+            .leaseExpired,
+            detail: "the lease of \(oldPrimary) and the clock margin have run out, and "
+                + "\(target) denies it a promise")
     }
 
     // MARK: promote
@@ -117,7 +152,7 @@ extension RunScript {
         guard toleratesNoLoss, run.fenceProof == .leaseExpired,
             run.operations[promoteKey] == nil
         else { return nil }
-        let group = followers().filter(surroundings.replicas.contains)
+        let group = followers().filter(surroundings.mayHold.contains)
             .map { follow($0, source: target, "detach") }
         if let step = complete(group) { return step }
         let lost = group.first { run.results[$0.key]?.outcome != .ok }
@@ -133,36 +168,18 @@ extension RunScript {
         let started = run.operations[promoteKey] != nil
         if started { return nil }
         if let step = complete(readings) { return step }
-        let services = readings.compactMap { operation -> (node: NodeID, service: ServiceReport)? in
-            guard let node = operation.nodeID,
-                let service = run.results[operation.key]?.command?.service
-            else { return nil }
-            return (node, service)
-        }
-        let positions = services.compactMap { item in
-            item.service.positionBytes.map { (node: item.node, position: $0) }
-        }
+        let positions = tellPositions(of: readings)
         guard let own = positions.first(where: { $0.node == target })?.position else {
             return failure("\(target) does not tell its position")
         }
-        if toleratesNoLoss {
-            let read = Set(positions.map(\.node))
-            let unread = surroundings.replicas.subtracting(read).subtracting([oldPrimary]).min()
-            if let unread {
-                return failure("\(unread) may hold more than \(target), and rpo_s is 0")
-            }
-        }
+        if toleratesNoLoss, let step = holdersAreKnown(positions, own) { return step }
         // Only one that runs as a secondary of the same primary can be followed: another's
         // position counts along another history.
         let ahead = positions.filter {
             $0.position > own && surroundings.replicas.contains($0.node)
         }
         guard let most = ahead.max(by: { $0.position < $1.position }) else { return nil }
-        guard services.contains(where: { $0.node == most.node && $0.service.state == .running })
-        else {
-            guard toleratesNoLoss else { return nil }
-            return failure("\(most.node) holds more than \(target) and does not run")
-        }
+        guard most.isRunning else { return nil }
         let follow = follow(target, source: most.node, "catch-up")
         if let step = complete([follow]) { return step }
         guard run.results[follow.key]?.outcome == .ok else {
@@ -171,10 +188,47 @@ extension RunScript {
         for round in 2...Self.readingRounds {
             let again = reading(target, stage: .promote, round: round)
             if let step = complete([again]) { return step }
-            let position = run.results[again.key]?.command?.service?.positionBytes ?? 0
+            let position = tellPositions(of: [again]).first?.position ?? 0
             if position >= most.position { return nil }
         }
         return failure("\(target) did not catch up with \(most.node)")
+    }
+
+    private struct Position {
+        let node: NodeID
+        let position: Int64
+        let isRunning: Bool
+    }
+
+    /// Where each node stands. What an agent remembers of a service that does not run or does not
+    /// answer is older than what it may hold: where nothing may be lost, that is no position.
+    private func tellPositions(of readings: [Operation]) -> [Position] {
+        readings.compactMap { operation in
+            guard let node = operation.nodeID, let result = run.results[operation.key],
+                let service = result.command?.service, let position = service.positionBytes
+            else { return nil }
+            let isRunning = result.outcome == .ok && service.state == .running
+            guard isRunning || !toleratesNoLoss else { return nil }
+            return Position(node: node, position: position, isRunning: isRunning)
+        }
+    }
+
+    /// Whatever may hold an acknowledged write has told its position, and what is ahead of the
+    /// target is known to be of the same history, so that the target can catch up with it.
+    private func holdersAreKnown(_ positions: [Position], _ own: Int64) -> RunStep? {
+        let read = Set(positions.map(\.node))
+        let unread = surroundings.mayHold.subtracting(read).subtracting([oldPrimary]).min()
+        if let unread {
+            return failure("\(unread) may hold more than \(target), and rpo_s is 0")
+        }
+        let stranger = positions.first {
+            $0.position > own && surroundings.mayHold.contains($0.node)
+                && !surroundings.replicas.contains($0.node)
+        }
+        guard let stranger else { return nil }
+        return failure(
+            "\(stranger.node) is ahead of \(target), it is not known whether by what "
+                + "\(oldPrimary) acknowledged, and rpo_s is 0")
     }
 
     private func reading(_ node: NodeID, stage: Stage, round: Int) -> Operation {

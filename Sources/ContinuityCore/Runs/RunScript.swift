@@ -31,14 +31,21 @@ package struct RunSurroundings: Sendable {
     /// Whether this process has only just begun to listen, and nodes that are not heard may be
     /// well all the same.
     package var isStillListening: Bool
-    /// The nodes that take their changes from the old primary.
+    /// The nodes that are known to take their changes from the old primary.
     package var replicas: Set<NodeID>
+    /// The nodes that may hold something of the old primary's, known or not.
+    package var mayHold: Set<NodeID>
+    /// Of the leadership that goes on with the run.
+    package var epoch: Int64
 
     package init(
         cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
-        deadlineHasPassed: Bool, isStillListening: Bool, replicas: Set<NodeID>
+        deadlineHasPassed: Bool, isStillListening: Bool, replicas: Set<NodeID>,
+        mayHold: Set<NodeID>, epoch: Int64
     ) {
         self.replicas = replicas
+        self.mayHold = mayHold
+        self.epoch = epoch
         self.cluster = cluster
         self.policy = policy
         self.heard = heard

@@ -4,6 +4,10 @@ import ContinuityCore
 struct Checker {
     /// Orders that an agent has finished and remembered.
     var finishedOrders: Set<OperationKey> = []
+    /// Orders to become primary that were answered with a refusal.
+    var refusedOrders: Set<OperationKey> = []
+    /// When an order was last asked for by a process, true time.
+    var sentAtMs: [OperationKey: Int64] = [:]
     private var invokedHooks: Set<OperationKey> = []
     var intended: Set<OperationKey> = []
     var queuedAlerts: Set<AlertID> = []

@@ -168,15 +168,49 @@ extension World {
                 violate("false proof", "\(body.nodeID) takes writes, and a receipt says it cannot")
             }
         case .leaseExpired:
-            // One that lives by the promises of all others is not known to the core; the target's
-            // own promise is what keeps it from being promoted.
-            if isWritable(node), nowMs >= databases[node].excusedUntilMs,
-                !agents[node].livesByPromise
-            {
+            if isWritable(node), nowMs >= databases[node].excusedUntilMs {
                 violate(
                     "false proof",
                     "\(body.nodeID) takes writes although its lease is said to be over")
             }
+        }
+    }
+
+    /// What an agent begins was not done before, was not refused before, and somebody waits for it.
+    func checkBegin(_ job: AgentModel.Job, _ node: Int) {
+        let command = job.command
+        guard job.isOrder, command.name != .status else { return }
+        if checker.finishedOrders.contains(command.key) {
+            violate("effect twice", "\(name(node)) carries out \(command.key) again")
+        }
+        if checker.refusedOrders.contains(command.key) {
+            violate(
+                "effect after refusal",
+                "\(name(node)) carries out \(command.key), which it has refused")
+        }
+        guard command.notAfterMs != nil, let sentAt = checker.sentAtMs[command.key] else { return }
+        // Two clocks may differ in speed, each by a hundredth.
+        if nowMs - sentAt > command.timeoutMs + command.timeoutMs / 40 + 50 {
+            violate(
+                "late order",
+                "\(name(node)) begins \(command.key) \(nowMs - sentAt) ms after it was sent, "
+                    + "and nobody waits for it")
+        }
+    }
+
+    /// What an agent counts on must be known to the orchestrator that granted it: else it does not
+    /// wait long enough before it makes another the primary.
+    func checkLeaseIsKnown(_ node: Int, untilLocalMs end: Int64) {
+        guard let orchestrator = serve.orchestrator else { return }
+        let known = orchestrator.leaseEndMs(cluster.nodes[node].nodeID, clusterID)
+        guard known < .max else { return }
+        let trueEnd = clocks[node + 1].trueTime(ofLocal: end)
+        let trueKnown = clocks[0].trueTime(ofLocal: known)
+        if trueEnd > trueKnown {
+            violate(
+                "lease not known",
+                "\(name(node)) holds a lease until \(trueEnd) ms, the orchestrator knows of one "
+                    + "until \(trueKnown) ms")
         }
     }
 

@@ -6,12 +6,16 @@ enum Event {
     case deliver(Message)
     /// The shell gives up waiting for the answer to an order.
     case orderTimedOut(effect: Int, unreachable: Bool)
+    /// The shell asks for an order's result again: the connection may be lost.
+    case orderAskedAgain(effect: Int)
     case hookEnds(effect: Int)
     case alertSettles(effect: Int)
     case agentReports(node: Int, boot: Int)
     case agentProbes(node: Int, boot: Int)
     case agentChecksLease(node: Int, boot: Int, token: Int)
     case jobEnds(node: Int, boot: Int, job: Int)
+    /// A promise that was given to the node which an order denies further ones to is over.
+    case denialEnds(node: Int, boot: Int, command: AgentCommand, effect: Int)
     case guardLooks(node: Int, token: Int)
     case walArrives(from: Int, to: Int, length: Int)
     case walAcknowledged(from: Int, to: Int, length: Int)

@@ -13,6 +13,8 @@ struct AgentLedger {
     var highestEpoch: Int64 = 0
     var results: [CommandResult] = []
     var promise: Promise?
+    /// No promise to this node until then.
+    var denial: (to: Int, untilLocalMs: Int64)?
 
     func result(of key: OperationKey) -> CommandResult? { results.last { $0.key == key } }
 
@@ -27,9 +29,16 @@ struct AgentLedger {
         return now < promise.untilLocalMs
     }
 
+    /// Until when a promise to this node is in force.
+    func promiseEnd(to node: Int, atLocalMs now: Int64) -> Int64? {
+        guard let promise, promise.to == node, now < promise.untilLocalMs else { return nil }
+        return promise.untilLocalMs
+    }
+
     /// - Returns: whether the promise is given.
     mutating func give(_ round: PromiseRound, isPrimary: Bool, atLocalMs now: Int64) -> Bool {
         guard !isPrimary, round.epoch >= highestEpoch else { return false }
+        if let denial, denial.to == round.node, now < denial.untilLocalMs { return false }
         if let promise, promise.to != round.node, now < promise.untilLocalMs { return false }
         let kept = promise?.to == round.node ? promise?.untilLocalMs ?? 0 : 0
         promise = Promise(

@@ -6,6 +6,7 @@ struct AgentModel {
         var id: Int
         var command: AgentCommand
         var isOrder: Bool
+        var arrivedLocalMs: Int64 = 0
         /// Who waits for the result: effects of the orchestrator's shell.
         var effects: [Int]
     }
@@ -23,10 +24,10 @@ struct AgentModel {
     var seen: ServiceReport
     var failuresInRow = 0
     var intervalMs: Int64 = 1000
-    /// Whether the lease was last lengthened by the other voters, which the core cannot know.
-    var livesByPromise = false
     /// The length of the orchestrator's leases: that of the promises that are asked for.
     var promiseMs: Int64 = 0
+    /// When the last report that an orchestrator answered was sent.
+    var contactLocalMs: Int64 = 0
     var promiseRound = 0
     var promisesGiven: Set<Int> = []
     var lastAskedLocalMs: Int64 = -1_000_000
@@ -41,7 +42,10 @@ struct AgentModel {
 
     func isPaused(_ nowMs: Int64) -> Bool { nowMs < pausedUntilMs }
     var seesPrimary: Bool { seen.role == .primary && seen.state != .stopped }
+    /// Whether an order is under way that may make the service a primary.
     var promotes: Bool {
-        running?.command.name == .promote || queue.contains { $0.command.name == .promote }
+        let names: [AgentCommand.Name] = [.promote, .restart]
+        return running.map { names.contains($0.command.name) } == true
+            || queue.contains { names.contains($0.command.name) }
     }
 }

@@ -100,7 +100,7 @@ struct FaultPlan {
     private mutating func episode(_ atMs: Int64, longestMs: Int64) {
         let ms = length(longestMs)
         guard ms > 0 else { return }
-        switch chance.index(20) {
+        switch chance.index(23) {
         case 0, 1: add(atMs, .databaseCrashes(node: dataNode()))
         case 2: add(atMs, .databasePauses(node: dataNode(), ms: ms))
         case 3: add(atMs, .machineStops(node: node(), ms: ms))
@@ -124,6 +124,9 @@ struct FaultPlan {
             if chance.chance(400) { add(atMs + ms / 2, .serveIsReplaced) }
         case 16, 17: dieAtStep(atMs, ms)
         case 18: add(atMs, .utcJumps(ms: chance.int(-120_000...120_000)))
+        case 19: muteOverSlowLink(node(), atMs, ms)
+        case 20: controlPlaneGap(atMs, ms)
+        case 21: wakesWithOrders(dataNode(), atMs, ms)
         default: request(atMs)
         }
         // Trouble seldom comes alone.
@@ -150,6 +153,40 @@ struct FaultPlan {
             add(atMs, .cut(from: node + 1, to: other, ms: ms))
             add(atMs, .cut(from: other, to: node + 1, ms: ms))
         }
+    }
+
+    /// Nothing that the node sends arrives any more, what others send does, late: a lease must
+    /// not count from the arrival of what grants it.
+    private mutating func muteOverSlowLink(_ node: Int, _ atMs: Int64, _ ms: Int64) {
+        add(
+            atMs,
+            .lossy(
+                permille: chance.int(100...500), delayMs: chance.pick([200, 400, 800]),
+                duplicatePermille: chance.int(0...300), ms: ms))
+        let cutMs = atMs + chance.int(500...4000)
+        for other in 0...settings.cluster.nodes.count where other != node + 1 {
+            add(cutMs, .cut(from: node + 1, to: other, ms: ms))
+        }
+    }
+
+    /// `serve` is away for so long that the primary lives by promises, and the primary is lost
+    /// when it is back, while packets come twice.
+    private mutating func controlPlaneGap(_ atMs: Int64, _ ms: Int64) {
+        let awayMs = chance.int(1000...9000)
+        add(atMs, chance.chance(500) ? .servePauses(ms: awayMs) : .serveDies(ms: awayMs))
+        let backMs = atMs + awayMs
+        add(
+            backMs - 500,
+            .lossy(permille: 50, delayMs: 5, duplicatePermille: 600, ms: max(ms, 3000)))
+        add(backMs + chance.int(-300...2500), .databaseCrashes(node: -1))
+    }
+
+    /// An agent gets its orders only when it wakes, long after their sender has given up.
+    private mutating func wakesWithOrders(_ node: Int, _ atMs: Int64, _ ms: Int64) {
+        let pausedMs = max(ms, 11_000)
+        add(atMs, .databaseCrashes(node: node))
+        add(atMs + chance.int(0...1500), .agentPauses(node: node, ms: pausedMs))
+        if chance.chance(500) { request(atMs + chance.int(0...4000)) }
     }
 
     private mutating func cutOne(_ atMs: Int64, _ ms: Int64) {

@@ -12,6 +12,8 @@ package struct SweepReport: Codable, Sendable {
     /// With asynchronous replication only: what was acknowledged and thrown away.
     package var lostWrites: Int = 0
     package var slowestHealingMs: Int64 = 0
+    /// How many seeds broke a rule; more than one only when the sweep goes on after the first.
+    package var failures: Int = 0
     package var failedSeed: UInt64?
     package var failedRule: String?
     package var failedDetail: String?
@@ -29,6 +31,7 @@ package struct SweepReport: Codable, Sendable {
         case acknowledgedWrites = "acknowledged_writes"
         case lostWrites = "lost_writes_async"
         case slowestHealingMs = "slowest_healing_ms"
+        case failures
         case failedSeed = "failed_seed"
         case failedRule = "failed_rule"
         case failedDetail = "failed_detail"
@@ -38,10 +41,12 @@ package struct SweepReport: Codable, Sendable {
 }
 
 extension Simulation {
-    /// - Parameter each: is told of every seed that held.
+    /// - Parameters:
+    ///   - keepsGoing: whether seeds after the first that breaks a rule are run too.
+    ///   - each: is told of every seed that broke one.
     package static func sweep(
         seeds: ClosedRange<UInt64>, minutes: Int64, mutation: SimulationMutation? = nil,
-        each: (SweepReport) -> Void = { _ in }
+        keepsGoing: Bool = false, each: (SeedResult) -> Void = { _ in }
     ) -> SweepReport {
         var report = SweepReport(
             firstSeed: seeds.lowerBound, lastSeed: seeds.upperBound, minutes: minutes)
@@ -57,13 +62,15 @@ extension Simulation {
             report.slowestHealingMs = max(report.slowestHealingMs, result.healedAfterMs)
             report.lastJournalHead = result.journalHead
             if let violation = result.violation {
+                report.failures += 1
+                each(result)
+                guard report.failedSeed == nil else { continue }
                 report.failedSeed = seed
                 report.failedRule = violation.rule
                 report.failedDetail = violation.detail
                 report.failedAtMs = violation.atMs
-                return report
+                if !keepsGoing { return report }
             }
-            each(report)
         }
         return report
     }

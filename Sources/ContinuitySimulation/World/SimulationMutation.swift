@@ -25,7 +25,7 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case peerViewsForged = "peer_views_forged"
     /// The core is not told of its own stalls: ticks are made up for them.
     case stallsHidden = "stalls_hidden"
-    /// A promise not to be promoted does not keep anybody from it.
+    /// A promise not to be promoted is given and forgotten.
     case promisesBroken = "promises_broken"
     /// Secondaries tell a position that they do not have.
     case positionsForged = "positions_forged"
@@ -41,6 +41,8 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case restartedAgentIsPatient = "restarted_agent_is_patient"
     /// A lease from promises is as long as the promises, with no margin for clocks.
     case promisesWithoutMargin = "promises_without_margin"
+    /// A voter that was told to deny the old primary its promise goes on giving it.
+    case promisesNotDenied = "promises_not_denied"
     /// A refused promotion is carried out when a copy of the order arrives later.
     case refusalsForgotten = "refusals_forgotten"
     /// An order whose sender has hung up is carried out all the same.

@@ -36,7 +36,8 @@ extension World {
         let report = NodeReport(
             clusterID: clusterID, nodeID: cluster.nodes[node].nodeID,
             bootID: "boot-\(agents[node].boot)", sequence: agents[node].sequence,
-            highestEpoch: agents[node].ledger.highestEpoch, service: service, peers: peers)
+            highestEpoch: agents[node].ledger.highestEpoch, service: service, peers: peers,
+            clockMs: localMs(node))
         send(
             node + 1, 0,
             .report(report, sentLocalMs: localMs(node), boot: agents[node].boot))
@@ -66,11 +67,12 @@ extension World {
         guard reply.epoch >= agents[node].ledger.highestEpoch else { return }
         agents[node].ledger.highestEpoch = reply.epoch
         agents[node].intervalMs = reply.intervalMs
+        agents[node].contactLocalMs = max(agents[node].contactLocalMs, sentLocalMs)
         guard let leaseMs = reply.leaseMs else { return }
         let start = settings.mutation == .leaseFromArrival ? localMs(node) : sentLocalMs
-        agents[node].livesByPromise = false
         agents[node].promiseMs = leaseMs
         agents[node].lease.grant(milliseconds: leaseMs, fromMs: start)
+        checkLeaseIsKnown(node, untilLocalMs: start + leaseMs)
         checkLease(node)
     }
 
@@ -101,7 +103,7 @@ extension World {
             agents[node].seen = ServiceReport(state: .running, role: .unknown)
             return
         }
-        seen.positionBytes = database.positionBytes
+        // Of one that is stopped or does not answer, the last position that was read is kept.
         if !database.isRunning {
             seen.state = .stopped
             seen.role = .unknown
@@ -119,6 +121,7 @@ extension World {
             agents[node].failuresInRow = 0
             seen.state = .running
             seen.role = database.role
+            seen.positionBytes = database.positionBytes
             seen.streaming = database.role == .secondary && database.isStreaming
             // What is received is replayed at once: PostgreSQL calls that no lag.
             seen.lagMs = 0
@@ -155,7 +158,8 @@ extension World {
     func checkLease(_ node: Int) {
         guard cluster.nodes[node].holdsData, agents[node].seen.state != .unknown else { return }
         let local = localMs(node)
-        let grace = min(max(2 * agents[node].intervalMs, 500), 2000)
+        let longest = min(max(2 * agents[node].intervalMs, 500), 2000)
+        let grace = max(0, agents[node].contactLocalMs + longest - local)
         let verdict = agents[node].lease.check(
             isPrimary: agents[node].seesPrimary, graceMs: grace, nowMs: local)
         agents[node].guardLeaseEndLocalMs = agents[node].lease.expiresAtMs
@@ -242,6 +246,7 @@ extension World {
             !agents[node].promotes
             && agents[node].ledger.give(
                 round, isPrimary: agents[node].seesPrimary, atLocalMs: localMs(node))
+        if settings.mutation == .promisesBroken { agents[node].ledger.promise = nil }
         send(node + 1, round.node + 1, .promiseAnswered(round, given: given))
     }
 
@@ -254,7 +259,6 @@ extension World {
         agents[node].promisesGiven = []
         let margin = settings.mutation == .promisesWithoutMargin ? 0 : round.lengthMs / 10
         trace("\(name(node)) lease goes on by promise of every other voter")
-        agents[node].livesByPromise = true
         agents[node].lease.grant(
             milliseconds: round.lengthMs - margin, fromMs: round.sentLocalMs)
         checkLease(node)
@@ -278,6 +282,7 @@ extension World {
         agents[node].pausedUntilMs = 0
         agents[node].boot += 1
         agents[node].sequence = 0
+        agents[node].contactLocalMs = localMs(node)
         agents[node].promiseMs = 0
         agents[node].views = Array(repeating: nil, count: nodeCount)
         agents[node].seen = ServiceReport(state: .unknown, role: .unknown)

@@ -3,8 +3,6 @@ import ContinuityCore
 /// Orders at an agent: one at a time, a fence before all others, each key once.
 extension World {
     func take(_ command: AgentCommand, effect: Int, _ node: Int) {
-        // Whoever sent it has given up: it is too late to begin.
-        if serve.effects[effect] == nil, settings.mutation != .lateOrdersAccepted { return }
         if join(command.key, effect, node) { return }
         if command.epoch < agents[node].ledger.highestEpoch {
             guard settings.mutation == .epochsIgnored else {
@@ -22,26 +20,73 @@ extension World {
             send(node + 1, 0, .result(known, effect: effect))
             return
         }
-        if command.name == .promote, settings.mutation != .promisesBroken,
+        if isLate(command, node) {
+            return refuse(command, effect, node, "its sender has given up")
+        }
+        if command.name == .promote,
             agents[node].ledger.isPromised(atLocalMs: localMs(node))
         {
-            return refuse(command, effect, node)
+            return refuse(command, effect, node, "promised not to be promoted")
+        }
+        if let denied = command.deniesPromisesTo {
+            return deny(denied, command, effect, node)
         }
         agents[node].nextJob += 1
         let job = AgentModel.Job(
-            id: agents[node].nextJob, command: command, isOrder: true, effects: [effect])
+            id: agents[node].nextJob, command: command, isOrder: true,
+            arrivedLocalMs: localMs(node), effects: [effect])
         guard command.name != .status else { return start(job, node, isQueued: false) }
         enqueue(job, node)
     }
 
+    /// By the agent's clock, as the sender knew it: then nobody waits for the order any more.
+    private func isLate(_ command: AgentCommand, _ node: Int) -> Bool {
+        guard settings.mutation != .lateOrdersAccepted, command.name != .status,
+            let notAfterMs = command.notAfterMs
+        else { return false }
+        return localMs(node) > notAfterMs
+    }
+
+    /// No promise to that node any more; answers once the last one is over.
+    private func deny(_ id: NodeID, _ command: AgentCommand, _ effect: Int, _ node: Int) {
+        guard let denied = index(of: id) else { return }
+        let local = localMs(node)
+        if settings.mutation != .promisesNotDenied {
+            agents[node].ledger.denial = (denied, local + (command.deniesPromisesMs ?? 0))
+        }
+        let end = agents[node].ledger.promiseEnd(to: denied, atLocalMs: local)
+        let event = Event.denialEnds(
+            node: node, boot: agents[node].boot, command: command, effect: effect)
+        if settings.mutation == .promisesNotDenied { return after(3, event) }
+        at(localMs: end ?? local + 3, node, event)
+    }
+
+    func denialEnds(_ node: Int, _ boot: Int, _ command: AgentCommand, _ effect: Int) {
+        guard agents[node].isUp, agents[node].boot == boot, machineIsUp[node + 1] else { return }
+        guard !agents[node].isPaused(nowMs) else {
+            return events.add(
+                .denialEnds(node: node, boot: boot, command: command, effect: effect),
+                atMs: agents[node].pausedUntilMs + 1)
+        }
+        perform(
+            AgentModel.Job(id: 0, command: command, isOrder: true, effects: [effect]), node)
+    }
+
     /// A refusal is final: a copy of the order that arrives later finds the same answer, for the
     /// orchestrator may have taken it as proof that nothing happened.
-    private func refuse(_ command: AgentCommand, _ effect: Int, _ node: Int) {
+    private func refuse(
+        _ command: AgentCommand, _ effect: Int, _ node: Int, _ why: String
+    ) {
         let result = CommandResult(
-            key: command.key, outcome: .refused, detail: "promised not to be promoted",
-            service: agents[node].seen)
-        if settings.mutation != .refusalsForgotten { agents[node].ledger.remember(result) }
+            key: command.key, outcome: .refused, detail: why, service: agents[node].seen)
+        remember(refusal: result, of: command, node)
         send(node + 1, 0, .result(result, effect: effect))
+    }
+
+    private func remember(refusal: CommandResult, of command: AgentCommand, _ node: Int) {
+        guard command.name == .promote else { return }
+        checker.refusedOrders.insert(command.key)
+        if settings.mutation != .refusalsForgotten { agents[node].ledger.remember(refusal) }
     }
 
     private func join(_ key: OperationKey, _ effect: Int, _ node: Int) -> Bool {
@@ -67,17 +112,28 @@ extension World {
 
     func enqueue(_ job: AgentModel.Job, _ node: Int) {
         guard let running = agents[node].running else { return start(job, node, isQueued: true) }
-        guard job.command.name == .fence else { return agents[node].queue.append(job) }
-        let dropped = agents[node].queue.filter { $0.command.name != .fence }
-        agents[node].queue.removeAll { $0.command.name != .fence }
-        for other in dropped { finish(other, node, .refused, "a fence order came after it") }
+        let dropped = agents[node].queue.filter { supersedes(job, $0) }
+        agents[node].queue.removeAll { supersedes(job, $0) }
+        for other in dropped {
+            finish(other, node, .refused, "a \(job.command.name) order came after it")
+        }
         agents[node].queue.append(job)
-        if running.command.name != .fence {
-            finish(running, node, .failed, "stopped by a fence order")
+        if supersedes(job, running) {
+            // A rejoin that is stopped halfway leaves no server that runs.
+            if running.command.name == .rejoin { stopDatabase(node, "its rejoin is stopped") }
+            finish(running, node, .failed, "stopped by a later order")
             agents[node].lease.resume()
             agents[node].running = nil
             startNext(node)
         }
+    }
+
+    /// A fence goes before all others, and of the orders that say whom to follow only the newest
+    /// counts.
+    private func supersedes(_ job: AgentModel.Job, _ other: AgentModel.Job) -> Bool {
+        let pointers: [AgentCommand.Name] = [.follow, .rejoin]
+        if job.command.name == .fence { return other.command.name != .fence }
+        return pointers.contains(job.command.name) && pointers.contains(other.command.name)
     }
 
     private func startNext(_ node: Int) {
@@ -86,23 +142,25 @@ extension World {
     }
 
     private func start(_ job: AgentModel.Job, _ node: Int, isQueued: Bool) {
+        if job.isOrder, isLate(job.command, node) {
+            finish(job, node, .refused, "its sender gave up while it waited")
+            return startNext(node)
+        }
         if isQueued { agents[node].running = job }
+        checkBegin(job, node)
         switch job.command.name {
         case .fence, .demote: agents[node].lease.suspend()
-        case .promote:
+        case .promote, .restart:
             if let leaseMs = job.command.leaseMs {
                 agents[node].promiseMs = leaseMs
-                agents[node].lease.grant(milliseconds: leaseMs, fromMs: localMs(node))
+                agents[node].lease.grant(milliseconds: leaseMs, fromMs: job.arrivedLocalMs)
+                checkLeaseIsKnown(node, untilLocalMs: job.arrivedLocalMs + leaseMs)
                 checkLease(node)
             }
         default: break
         }
         if job.isOrder, job.command.name != .status {
             trace("\(name(node)) agent begins \(job.command.name.rawValue)")
-            if checker.finishedOrders.contains(job.command.key) {
-                violate(
-                    "effect twice", "\(name(node)) carries out \(job.command.key) again")
-            }
         }
         let durationMs = min(duration(of: job.command, node), job.command.timeoutMs)
         if isQueued {
@@ -137,12 +195,26 @@ extension World {
                 .jobEnds(node: node, boot: boot, job: id),
                 atMs: agents[node].pausedUntilMs + 1)
         }
-        perform(job, node)
+        if isOver(job, node) {
+            look(node)
+            finish(job, node, .timedOut, "its time passed while the agent was paused")
+        } else {
+            perform(job, node)
+        }
         agents[node].lease.resume()
         agents[node].running = nil
         checkLease(node)
         startNext(node)
         report(node)
+    }
+
+    /// Whether what the order started had been killed before: its time is over. A fence goes on.
+    private func isOver(_ job: AgentModel.Job, _ node: Int) -> Bool {
+        guard job.isOrder, job.command.name != .fence, job.command.name != .demote,
+            settings.mutation != .lateOrdersAccepted
+        else { return false }
+        let own = job.arrivedLocalMs + job.command.timeoutMs
+        return localMs(node) > min(own, job.command.notAfterMs ?? own) + 20
     }
 
     // MARK: Doing
@@ -156,7 +228,9 @@ extension World {
         switch command.name {
         case .status:
             look(node)
-            let isKnown = agents[node].seen.state == .running || agents[node].seen.state == .stopped
+            let isKnown =
+                agents[node].seen.state == .stopped
+                || (agents[node].seen.state == .running && !databases[node].isPaused(nowMs))
             finish(job, node, isKnown ? .succeeded : .failed, agents[node].seen.detail)
         case .prepare, .own:
             finish(job, node, isAnswering(node) ? .succeeded : .failed, "")
@@ -193,6 +267,8 @@ extension World {
             databases[other].log = databases[node].log
         }
         stopDatabase(node, "demoted")
+        // Its status program tells where the data of a stopped service ends.
+        agents[node].seen.positionBytes = databases[node].positionBytes
         look(node)
         finish(job, node, .succeeded, "", method: "command")
     }
@@ -255,7 +331,9 @@ extension World {
         let result = CommandResult(
             key: job.command.key, outcome: outcome, detail: detail, durationMs: 1,
             service: service, receipt: receipt)
-        if outcome != .refused, job.command.name != .status {
+        if outcome == .refused {
+            remember(refusal: result, of: job.command, node)
+        } else if job.command.name != .status {
             agents[node].ledger.remember(result)
             checker.finishedOrders.insert(job.command.key)
         }

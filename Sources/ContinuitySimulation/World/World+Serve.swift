@@ -6,6 +6,7 @@ struct ServeModel {
     struct PendingEffect {
         var effect: Effect
         var process: Int
+        var isAskedAgain = false
     }
 
     struct WaitingInput {
@@ -37,6 +38,7 @@ extension ContentDigest {
 
 extension World {
     static let tickMs: Int64 = 150
+    static let askAgainMs: Int64 = 5250
     static let fineTickMs: Int64 = 15
 
     var serveNow: Moment {
@@ -91,7 +93,7 @@ extension World {
     func tick(_ process: Int) {
         guard process == serve.process, serve.orchestrator != nil else { return }
         if serveIsPaused {
-            if settings.mutation == .stallsHidden { serve.waiting.append(.init(input: .tick)) }
+            if settings.mutation == .stallsHidden { feed(.tick) }
             let next =
                 settings.mutation == .stallsHidden ? nowMs + Self.tickMs : serve.pausedUntilMs
             return events.add(.tick(process: process), atMs: next)
@@ -207,11 +209,26 @@ extension World {
             return after(
                 min(2000, command.timeoutMs), .orderTimedOut(effect: effect, unreachable: true))
         }
+        checker.sentAtMs[command.key] = nowMs
         send(0, node + 1, .order(command, effect: effect))
         after(command.timeoutMs + 1000, .orderTimedOut(effect: effect, unreachable: false))
+        after(Self.askAgainMs, .orderAskedAgain(effect: effect))
+    }
+
+    /// One connection is not waited on for the whole time: the agent knows the order by its key.
+    func askAgain(_ effect: Int) {
+        guard case .command(let command, _)? = serve.effects[effect]?.effect,
+            let node = index(of: command.nodeID)
+        else { return }
+        after(Self.askAgainMs, .orderAskedAgain(effect: effect))
+        guard !serveIsPaused, network.connects(0, node + 1) else { return }
+        serve.effects[effect]?.isAskedAgain = true
+        send(0, node + 1, .order(command, effect: effect))
     }
 
     func orderTimedOut(_ effect: Int, _ unreachable: Bool) {
+        // One that may have arrived is asked for until its time is over.
+        if unreachable, serve.effects[effect]?.isAskedAgain == true { return }
         guard case .command(let command, _)? = serve.effects.removeValue(forKey: effect)?.effect
         else { return }
         let result = CommandResult(

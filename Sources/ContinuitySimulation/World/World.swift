@@ -122,6 +122,9 @@ final class World {
         case .tick(let process): tick(process)
         case .deliver(let message): deliver(message)
         case .orderTimedOut(let effect, let unreachable): orderTimedOut(effect, unreachable)
+        case .orderAskedAgain(let effect): askAgain(effect)
+        case .denialEnds(let node, let boot, let command, let effect):
+            denialEnds(node, boot, command, effect)
         case .hookEnds(let effect): hookEnds(effect)
         case .alertSettles(let effect): alertSettles(effect)
         case .agentReports(let node, let boot): agentReports(node, boot)

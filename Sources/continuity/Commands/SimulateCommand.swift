@@ -28,6 +28,9 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "How many of the last lines of a failing seed's trace are printed.")
     var traceLines = 120
 
+    @Flag(help: "Go on after a seed that fails, and name each.")
+    var keepGoing = false
+
     @Option(help: ArgumentHelp("Break a rule on purpose.", visibility: .hidden))
     var mutation: SimulationMutation?
 
@@ -87,10 +90,19 @@ struct SimulateCommand: AsyncParsableCommand {
     private func sweep(_ seeds: ClosedRange<UInt64>) throws {
         let clock = ContinuousClock()
         let began = clock.now
-        let report = Simulation.sweep(seeds: seeds, minutes: minutes, mutation: mutation)
+        let report = Simulation.sweep(
+            seeds: seeds, minutes: minutes, mutation: mutation, keepsGoing: keepGoing
+        ) { result in
+            guard keepGoing, let violation = result.violation else { return }
+            printError("seed \(result.seed) breaks a rule: \(violation.rule): \(violation.detail)")
+        }
         let wall = clock.now - began
         if json { try printJSON(report) } else { show(report, wall) }
         guard let failed = report.failedSeed else { return }
+        guard !keepGoing else {
+            printError("continuity: \(report.failures) of \(report.seedsRun) seeds break a rule")
+            throw Exit.unmet
+        }
         let again = Simulation.run(
             seed: failed, minutes: minutes, mutation: mutation, isTraced: true)
         printError(again.trace.suffix(traceLines).joined(separator: "\n"))
