@@ -279,12 +279,19 @@ extension Orchestrator {
                     operation: key, runID: operation.runID, stage: operation.stage,
                     result: result)),
             cluster: id, now)
-        if operation.makesPrimary, let node = operation.nodeID {
+        if operation.makesPrimary, let node = operation.nodeID, !awaitsStart(of: node, id) {
             observations[id]?.nodes[node]?.settleStart(
                 result.outcome, leaseMs: cluster.policy.lease.durationMs, atMs: now.monotonicMs)
         }
         noteUpkeepResult(of: operation, result, id, now)
         evaluate(id, now)
+    }
+
+    /// Whether another order that may make this node's service a primary is not answered yet.
+    private func awaitsStart(of node: NodeID, _ id: ClusterID) -> Bool {
+        guard let cluster = state.clusters[id] else { return false }
+        let pending = (cluster.run?.pendingOperations ?? []) + Array(cluster.upkeep.values)
+        return pending.contains { $0.makesPrimary && $0.nodeID == node }
     }
 
     /// Calls hooks again whose context has become known again since the start.

@@ -156,7 +156,9 @@ extension World {
     }
 
     func checkLease(_ node: Int) {
-        guard cluster.nodes[node].holdsData, agents[node].seen.state != .unknown else { return }
+        guard cluster.nodes[node].holdsData,
+            agents[node].seen.state != .unknown || agents[node].seen.role == .primary
+        else { return }
         let local = localMs(node)
         let longest = min(max(2 * agents[node].intervalMs, 500), 2000)
         let grace = max(0, agents[node].contactLocalMs + longest - local)
@@ -285,14 +287,18 @@ extension World {
         agents[node].contactLocalMs = localMs(node)
         agents[node].promiseMs = 0
         agents[node].views = Array(repeating: nil, count: nodeCount)
-        agents[node].seen = ServiceReport(state: .unknown, role: .unknown)
         agents[node].failuresInRow = 0
         let isPatient = settings.mutation == .restartedAgentIsPatient
+        // Where a lease is remembered the service counts as primary until a look says otherwise.
+        let mayBePrimary = !isPatient && agents[node].guardLeaseEndLocalMs != nil
+        agents[node].seen = ServiceReport(
+            state: .unknown, role: mayBePrimary ? .primary : .unknown)
         agents[node].lease = AgentLease(
             // Only the first process beside a primary gets the long provisional time.
             startedAtMs: isPatient ? localMs(node) : localMs(node) - AgentLease.provisionalMs,
             rememberedEndMs: isPatient ? nil : agents[node].guardLeaseEndLocalMs,
             lengthMs: agents[node].guardLeaseLengthMs)
+        checkLease(node)
         let boot = agents[node].boot
         after(chance.int(5...60), .agentProbes(node: node, boot: boot))
         after(chance.int(70...200), .agentReports(node: node, boot: boot))
