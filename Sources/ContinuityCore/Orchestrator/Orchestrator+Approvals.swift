@@ -250,7 +250,9 @@ extension Orchestrator {
         } catch {
             return "it cannot be done any more: \(error.rule.rawValue) (\(error.evidence))"
         }
-        guard approval.kind == .move, let loss = dataLoss(of: approval.plan, id, now) else { return nil }
+        guard approval.kind == .move, let loss = dataLoss(of: approval.plan, id, now) else {
+            return nil
+        }
         if let named = approval.dataLoss, named.covers(loss) || approval.dataLossConsent == nil {
             return nil
         }

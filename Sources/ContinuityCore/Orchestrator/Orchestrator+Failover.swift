@@ -306,7 +306,8 @@ extension Orchestrator {
     /// With `rpo_s` 0 a failover that cannot ask every node which may hold an acknowledged write
     /// would only fail later. One whose outcome is in doubt has asked before.
     func possibleLoss(of plan: Plan, _ id: ClusterID, _ now: Moment) -> PlanRefusal? {
-        guard let cluster = state.clusters[id], plan.kind == .failover, cluster.policy.rpoS == 0, cluster.inDoubt == nil,
+        guard let cluster = state.clusters[id], plan.kind == .failover, cluster.policy.rpoS == 0,
+            cluster.inDoubt == nil,
             !isStillListening(id, now)
         else { return nil }
         for node in cluster.possibleHolders.sorted() where node != cluster.primary {
