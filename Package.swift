@@ -68,10 +68,17 @@ let package = Package(
             name: "ContinuityCrypto", dependencies: ["ContinuityCore", "COpenSSL"],
             swiftSettings: swiftRules),
         .target(
+            name: "ContinuityAudit",
+            dependencies: ["ContinuityCore", "ContinuityConfig", "ContinuityCrypto"],
+            swiftSettings: swiftRules),
+        .target(
             name: "ContinuityHTTP", dependencies: ["CCurl"], swiftSettings: swiftRules),
         .target(
             name: "ContinuityStore",
-            dependencies: ["ContinuityCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "ContinuityCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityAlerts",
@@ -105,7 +112,8 @@ let package = Package(
         .target(
             name: "ContinuityAgent",
             dependencies: [
-                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "CLinux",
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
+                "CLinux",
                 hummingbird, lifecycle, logging, subprocess,
             ],
             swiftSettings: swiftRules),
@@ -116,7 +124,7 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                "ContinuityBroker", lifecycle, logging, signals,
+                "ContinuityBroker", "ContinuityAudit", lifecycle, logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -137,15 +145,16 @@ let package = Package(
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityHTTP",
-                "ContinuityHooks", "ContinuitySimulation", lifecycle, logging, signals,
+                "ContinuityHooks", "ContinuitySimulation", "ContinuityAudit", "ContinuityCrypto",
+                lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity-benchmarks",
             dependencies: [
-                "ContinuityCore", "ContinuityCrypto", "ContinuityHooks", "HookSandbox", logging,
-                subprocess, system,
+                "ContinuityCore", "ContinuityCrypto", "ContinuityHooks", "ContinuityStore",
+                "HookSandbox", logging, subprocess, system,
             ],
             path: "Benchmarks", swiftSettings: swiftRules),
         .testTarget(
@@ -164,8 +173,9 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
-                "ContinuityCrypto", "ContinuityAlerts", "ContinuityHTTP", hummingbird, logging,
-                subprocess, system,
+                "ContinuityCrypto", "ContinuityAlerts", "ContinuityAudit", "ContinuityHTTP",
+                hummingbird, logging, subprocess, system,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftRules),
         .testTarget(

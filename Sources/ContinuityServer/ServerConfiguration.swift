@@ -14,6 +14,7 @@ package struct ServerConfiguration: Sendable {
     package var port: Int
     package var token: [UInt8]
     package var journal: String
+    package var audit: AuditConfiguration
     package var hookWorkers: Int
     package var hookStrictness: SandboxStrictness
     /// How many hook calls are kept on disk for `hooks replay`.
@@ -42,6 +43,7 @@ package struct ServerConfiguration: Sendable {
             host: address.host, port: address.port,
             token: try SharedToken.load(reader),
             journal: reader.path(of: try reader.string("journal")),
+            audit: try AuditConfiguration(reading: reader.optionalMapping("audit")),
             hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
             recordings: hooks.recordings, packFolders: hooks.folders, ceiling: hooks.ceiling,
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)

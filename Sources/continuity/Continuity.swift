@@ -14,6 +14,6 @@ struct Continuity: AsyncParsableCommand {
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, DrillCommand.self,
-            HooksCommand.self, Audit.self, PostgresCommand.self,
+            HooksCommand.self, Audit.self, Backup.self, Restore.self, PostgresCommand.self,
         ])
 }

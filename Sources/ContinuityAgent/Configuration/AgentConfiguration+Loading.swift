@@ -1,5 +1,6 @@
 package import ContinuityConfig
 import ContinuityCore
+import ContinuityCrypto
 import Foundation
 import Glibc
 
@@ -30,11 +31,30 @@ extension AgentConfiguration {
         let commands = try readCommands(try reader.mapping("commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
         let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
+        let auditPublicKey = try readAuditKey(reader)
         try reader.finish()
-        return AgentConfiguration(
+        var configuration = AgentConfiguration(
             clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
             listen: listen, advertiseURL: advertiseURL, stateFile: stateFile, service: service,
             commands: commands, onShutdown: onShutdown, guardProcess: guardProcess)
+        configuration.auditPublicKey = auditPublicKey
+        return configuration
+    }
+
+    private static func readAuditKey(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> Ed25519.PublicKey? {
+        guard try reader.optionalString("audit_public_key") != nil else { return nil }
+        let file = try absolutePath("audit_public_key", reader: reader)
+        do {
+            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            return try Ed25519.PublicKey(pem: text)
+        } catch {
+            throw reader.error(
+                "the public key \(file) cannot be used: it \(error)",
+                remedy: "copy the file that 'continuity audit key init' wrote (….pub)",
+                at: "audit_public_key")
+        }
     }
 
     private static func readGuard(

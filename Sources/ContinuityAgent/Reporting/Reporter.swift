@@ -20,12 +20,14 @@ final class Reporter: Sendable {
     static let maxInFlight = 2
 
     private let state: NodeState
+    private let witness: WitnessKeeper
     private let http: HTTPClient
     private let logger: Logger
     private let progress = Mutex(Progress())
 
-    init(state: NodeState, http: HTTPClient, logger: Logger) {
+    init(state: NodeState, witness: WitnessKeeper, http: HTTPClient, logger: Logger) {
         self.state = state
+        self.witness = witness
         self.http = http
         self.logger = logger
     }
@@ -75,8 +77,11 @@ final class Reporter: Sendable {
         let urls = state.configuration.orchestrators
         let first = progress.withLock(\.preferred)
         let body: [UInt8]
+        let stated = witness.state
         do {
-            body = try CanonicalJSON.bytes(encoding: state.nextReport())
+            var report = state.nextReport()
+            report.witness = stated
+            body = try CanonicalJSON.bytes(encoding: report)
         } catch {
             return logger.error("the report cannot be encoded", metadata: ["error": "\(error)"])
         }
@@ -84,7 +89,7 @@ final class Reporter: Sendable {
         for offset in urls.indices {
             let index = (first + offset) % urls.count
             guard !Task.isCancelled else { return }
-            if let failure = await send(body, to: urls[index]) {
+            if let failure = await send(body, stating: stated, to: urls[index]) {
                 failures.append(failure)
                 continue
             }
@@ -95,7 +100,9 @@ final class Reporter: Sendable {
     }
 
     /// - Returns: why there was no usable answer, or `nil`.
-    private func send(_ body: [UInt8], to url: String) async -> String? {
+    private func send(
+        _ body: [UInt8], stating stated: WitnessState?, to url: String
+    ) async -> String? {
         let timeoutMs = min(max(state.intervalMs, 500), 10_000)
         let request = HTTPRequest(
             method: "POST", url: "\(url)/api/v1/continuity/agent/report",
@@ -114,6 +121,7 @@ final class Reporter: Sendable {
             guard try await state.accept(reply, sentAt: sentAt) else {
                 return "\(url): epoch \(reply.epoch) is stale, \(state.highestEpoch) is known"
             }
+            witness.hear(reply.checkpoint, stated: stated, from: url)
             state.peersNow.signal()
             return nil
         } catch {

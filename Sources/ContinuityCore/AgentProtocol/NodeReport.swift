@@ -11,10 +11,13 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var service: ServiceReport
     /// What this agent sees of the other nodes, by node id.
     package var peers: [NodeID: PeerView]
+    /// What it keeps of the journal's checkpoints; `nil` before the first.
+    package var witness: WitnessState?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
-        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView]
+        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView],
+        witness: WitnessState? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -23,6 +26,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         self.highestEpoch = highestEpoch
         self.service = service
         self.peers = peers
+        self.witness = witness
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -31,7 +35,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case bootID = "boot_id"
         case sequence
         case highestEpoch = "highest_epoch"
-        case service, peers
+        case service, peers, witness
     }
 }
 
@@ -107,16 +111,19 @@ package struct ReportReply: Codable, Hashable, Sendable {
     package var leaseMs: Int64?
     /// The other nodes of the cluster, so that the agent can form its view of them.
     package var peers: [PeerAddress]
+    /// The journal's newest checkpoint, for the agent to keep.
+    package var checkpoint: Checkpoint?
 
     package init(
         epoch: Int64, intervalMs: Int64, jitterPermille: Int64, leaseMs: Int64?,
-        peers: [PeerAddress]
+        peers: [PeerAddress], checkpoint: Checkpoint? = nil
     ) {
         self.epoch = epoch
         self.intervalMs = intervalMs
         self.jitterPermille = jitterPermille
         self.leaseMs = leaseMs
         self.peers = peers
+        self.checkpoint = checkpoint
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -124,7 +131,7 @@ package struct ReportReply: Codable, Hashable, Sendable {
         case intervalMs = "interval_ms"
         case jitterPermille = "jitter_permille"
         case leaseMs = "lease_ms"
-        case peers
+        case peers, checkpoint
     }
 }
 

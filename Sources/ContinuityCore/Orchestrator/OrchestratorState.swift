@@ -4,6 +4,8 @@ package struct OrchestratorState: Hashable, Sendable {
     package var epoch: Int64 = 0
     package var clusters: [ClusterID: ClusterState] = [:]
     package var alertChannels: [String] = []
+    /// The newest that was signed; agents keep it as witnesses.
+    package var checkpoint: Checkpoint?
     /// Alerts that some channel has not taken yet.
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
@@ -26,7 +28,10 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted, .hookPacksChanged: break
+        case .leadershipStarted, .hookPacksChanged, .entryRedacted, .witnessAlarmed,
+            .journalRestored:
+            break
+        case .checkpointSigned(let body): checkpoint = body
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -86,7 +91,8 @@ extension ClusterState {
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended, .hookPacksChanged:
+            .hookEffectIntended, .hookPacksChanged, .checkpointSigned, .entryRedacted,
+            .witnessAlarmed, .journalRestored:
             break
         }
     }

@@ -127,7 +127,10 @@ final class Timeline: Sendable {
             return (
                 "packs", "\(packs.changes.count) changed, \(packs.rejected.count) not taken"
             )
-        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep:
+        case .witnessAlarmed(let alarm): return ("audit", "\(alarm.nodeID): \(alarm.finding)")
+        case .journalRestored(let restored): return ("audit", "restored: \(restored.damage)")
+        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep,
+            .checkpointSigned, .entryRedacted:
             return nil
         }
     }
