@@ -205,7 +205,7 @@ let package = Package(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
-                "ContinuityHTTP", "CLinux",
+                "ContinuityCrypto", "ContinuityHTTP", "CLinux",
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),

@@ -57,8 +57,8 @@ extension JournalStore {
 
     /// Somebody who takes the triggers away prepares to rewrite.
     private static func checkSchema(_ db: Database) throws {
-        let found = try String.fetchAll(db, sql: "SELECT sql FROM sqlite_master ORDER BY rowid")
-        guard found.map(normalized) == schema.map(normalized) else {
+        let found = try String.fetchAll(db, sql: "SELECT sql FROM sqlite_master")
+        guard found.map(normalized).sorted() == schema.map(normalized).sorted() else {
             throw Damage(
                 afterEntry: nil,
                 reason: "in its schema: table or triggers are not those of a journal")

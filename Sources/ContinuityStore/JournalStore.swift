@@ -151,22 +151,23 @@ package final class JournalStore: Sendable {
     /// Appends in one transaction: all of it is durable, or nothing.
     package func append(_ entries: [JournalEntry]) throws(StoreError) {
         do {
-            try database.write { db in
-                let statement = try db.cachedStatement(
-                    sql: """
-                        INSERT INTO journal (seq, epoch, at_ms, actor, cluster_id, kind, body,
-                            body_sha256, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                        """)
-                for entry in entries {
-                    try statement.execute(arguments: [
-                        entry.seq, entry.epoch, entry.atMs, entry.actor,
-                        entry.clusterID?.rawValue, entry.kind, Data(entry.body),
-                        entry.bodySHA256, entry.prev, entry.hash,
-                    ])
-                }
-            }
+            try database.write { db in try Self.insert(entries, db) }
         } catch {
             throw Self.error(path, error)
+        }
+    }
+
+    static func insert(_ entries: [JournalEntry], _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO journal (seq, epoch, at_ms, actor, cluster_id, kind, body,
+                    body_sha256, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        for entry in entries {
+            try statement.execute(arguments: [
+                entry.seq, entry.epoch, entry.atMs, entry.actor, entry.clusterID?.rawValue,
+                entry.kind, Data(entry.body), entry.bodySHA256, entry.prev, entry.hash,
+            ])
         }
     }
 

@@ -9,6 +9,7 @@ struct Audit: AsyncParsableCommand {
         abstract: "Read and check the journal: every decision, and the evidence for it.",
         subcommands: [
             AuditList.self, AuditShow.self, AuditVerify.self, AuditKeyCommand.self,
+            AuditExport.self, AuditRedact.self, AuditAccess.self,
         ])
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContinuityAudit
+import ContinuityConfig
 import ContinuityCore
 import ContinuityCrypto
 import ContinuityServer
@@ -9,15 +10,18 @@ import Foundation
 struct AuditVerify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Check the whole hash chain of a journal, offline.",
+        abstract: "Check the whole hash chain of a journal, or an audit pack, offline.",
         discussion: """
             With --public-key also that the checkpoints are signed with that key; with --witness \
             that the journal is the one which agents witnessed. Exits with 65 and names the first \
             entry that does not fit.
             """)
 
+    @Argument(help: "An audit pack's folder. Instead of --journal; needs --public-key.")
+    var pack: String?
+
     @Option(help: "The journal's file.")
-    var journal: String
+    var journal: String?
 
     @Option(help: "The audit key's public half. May be repeated, for a key that was changed.")
     var publicKey: [String] = []
@@ -46,9 +50,23 @@ struct AuditVerify: AsyncParsableCommand {
         }
     }
 
+    func validate() throws {
+        guard (pack == nil) != (journal == nil) else {
+            throw ValidationError("Name either a pack's folder or a --journal.")
+        }
+        guard pack == nil || !publicKey.isEmpty else {
+            throw ValidationError("A pack is checked with its --public-key.")
+        }
+        guard pack == nil || (witness.isEmpty && !fold) else {
+            throw ValidationError("--witness and --fold are for a --journal.")
+        }
+    }
+
     func run() async throws {
         try await reporting {
-            let verdict = try check()
+            if let pack { return try check(pack: pack) }
+            guard let journal else { return }
+            let verdict = try check(journal)
             if json { return try printJSON(verdict) }
             print("\(journal): \(verdict.entries) entries, the chain holds; head \(verdict.head)")
             if publicKey.isEmpty {
@@ -66,7 +84,32 @@ struct AuditVerify: AsyncParsableCommand {
         }
     }
 
-    private func check() throws -> Verdict {
+    private func check(pack: String) throws {
+        let keys = try publicKey.map { try AuditKey.loadPublic(file: $0) }
+        do {
+            let verdict = try AuditPack.verify(folder: pack, keys: keys, digest: .openSSL)
+            if json {
+                try printJSON(verdict)
+            } else {
+                print("\(pack): the pack of \(verdict.runID) is whole and signed")
+                print(
+                    "\(verdict.entries) entries in one chain, "
+                        + (verdict.signedSeq.map { "signed up to entry \($0)" } ?? "no checkpoint")
+                        + "; \(verdict.claims - verdict.broken.count) of \(verdict.claims) claims "
+                        + "hold; \(verdict.redacted) entries redacted")
+                for claim in verdict.broken { print("does not hold: \(claim)") }
+            }
+            if !verdict.broken.isEmpty { throw Exit.unmet }
+        } catch let code as ExitCode {
+            throw code
+        } catch let error as ConfigError {
+            throw error
+        } catch {
+            throw failure("\(pack): \(error)", Exit.badFile)
+        }
+    }
+
+    private func check(_ journal: String) throws -> Verdict {
         let keys = try publicKey.map { try AuditKey.loadPublic(file: $0) }
         var inspector = JournalInspector(keys: keys, witnesses: try WitnessFiles.load(witness))
         var state = OrchestratorState()
