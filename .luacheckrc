@@ -12,5 +12,5 @@ std = {
         utf8 = {other_fields = true},
     },
 }
-exclude_files = {"**/library/*.d.lua"}
+exclude_files = {"library/*.d.lua", "**/library/*.d.lua"}
 max_line_length = 110

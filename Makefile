@@ -23,9 +23,10 @@ demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCEN
 	@.build/debug/continuity demo --scenario $(SCENARIO)
 
 .PHONY: lint
-lint: ## Check the format of the sources and the direction of the dependencies
+lint: dependencies ## Check the format of the sources, the direction of the dependencies, and the packs' Lua
 	@swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 	@scripts/check-architecture
+	@scripts/lint-lua
 
 .PHONY: test
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests

@@ -16,6 +16,7 @@ let cRules: [CSetting] = [
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -105,16 +106,26 @@ let package = Package(
                 subprocess, system,
             ],
             swiftSettings: swiftRules),
+        // What the servers of `serve` and of the agents share: TLS, its bounds, and who is there.
+        .target(
+            name: "ContinuityTransport",
+            dependencies: [
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", hummingbird,
+                hummingbirdTLS, logging,
+            ],
+            swiftSettings: swiftRules),
         .target(
             name: "ContinuityAPI",
-            dependencies: ["ContinuityCore", hummingbird, lifecycle, logging],
+            dependencies: [
+                "ContinuityCore", "ContinuityCrypto", "ContinuityTransport", hummingbird, lifecycle,
+                logging,
+            ],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityAgent",
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
-                "CLinux",
-                hummingbird, lifecycle, logging, subprocess,
+                "ContinuityTransport", "CLinux", hummingbird, lifecycle, logging, subprocess,
             ],
             swiftSettings: swiftRules),
 
@@ -124,7 +135,8 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                "ContinuityBroker", "ContinuityAudit", lifecycle, logging, signals,
+                "ContinuityBroker", "ContinuityAudit", "ContinuityTransport", lifecycle, logging,
+                signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -144,9 +156,9 @@ let package = Package(
             name: "continuity",
             dependencies: [
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
-                "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityHTTP",
-                "ContinuityHooks", "ContinuitySimulation", "ContinuityAudit", "ContinuityCrypto",
-                lifecycle, logging, signals,
+                "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
+                "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", "ContinuityAPI",
+                "ContinuityAudit", lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),
@@ -173,8 +185,8 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
-                "ContinuityCrypto", "ContinuityAlerts", "ContinuityAudit", "ContinuityHTTP",
-                hummingbird, logging, subprocess, system,
+                "ContinuityAPI", "ContinuityPostgres", "ContinuityCrypto", "ContinuityAlerts",
+                "ContinuityAudit", "ContinuityHTTP", hummingbird, logging, subprocess, system,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftRules),
@@ -205,7 +217,7 @@ let package = Package(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
-                "ContinuityCrypto", "ContinuityHTTP", "CLinux",
+                "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport", "CLinux",
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),

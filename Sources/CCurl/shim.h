@@ -1,6 +1,8 @@
 #pragma once
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -79,4 +81,47 @@ static inline CURL *ccurl_multi_next_done(CURLM *multi, CURLcode *result) {
         }
     }
     return NULL;
+}
+
+// Whether the certificate's one URI is `wanted`, or begins with it where it ends in a slash.
+static inline int ccurl_identity_fits(X509 *certificate, const char *wanted) {
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    size_t length = strlen(wanted);
+    int uris = 0, fits = 0;
+    for (int index = 0; index < sk_GENERAL_NAME_num(names); index++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+        if (name->type != GEN_URI) continue;
+        uris++;
+        const ASN1_IA5STRING *uri = name->d.uniformResourceIdentifier;
+        const unsigned char *text = ASN1_STRING_get0_data(uri);
+        size_t count = (size_t)ASN1_STRING_length(uri);
+        int isPrefix = count >= length && memcmp(text, wanted, length) == 0;
+        fits = isPrefix && (count == length || wanted[length - 1] == '/');
+    }
+    GENERAL_NAMES_free(names);
+    return uris == 1 && fits;
+}
+
+// In addition to OpenSSL's own verification, whose verdict is `ok`.
+static inline int ccurl_verify_identity(int ok, X509_STORE_CTX *store) {
+    if (!ok || X509_STORE_CTX_get_error_depth(store) != 0) return ok;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const char *wanted = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (ccurl_identity_fits(X509_STORE_CTX_get_current_cert(store), wanted)) return 1;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
+
+static inline CURLcode ccurl_prepare_context(CURL *easy, void *context, void *wanted) {
+    (void)easy;
+    SSL_CTX_set_app_data((SSL_CTX *)context, wanted);
+    SSL_CTX_set_verify((SSL_CTX *)context, SSL_VERIFY_PEER, ccurl_verify_identity);
+    return CURLE_OK;
+}
+
+// The server's certificate must name this identity. `wanted` lives as long as the process.
+static inline CURLcode ccurl_expect_identity(CURL *easy, const char *wanted) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, (void *)wanted);
+    if (code != CURLE_OK) return code;
+    return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, ccurl_prepare_context);
 }

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityTransport
 import Hummingbird
 
 /// Drills, and packs that are read anew.
@@ -25,15 +26,17 @@ extension APIServer {
         enum CodingKeys: String, CodingKey { case requestedBy = "requested_by" }
     }
 
-    func addDrillRoutes(to api: RouterGroup<BasicRequestContext>) {
-        api.post("drill") { [orchestrator] request, _ in
+    func addDrillRoutes(to api: RouterGroup<APIContext>) {
+        api.post("drill") { [orchestrator] request, context in
             let order = try await Self.body(DrillOrder.self, of: request)
+            try context.caller.require(order.clusterID)
+            let requester = context.caller.requester(claimed: order.requestedBy)
             let reply = try await Self.journaled {
                 try await orchestrator.drill(
                     DrillRequest(
                         clusterID: order.clusterID, scenario: order.scenario ?? .primaryFailure,
                         targetNodeID: order.targetNodeID, reason: order.reason ?? "",
-                        requestedBy: order.requestedBy ?? "api"))
+                        requestedBy: requester))
             }
             return try Self.answer(reply)
         }
@@ -41,7 +44,9 @@ extension APIServer {
             let id = RunID(try context.parameters.require("drill_id"))
             switch try await Self.journaled({ try await orchestrator.drillProgress(id) }) {
             case .running: return Self.json(["state": "running"], status: .accepted)
-            case .finished(let report): return try Self.json(encoding: report)
+            case .finished(let report):
+                try context.caller.require(report.clusterID)
+                return try Self.json(encoding: report)
             case nil:
                 throw Problem(
                     .notFound, "no-such-drill",
@@ -49,10 +54,11 @@ extension APIServer {
                         + "journal")
             }
         }
-        api.post("hooks/reload") { [orchestrator] request, _ in
+        api.post("hooks/reload") { [orchestrator] request, context in
             let order = try await Self.body(ReloadOrder.self, of: request)
+            let requester = context.caller.requester(claimed: order.requestedBy)
             let reply = try await Self.journaled {
-                try await orchestrator.reloadHooks(requestedBy: order.requestedBy ?? "api")
+                try await orchestrator.reloadHooks(requestedBy: requester)
             }
             guard let reply else {
                 throw Problem(.serviceUnavailable, "stopping", "the server is stopping")

@@ -1,4 +1,6 @@
 import ContinuityCore
+import ContinuityCrypto
+import ContinuityTransport
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -14,62 +16,96 @@ package final class APIServer: Service {
 
     private let host: String
     private let port: Int
-    private let token: [UInt8]
+    let rules: AccessRules
+    let openLink: @Sendable (String) -> SignedLink?
+    private let reports = ReportGuard()
+    let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
-    /// - Parameter onListening: Told the port once connections are accepted.
+    /// - Parameters:
+    ///   - nowMs: UTC.
+    ///   - onListening: Told the port once connections are accepted.
     package init(
-        host: String, port: Int, token: [UInt8], orchestrator: any OrchestratorPort,
-        logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
+        host: String, port: Int, rules: AccessRules, orchestrator: any OrchestratorPort,
+        nowMs: @escaping @Sendable () -> Int64, logger: Logger,
+        openLink: @escaping @Sendable (String) -> SignedLink? = { _ in nil },
+        onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
-        self.token = token
+        self.rules = rules
+        self.openLink = openLink
+        self.nowMs = nowMs
         self.orchestrator = orchestrator
         self.logger = logger
         self.onListening = onListening
     }
 
-    /// - Throws: when the address cannot be listened on.
+    /// - Throws: when the address cannot be listened on, or a certificate cannot be used.
     package func run() async throws {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let onListening = onListening
+        let peers = PeerRegistry()
+        // People may come with a token: who shows no certificate is judged by the routes' rules.
+        let keeper = try rules.tls.map {
+            try TLSKeeper(files: $0, clientCertificates: .optional, logger: logger)
+        }
+        let bounds = rules.limits.bounds
         let application = Application(
-            router: router(),
-            configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            router: router(peers),
+            server: .transport(keeper: keeper, peers: peers, bounds: bounds),
+            configuration: .init(
+                address: .hostname(host, port: port), serverName: nil,
+                availableConnectionsDelegate: .maximum(bounds.connectionsMax, logger: quiet)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
             logger: quiet)
         try await application.run()
     }
 
-    func router() -> Router<BasicRequestContext> {
-        let router = Router()
-        router.get("/health/live") { _, _ in Self.json(["status": "live"]) }
-        router.get("/health/ready") { [orchestrator] _, _ in
+    func router(_ peers: PeerRegistry) -> Router<APIContext> {
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware())
+        let checked = router.group("").add(
+            middleware: AccessMiddleware(
+                authenticator: Authenticator(
+                    rules: rules, peers: peers, orchestrator: orchestrator, nowMs: nowMs),
+                gate: AccessGate(
+                    limits: rules.limits, orchestrator: orchestrator, nowMs: nowMs,
+                    logger: logger)))
+        checked.get("/health/live") { _, _ in Self.json(["status": "live"]) }
+        checked.get("/health/ready") { [orchestrator] _, _ in
             guard orchestrator.isReady else {
                 throw Problem(.serviceUnavailable, "not-ready", "the server does not lead yet")
             }
             return Self.json(["status": "ready"])
         }
-        let api = router.group("/api/v1/continuity")
-            .add(middleware: BearerTokenMiddleware(token: token))
+        let api = checked.group("/api/v1/continuity")
         addAgentRoutes(to: api)
         addOperatorRoutes(to: api)
         addDrillRoutes(to: api)
+        addBrakeRoutes(to: api)
+        addApprovalRoutes(to: api)
+        addApprovalLinkRoutes(to: api)
+        addScheduleRoutes(to: api)
         addAuditRoutes(to: api)
+        addTokenRoutes(to: api)
         return router
     }
 
     // MARK: Agents
 
-    private func addAgentRoutes(to api: RouterGroup<BasicRequestContext>) {
-        api.post("agent/report") { [orchestrator] request, _ in
+    private func addAgentRoutes(to api: RouterGroup<APIContext>) {
+        api.post("agent/report") { [orchestrator, reports] request, context in
             let report = try await Self.body(NodeReport.self, of: request)
-            return try Self.answer(
+            try context.caller.require(report.clusterID, report.nodeID)
+            try reports.check(report, request.headers)
+            var answer = try Self.answer(
                 try await Self.journaled { try await orchestrator.report(report) })
+            answer.headers.append(contentsOf: reports.headers)
+            return answer
         }
         // What proves to a witness that one checkpoint extends another.
         api.get("agent/links") { [orchestrator] request, _ in
@@ -90,28 +126,35 @@ package final class APIServer: Service {
         var targetNodeID: NodeID?
         var reason: String?
         var requestedBy: String?
+        var acceptsDataLoss: Bool?
 
         enum CodingKeys: String, CodingKey {
             case clusterID = "cluster_id"
             case targetNodeID = "target_node_id"
+            case acceptsDataLoss = "accepts_data_loss"
             case reason
             case requestedBy = "requested_by"
         }
     }
 
-    private func addOperatorRoutes(to api: RouterGroup<BasicRequestContext>) {
-        api.get("status") { [orchestrator] _, _ in
-            try Self.json(encoding: try await Self.journaled { try await orchestrator.status() })
+    private func addOperatorRoutes(to api: RouterGroup<APIContext>) {
+        api.get("status") { [orchestrator] _, context in
+            var report = try await Self.journaled { try await orchestrator.status() }
+            report.clusters.removeAll { !context.caller.reaches($0.clusterID) }
+            return try Self.json(encoding: report)
         }
         for kind in [PlanKind.failover, .switchover] {
-            api.post("\(kind.rawValue)") { [orchestrator] request, _ in
+            api.post("\(kind.rawValue)") { [self] request, context in
                 let move = try await Self.body(MoveRequest.self, of: request)
+                try context.caller.require(move.clusterID)
+                let requester = principal(context, claimed: move.requestedBy)
                 let reply = try await Self.journaled {
                     try await orchestrator.request(
                         OperatorRequest(
                             clusterID: move.clusterID, kind: kind,
                             targetNodeID: move.targetNodeID, reason: move.reason ?? "",
-                            requestedBy: move.requestedBy ?? "api"))
+                            requestedBy: requester,
+                            acceptsDataLoss: move.acceptsDataLoss ?? false))
                 }
                 return try Self.answer(reply)
             }
@@ -120,15 +163,16 @@ package final class APIServer: Service {
 
     // MARK: Audit
 
-    private func addAuditRoutes(to api: RouterGroup<BasicRequestContext>) {
-        api.get("audit") { [orchestrator] request, _ in
+    private func addAuditRoutes(to api: RouterGroup<APIContext>) {
+        api.get("audit") { [orchestrator] request, context in
             let after = try Self.number("after", request, in: 0...Int64.max, default: 0)
             let limit = try Self.number(
                 "limit", request, in: 1...Int64(Self.maxEntries), default: 100)
             let waitMs = try Self.number("wait_ms", request, in: 0...Self.maxWaitMs, default: 0)
+            let caller = context.caller
             let entries = try await Self.journaled {
                 try await orchestrator.entries(after: after, limit: Int(limit), waitMs: waitMs)
-            }
+            }.filter { caller.reaches($0.clusterID) }
             var bytes = Array(#"{"entries":["#.utf8)
             for (index, entry) in entries.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
@@ -139,7 +183,9 @@ package final class APIServer: Service {
         }
         api.get("audit/{seq}") { [orchestrator] _, context in
             let seq = try context.parameters.require("seq", as: Int64.self)
-            guard let entry = try await Self.journaled({ try await orchestrator.entry(seq) }) else {
+            guard let entry = try await Self.journaled({ try await orchestrator.entry(seq) }),
+                context.caller.reaches(entry.clusterID)
+            else {
                 throw Problem(.notFound, "no-such-entry", "the journal has no entry \(seq)")
             }
             return Self.json(bytes: entry.jsonBytes())
@@ -209,14 +255,25 @@ package final class APIServer: Service {
             return json(
                 ["run_id": .string(runID.rawValue), "plan_id": .string(planID.rawValue)],
                 status: .accepted)
+        case .awaitingApproval(let approval):
+            return json(
+                bytes: try CanonicalJSON.bytes(encoding: approval), status: .accepted)
         case .drillAccepted(let drillID, let planID):
             return json(
                 ["drill_id": .string(drillID.rawValue), "plan_id": .string(planID.rawValue)],
                 status: .accepted)
         case .hookPacksChanged(let body): return try json(encoding: body)
+        case .noted(let seq): return json(["seq": .int(seq)])
+        case .problem(let problem):
+            let status: HTTPResponse.Status =
+                problem.type.hasPrefix("no-such-")
+                ? .notFound : problem.type.hasPrefix("bad-") ? .badRequest : .conflict
+            throw Problem(status, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(
                 .conflict, refusal.rule.rawValue.replacing("_", with: "-"), refusal.evidence)
+        case .token(let token): return json(try shown(token))
+        case .tokenRefused(let evidence): throw Problem(.conflict, "token-refused", evidence)
         case .unknownCluster(let id):
             throw Problem(
                 .notFound, "no-such-cluster", "the server's configuration has no cluster '\(id)'")
@@ -235,7 +292,7 @@ package final class APIServer: Service {
         json(bytes: try CanonicalJSON.bytes(encoding: value))
     }
 
-    private static func json(bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+    static func json(bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status,
             headers: [.contentType: "application/json", .cacheControl: "no-store"],

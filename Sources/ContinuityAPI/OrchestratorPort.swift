@@ -5,11 +5,20 @@ package protocol OrchestratorPort: Sendable {
     /// - Throws: when the journal cannot take entries: nothing was done.
     func report(_ report: NodeReport) async throws -> Reply
     func request(_ request: OperatorRequest) async throws -> Reply
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply?
+    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply?
     func drill(_ request: DrillRequest) async throws -> Reply
     /// `nil`: it is not known here; the journal has every report.
     func drillProgress(_ id: RunID) async throws -> DrillProgress?
     /// Reads the pack folders anew and swaps what checks.
     func reloadHooks(requestedBy: String) async throws -> Reply?
+    func tokens() async throws -> [AccessToken]
+    /// At once, from what the journal said last.
+    func token(sha256: String) -> AccessToken?
+    func createToken(_ token: AccessToken) async throws -> Reply
+    func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply
+    /// Journals it, as far as such entries are not too many.
+    func noteLoginRefused(_ refusal: LoginRefused) async
     func status() async throws -> StatusReport
     /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
     func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]

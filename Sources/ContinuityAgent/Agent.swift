@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityHTTP
+import ContinuityTransport
 import Hummingbird
 package import Logging
 import ServiceLifecycle
@@ -110,17 +111,54 @@ package final class Agent: Service {
     }
 
     private func serve() async throws {
-        let endpoints = Endpoints(state: state, desk: desk, witness: witness, logger: logger)
+        let peers = PeerRegistry()
+        let endpoints = Endpoints(
+            state: state, desk: desk, witness: witness, peers: peers, logger: logger)
+        let keeper = try configuration.tls.map {
+            try TLSKeeper(files: $0.files, clientCertificates: .required, logger: logger)
+        }
+        guard let health = configuration.healthListen else {
+            return try await serve(endpoints.router(), at: configuration.listen, keeper, peers) {
+                port in self.boundPort.withLock { $0 = port }
+            }
+        }
+        let healthKeeper =
+            configuration.healthIsPlain
+            ? nil
+            : try configuration.tls.map {
+                try TLSKeeper(files: $0.files, clientCertificates: .none, logger: logger)
+            }
+        try await withThrowingTaskGroup { group in
+            group.addTask {
+                try await self.serve(
+                    endpoints.router(), at: self.configuration.listen, keeper, peers
+                ) { port in self.boundPort.withLock { $0 = port } }
+            }
+            group.addTask {
+                try await self.serve(
+                    endpoints.healthRouter(), at: health, healthKeeper, PeerRegistry()
+                ) { _ in }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func serve(
+        _ router: Router<TransportContext>, at listen: Endpoint, _ keeper: TLSKeeper?,
+        _ peers: PeerRegistry, onListening: @escaping @Sendable (Int?) -> Void
+    ) async throws {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
+        let bounds = TransportBounds()
         let application = Application(
-            router: endpoints.router(),
+            router: router,
+            server: .transport(keeper: keeper, peers: peers, bounds: bounds),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.listen.host, port: configuration.listen.port),
-                serverName: nil),
+                address: .hostname(listen.host, port: listen.port), serverName: nil,
+                availableConnectionsDelegate: .maximum(bounds.connectionsMax, logger: quiet)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port
-                self.boundPort.withLock { $0 = port }
+                onListening(port)
                 self.logger.info("the endpoints answer", metadata: ["port": "\(port ?? 0)"])
             },
             logger: quiet)

@@ -11,10 +11,13 @@ package struct AlertChannel: Sendable {
     package var maxAttempts: Int
     /// Sent with each attempt, beside the headers of the webhook.
     package var headers: HTTPHeaders
+    /// `nil`: nobody in particular reads it, so it carries no links to approve by.
+    package var approver: ChannelApprover?
 
     package init(
         name: String, url: String, secret: WebhookSecret, timeout: Duration = .seconds(5),
-        maxAttempts: Int = 20, headers: HTTPHeaders = []
+        maxAttempts: Int = 20, headers: HTTPHeaders = [],
+        approver: ChannelApprover? = nil
     ) {
         precondition(maxAttempts > 0, "a channel takes one attempt at least")
         self.name = name
@@ -23,5 +26,6 @@ package struct AlertChannel: Sendable {
         self.timeout = timeout
         self.maxAttempts = maxAttempts
         self.headers = headers
+        self.approver = approver
     }
 }

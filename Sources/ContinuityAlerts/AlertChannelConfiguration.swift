@@ -12,6 +12,7 @@ import Foundation
 ///     timeout_ms: 5000               # of one attempt
 ///     max_attempts: 20
 ///     headers: {x-team: platform}
+///     approver: {person: ada, base_url: https://continuity.example.com:8443}
 /// ```
 package struct AlertChannelConfiguration: Hashable, Sendable {
     package var name: String
@@ -21,6 +22,8 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
     package var timeoutMs: Int64
     package var maxAttempts: Int
     package var headers: [String: String]
+    /// The one person who reads the channel, and may approve by its links.
+    package var approver: ChannelApprover?
 
     /// Headers that the delivery sets itself.
     private static let reserved: Set<String> = [
@@ -39,7 +42,7 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
             secretFile: path(try reader.string("secret_file"), beside: reader.file),
             timeoutMs: try reader.int("timeout_ms", in: 1...60_000, default: 5000),
             maxAttempts: Int(try reader.int("max_attempts", in: 1...1000, default: 20)),
-            headers: try headers(reader))
+            headers: try headers(reader), approver: try approver(reader))
         try reader.finish()
         return configuration
     }
@@ -68,15 +71,26 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
             timeout: .milliseconds(timeoutMs), maxAttempts: maxAttempts,
             headers: HTTPHeaders(
                 headers.sorted { $0.key < $1.key }
-                    .map { HTTPHeader(name: $0.key, value: $0.value) }))
+                    .map { HTTPHeader(name: $0.key, value: $0.value) }),
+            approver: approver)
     }
 
-    private static func url(_ reader: ConfigReader) throws(ConfigError) -> String {
-        let url = try reader.string("url")
+    private static func approver(_ reader: ConfigReader) throws(ConfigError) -> ChannelApprover? {
+        guard let section = try reader.optionalMapping("approver") else { return nil }
+        let approver = ChannelApprover(
+            person: try section.string("person"), baseURL: try url(section, "base_url"))
+        try section.finish()
+        return approver
+    }
+
+    private static func url(
+        _ reader: ConfigReader, _ key: String = "url"
+    ) throws(ConfigError) -> String {
+        let url = try reader.string(key)
         do {
             try HTTPRequest(method: "POST", url: url).validate()
         } catch {
-            throw reader.error(error.message, remedy: "correct the URL", at: "url")
+            throw reader.error(error.message, remedy: "correct the URL", at: key)
         }
         return url
     }

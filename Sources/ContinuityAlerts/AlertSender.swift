@@ -19,7 +19,7 @@ struct AlertSender: Sendable {
 
     /// The event with the alert's id as `webhook-id`, and timestamp and signature of this attempt.
     func send(_ alert: Alert) async -> Outcome {
-        let body = CloudEvent.bytes(alert)
+        let body = CloudEvent.bytes(channel.addressed(alert))
         var headers = channel.headers
         headers["content-type"] = CloudEvent.contentType
         let signed = StandardWebhooks.headers(

@@ -185,11 +185,10 @@ struct HTTPCall {
             "body": .string(clean),
         ]
         if response.headers["content-type"]?.lowercased().contains("json") == true,
-            let parsed = try? JSONSerialization.jsonObject(
-                with: Data(clean.utf8), options: .fragmentsAllowed)
+            let parsed = ForeignJSON.value(clean)
         {
             // Once more: a secret may have stood in it in an escaped form of its own.
-            answer["json"] = scrubbed(Self.value(parsed, depth: 0))
+            answer["json"] = scrubbed(parsed)
         }
         return .object(answer)
     }
@@ -205,25 +204,5 @@ struct HTTPCall {
                     uniquingKeysWith: { $1 }))
         default: return value
         }
-    }
-
-    /// Fractions become texts, since journaled data holds none.
-    private static func value(_ any: Any, depth: Int) -> JSONValue {
-        guard depth < 30 else { return .null }
-        switch any {
-        case let text as String: return .string(text)
-        case let elements as [Any]: return .array(elements.map { value($0, depth: depth + 1) })
-        case let members as [String: Any]:
-            return .object(members.mapValues { value($0, depth: depth + 1) })
-        case let number as NSNumber:
-            if isBoolean(number) { return .bool(number.boolValue) }
-            if let whole = Int64(number.stringValue) { return .int(whole) }
-            return .string(number.stringValue)
-        default: return .null
-        }
-    }
-
-    private static func isBoolean(_ number: NSNumber) -> Bool {
-        String(cString: number.objCType) == "c"
     }
 }

@@ -12,11 +12,43 @@ package protocol BrokerPort: Sendable {
     func intend(_ call: HookHostCall) async throws(CallFailure)
     /// Returns once the alert is durable.
     func notify(_ call: HookHostCall) async throws(CallFailure)
-    /// Has the agent of a node of this cluster carry out a command, under the run's epoch and a key
+    /// Has the agent of a node of this cluster carry out an order, under the run's epoch and a key
     /// that follows from the call.
     func command(
-        _ name: AgentCommand.Name, on node: NodeID, timeoutMs: Int64, _ call: HookHostCall
+        _ order: AgentOrder, _ call: HookHostCall
     ) async throws(CallFailure) -> CommandResult
+    /// Whether the order may be given at this place in the run, in a drill too.
+    ///
+    /// - Throws: `CallFailure` with the reason.
+    func permit(_ order: AgentOrder) throws(CallFailure)
+    /// What the service of the order's node would be afterwards, for a drill; `nil`: unknown.
+    func pretended(_ order: AgentOrder) -> ServiceReport?
+}
+
+/// What a hook asks of the agent of a node.
+package struct AgentOrder: Hashable, Sendable {
+    package var node: NodeID
+    package var name: AgentCommand.Name
+    /// With `own`.
+    package var program: String?
+    package var readsOnly: Bool
+    package var timeoutMs: Int64
+
+    static let timeoutDefaultMs: Int64 = 3000
+
+    init?(_ call: HookHostCall) {
+        readsOnly = call.name == "agent.read"
+        guard let node = call.arguments["node_id"]?.string,
+            let text = call.arguments[readsOnly ? "name" : "command"]?.string
+        else { return nil }
+        self.node = NodeID(node)
+        name = AgentCommand.Name(rawValue: text) ?? .own
+        program = name == .own ? text : nil
+        timeoutMs = call.arguments["timeout_ms"]?.int ?? Self.timeoutDefaultMs
+    }
+
+    /// As the script named it.
+    var title: String { program ?? name.rawValue }
 }
 
 /// Carries out what one hook call asks for. Whether it may was checked by the runtime; what only
@@ -43,7 +75,9 @@ package struct LiveBroker: HookBroker {
     package func perform(_ call: HookHostCall) async -> HookHostReply {
         do throws(CallFailure) {
             if call.isEffect {
-                guard mode == .live else { return .wouldDo(CapabilityCatalogue.stub(call.name)) }
+                let order = call.name == "agent.command" ? AgentOrder(call) : nil
+                if let order { try port.permit(order) }
+                guard mode == .live else { return .wouldDo(stub(call, order)) }
                 // An alert is its own record. Anything else is journaled before it leaves.
                 if call.name != "notify" { try await port.intend(call) }
             }
@@ -60,7 +94,7 @@ package struct LiveBroker: HookBroker {
         case "dns.lookup": return try await DNSCall(broker: self, call: call).lookup()
         case "dns.update": return try await DNSCall(broker: self, call: call).update()
         case "haproxy.command": return try await HAProxyCall(call).perform()
-        case "agent.command": return try await command(call)
+        case "agent.command", "agent.read": return try await command(call)
         case "notify":
             try await port.notify(call)
             return true
@@ -69,19 +103,36 @@ package struct LiveBroker: HookBroker {
     }
 
     private func command(_ call: HookHostCall) async throws(CallFailure) -> JSONValue {
-        guard let name = call.arguments["command"]?.string.flatMap(AgentCommand.Name.init),
-            let node = call.arguments["node_id"]?.string
-        else { throw CallFailure("agent.command: unknown command", code: "invalid") }
-        let result = try await port.command(
-            name, on: NodeID(node), timeoutMs: call.arguments["timeout_ms"]?.int ?? 3000, call)
+        guard let order = AgentOrder(call) else {
+            throw CallFailure("\(call.name): unknown command", code: "invalid")
+        }
+        let result = try await port.command(order, call)
         guard result.outcome == .succeeded else {
             throw CallFailure(
-                "\(name.rawValue) on \(node): \(result.outcome.rawValue): \(result.detail)",
+                "\(order.title) on \(order.node): \(result.outcome.rawValue): \(result.detail)",
                 code: result.outcome.rawValue)
         }
-        return [
-            "detail": .string(result.detail),
-            "service": result.service.flatMap { try? JSONValue(encoding: $0) } ?? .null,
-        ]
+        let output = result.output.map { JSONValue.string(secrets.scrub($0)) }
+        guard order.readsOnly else {
+            return Self.answer(result.detail, result.service, output)
+        }
+        var reading: [String: JSONValue] = ["output": output ?? ""]
+        reading["json"] = ForeignJSON.value(output?.string ?? "")
+        return .object(reading)
+    }
+
+    private func stub(_ call: HookHostCall, _ order: AgentOrder?) -> JSONValue {
+        guard let order else { return CapabilityCatalogue.stub(call.name) }
+        return Self.answer(
+            "drill: not sent", port.pretended(order), order.name == .own ? "" : nil)
+    }
+
+    private static func answer(
+        _ detail: String, _ service: ServiceReport?, _ output: JSONValue?
+    ) -> JSONValue {
+        var answer: [String: JSONValue] = ["detail": .string(detail)]
+        answer["service"] = service.flatMap { try? JSONValue(encoding: $0) } ?? .null
+        answer["output"] = output
+        return .object(answer)
     }
 }

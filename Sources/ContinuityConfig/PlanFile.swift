@@ -37,6 +37,15 @@ package enum PlanFile {
                     hooks: try action.strings("hooks", default: [])))
             try action.finish()
         }
+        let shares = try reader.list("weights")
+        var weights: [NodeWeight] = []
+        for share in shares {
+            weights.append(
+                NodeWeight(
+                    nodeID: NodeID(try share.string("node_id")),
+                    weight: try share.int("weight", in: 0...Int64.max)))
+            try share.finish()
+        }
         let plan = Plan(
             clusterID: ClusterID(try reader.string("cluster_id")),
             policyID: PolicyID(try reader.string("policy_id")),
@@ -46,7 +55,8 @@ package enum PlanFile {
             failoverTargetID: NodeID(try reader.string("failover_target_id")),
             actions: actions,
             maxFailoverTimeMs: try reader.int("max_failover_time_ms", in: 1...Int64.max),
-            digest: digest)
+            targetScores: try targetScores(reader), weights: weights.isEmpty ? nil : weights,
+            shedPermille: try reader.optionalInt("shed_permille", in: 0...1000), digest: digest)
         let total = try reader.int("estimated_total_ms", in: 0...Int64.max)
         let stated = try reader.string("plan_id")
         try reader.finish()
@@ -57,6 +67,24 @@ package enum PlanFile {
                 remedy: "the plan was changed after it was made; plan anew", at: "plan_id")
         }
         return plan
+    }
+
+    private static func targetScores(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> [TargetScores] {
+        var found: [TargetScores] = []
+        for entry in try reader.json("target_scores")?.array ?? [] {
+            guard let pack = entry["pack"]?.string, let nodes = entry["scores"]?.object,
+                nodes.values.allSatisfy({ $0.int != nil })
+            else {
+                throw reader.error(
+                    "'target_scores' holds something else than packs with their scores",
+                    remedy: "the plan was changed after it was made; plan anew",
+                    at: "target_scores")
+            }
+            found.append(TargetScores(pack: pack, scores: nodes.compactMapValues(\.int)))
+        }
+        return found
     }
 
     private static func yaml(_ plan: Plan) -> String {
@@ -71,7 +99,7 @@ package enum PlanFile {
                 (YAMLNode("hooks"), hooks),
             ])
         }
-        let root = YAMLNode([
+        var members: [(YAMLNode, YAMLNode)] = [
             (YAMLNode("plan_id"), scalar(plan.planID.rawValue)),
             (YAMLNode("cluster_id"), scalar(plan.clusterID.rawValue)),
             (YAMLNode("policy_id"), scalar(plan.policyID.rawValue)),
@@ -82,9 +110,32 @@ package enum PlanFile {
             (YAMLNode("actions"), YAMLNode(actions)),
             (YAMLNode("estimated_total_ms"), number(plan.estimatedTotalMs)),
             (YAMLNode("max_failover_time_ms"), number(plan.maxFailoverTimeMs)),
-        ])
+        ]
+        if let scores = plan.targetScores {
+            let entries = scores.map { entry in
+                let nodes = entry.scores.sorted { $0.key < $1.key }
+                    .map { (scalar($0.key), number($0.value)) }
+                return YAMLNode([
+                    (YAMLNode("pack"), scalar(entry.pack)),
+                    (YAMLNode("scores"), YAMLNode(nodes, .implicit, .flow)),
+                ])
+            }
+            members.append((YAMLNode("target_scores"), YAMLNode(entries)))
+        }
+        if let shed = plan.shedPermille {
+            members.append((YAMLNode("shed_permille"), number(shed)))
+        }
+        if let weights = plan.weights {
+            let shares = weights.map {
+                YAMLNode([
+                    (YAMLNode("node_id"), scalar($0.nodeID.rawValue)),
+                    (YAMLNode("weight"), number($0.weight)),
+                ])
+            }
+            members.append((YAMLNode("weights"), YAMLNode(shares)))
+        }
         do {
-            return try Yams.serialize(node: root, width: -1, allowUnicode: true)
+            return try Yams.serialize(node: YAMLNode(members), width: -1, allowUnicode: true)
         } catch {
             // The tree is made of scalars, sequences and one mapping: the emitter takes them all.
             preconditionFailure("a plan could not be written as YAML: \(error)")

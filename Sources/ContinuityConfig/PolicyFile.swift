@@ -28,7 +28,7 @@ package enum PolicyFile {
         for window in try reader.list("freeze_windows") { windows.append(try freeze(window)) }
         var hooks: [HookBinding] = []
         for hook in try reader.list("hooks") { hooks.append(try binding(hook)) }
-        let policy = FailoverPolicy(
+        var policy = FailoverPolicy(
             policyID: id,
             name: try reader.optionalString("name") ?? id.rawValue,
             strategy: try reader.choice("strategy", default: .automatic),
@@ -47,6 +47,10 @@ package enum PolicyFile {
             restartAttempts: Int(try reader.int("restart_attempts", in: 0...16, default: 1)),
             hooks: hooks,
             metadata: try reader.stringMap("metadata"))
+        policy.approvals = try approvals(reader)
+        policy.flap = try flap(reader, cooldownS: policy.cooldownS)
+        policy.weights = try weights(reader)
+        policy.sloGuard = try sloGuard(reader)
         try reader.finish()
         return policy
     }
@@ -64,6 +68,25 @@ package enum PolicyFile {
                 "recovery_threshold", in: 1...100, default: base.recoveryThreshold),
             jitterPermille: try section.int(
                 "jitter_permille", in: 0...500, default: base.jitterPermille))
+        try section.finish()
+        return settings
+    }
+
+    /// Without the section the defaults hold: nobody fails a cluster over alone.
+    private static func approvals(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> ApprovalPolicy {
+        let base = ApprovalPolicy()
+        guard let section = try reader.optionalMapping("approvals") else { return base }
+        let people = 0...Int64(ApprovalPolicy.approversMax)
+        let settings = ApprovalPolicy(
+            failover: Int(
+                try section.int("failover", in: people, default: Int64(base.failover))),
+            switchover: Int(
+                try section.int("switchover", in: people, default: Int64(base.switchover))),
+            groups: try section.strings("groups", default: []),
+            expiresS: try section.int(
+                "expires_s", in: ApprovalPolicy.expiryRangeS, default: base.expiresS))
         try section.finish()
         return settings
     }

@@ -20,6 +20,8 @@ package struct HTTPRequest: Sendable {
     /// Trusted authorities (PEM) in place of the system's.
     package var caFile: String?
     package var aws: AWSSignature?
+    /// Who we are to the other side, and what it must be: TLS 1.3 with certificates on both ends.
+    package var credentials: TLSCredentials?
 
     package init(
         method: String = "GET", url: String, headers: HTTPHeaders = [], body: [UInt8] = [],
@@ -33,6 +35,28 @@ package struct HTTPRequest: Sendable {
         self.timeout = timeout
         self.connectTimeout = connectTimeout
         self.maxResponseBytes = maxResponseBytes
+    }
+}
+
+/// A machine's own certificate, and whom it takes for whom it says it is.
+///
+/// The files are read for each new connection, so that a renewal needs no restart. Requests to one
+/// host and port expect one identity: a kept connection is not asked again.
+package struct TLSCredentials: Hashable, Sendable {
+    package var certificateFile: String
+    package var keyFile: String
+    package var authorityFile: String
+    /// The one URI of the other side's certificate; all that begin with it, where it ends in `/`.
+    package var expectedIdentity: String?
+
+    package init(
+        certificateFile: String, keyFile: String, authorityFile: String,
+        expectedIdentity: String? = nil
+    ) {
+        self.certificateFile = certificateFile
+        self.keyFile = keyFile
+        self.authorityFile = authorityFile
+        self.expectedIdentity = expectedIdentity
     }
 }
 

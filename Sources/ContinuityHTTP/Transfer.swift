@@ -111,10 +111,25 @@ final class Transfer {
             set(CURLOPT_PINNEDPUBLICKEY, pins)
         }
         if let file = request.caFile { set(CURLOPT_CAINFO, file) }
+        if let credentials = request.credentials { setCredentials(credentials) }
         if let aws = request.aws {
             set(CURLOPT_AWS_SIGV4, "aws:amz:\(aws.region):\(aws.service)")
             set(CURLOPT_USERNAME, aws.accessKeyID)
             set(CURLOPT_PASSWORD, aws.secretAccessKey)
+        }
+    }
+
+    private func setCredentials(_ credentials: TLSCredentials) {
+        set(CURLOPT_SSLVERSION, CLong(CURL_SSLVERSION_TLSv1_3))
+        set(CURLOPT_SSLCERT, credentials.certificateFile)
+        set(CURLOPT_SSLKEY, credentials.keyFile)
+        set(CURLOPT_CAINFO, credentials.authorityFile)
+        // A resumed session would be that of the certificate before.
+        set(CURLOPT_SSL_SESSIONID_CACHE, 0)
+        // A kept connection goes on with the certificates that it began with: not for ever.
+        set(CURLOPT_MAXLIFETIME_CONN, 3600)
+        if let identity = credentials.expectedIdentity {
+            check(ccurl_expect_identity(handle, ExpectedIdentities.lasting(identity)))
         }
     }
 

@@ -8,6 +8,8 @@ extension PostgresNode {
         package let timeoutMs: Int
         /// Why the command is made as it is; becomes a comment in the configuration.
         package let comment: String
+        /// Of those for hooks: whether it changes nothing.
+        package var readsOnly = false
     }
 
     /// One JSON object that says what this server is and how far it has come.
@@ -29,6 +31,55 @@ extension PostgresNode {
          'streaming', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'))
         FROM pg_is_in_recovery() AS r
         """
+
+    /// What the shipped packs for PostgreSQL look at beyond the status: one JSON object.
+    ///
+    /// The timeline of a standby is that of what it receives; without a receiver, that of its last
+    /// restart point, which may be older.
+    static let inspectQuery = """
+        SELECT json_build_object(
+         'in_recovery', r,
+         'read_only', current_setting('transaction_read_only') = 'on',
+         'timeline', CASE WHEN r
+           THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+             (SELECT timeline_id FROM pg_control_checkpoint()))
+           ELSE ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::int END,
+         'flush_bytes', CASE WHEN r THEN NULL
+           ELSE (pg_current_wal_flush_lsn() - '0/0')::bigint END,
+         'receive_bytes', CASE WHEN r
+           THEN (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint END,
+         'replay_bytes', CASE WHEN r THEN (pg_last_wal_replay_lsn() - '0/0')::bigint END,
+         'replay_paused', CASE WHEN r THEN pg_is_wal_replay_paused() ELSE false END,
+         'receiver', (SELECT status FROM pg_stat_wal_receiver),
+         'streaming', (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'),
+         'archiving', current_setting('archive_mode') <> 'off',
+         'archive_waiting',
+           (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'),
+         'archive_failing', (SELECT coalesce(last_failed_time > coalesce(last_archived_time,
+           '-infinity'), false) FROM pg_stat_archiver),
+         'transactions', (SELECT count(*) FROM pg_stat_activity
+           WHERE backend_type = 'client backend' AND xact_start IS NOT NULL
+             AND pid <> pg_backend_pid()))
+        FROM pg_is_in_recovery() AS r
+        """
+
+    /// What hooks may be granted to ask of this node's agent (`hook_commands`).
+    package var hookCommands: [AgentCommand] {
+        let inspect = Self.inspectQuery.replacing("\n", with: "")
+        return [
+            .init(
+                name: "pg-inspect", argv: psql(inspect), timeoutMs: 3000,
+                comment: "Prints what the packs postgresql-promotion and -demotion look at.",
+                readsOnly: true),
+            .init(
+                name: "pg-inspect-later", argv: psql("SELECT pg_sleep(0.2)", inspect),
+                timeoutMs: 3000, comment: "The same after a moment, for a hook that waits.",
+                readsOnly: true),
+            .init(
+                name: "pg-switch-wal", argv: psql("SELECT pg_switch_wal()"), timeoutMs: 5000,
+                comment: "Ends the current WAL segment, so that it is archived."),
+        ]
+    }
 
     package var statusCommand: [String] {
         psql(Self.statusQuery.replacing("\n", with: ""))

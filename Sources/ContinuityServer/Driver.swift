@@ -1,6 +1,7 @@
 import ContinuityAPI
 import ContinuityCore
 import ContinuityStore
+import ContinuityTransport
 import Logging
 import ServiceLifecycle
 import Synchronization
@@ -18,6 +19,7 @@ final class Driver: Service, OrchestratorPort {
     private let store: JournalStore
     private let instanceID: String
     private let clusters: [ClusterConfigured]
+    private let brake: BrakeSettings
     private let executor: EffectExecutor
     private let witnesses = WitnessWatch()
     private let restored: JournalRestored?
@@ -27,6 +29,10 @@ final class Driver: Service, OrchestratorPort {
     private let logger: Logger
     private let ready = Mutex(false)
     private let fine = Mutex(false)
+    /// By digest, as the journal has them.
+    private let tokensByDigest: Mutex<[String: AccessToken]>
+    /// A second on average between two entries of refused logins.
+    private let loginEntries = Mutex(RateLimiter(perSecond: 1))
     /// Set before the service runs.
     let reloader = Mutex<PackReloader?>(nil)
     /// The state at the start; the running one belongs to `run` alone.
@@ -34,17 +40,19 @@ final class Driver: Service, OrchestratorPort {
 
     init(
         orchestrator: Orchestrator, store: JournalStore, instanceID: String,
-        clusters: [ClusterConfigured], executor: EffectExecutor, signer: CheckpointSigner?,
-        restored: JournalRestored?, logger: Logger
+        clusters: [ClusterConfigured], brake: BrakeSettings, executor: EffectExecutor,
+        signer: CheckpointSigner?, restored: JournalRestored?, logger: Logger
     ) {
         initial = orchestrator
         self.store = store
         self.instanceID = instanceID
         self.clusters = clusters
+        self.brake = brake
         self.executor = executor
         initialSigner = signer
         self.restored = restored
         self.logger = logger
+        tokensByDigest = Mutex(Self.byDigest(orchestrator.state.tokens))
     }
 
     // MARK: The loop
@@ -55,7 +63,8 @@ final class Driver: Service, OrchestratorPort {
     /// - Throws: when the journal cannot even be read.
     func run() async throws {
         defer { ready.withLock { $0 = false } }
-        inbox.submit(.leadershipGained(instanceID: instanceID, clusters: clusters))
+        inbox.submit(
+            .leadershipGained(instanceID: instanceID, clusters: clusters, brake: brake))
         if let restored { inbox.submit(.journalRestored(restored)) }
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
@@ -92,11 +101,16 @@ final class Driver: Service, OrchestratorPort {
                         continue
                     }
                     // As after a start: what was under way is taken up from the journal.
-                    input = .leadershipGained(instanceID: instanceID, clusters: clusters)
+                    input = .leadershipGained(
+                        instanceID: instanceID, clusters: clusters, brake: brake)
                 }
                 do {
                     let result = try lead.step(input, commit)
                     resumed()
+                    if result.entries.contains(where: { $0.kind.hasPrefix("token_") }) {
+                        let tokens = Self.byDigest(lead.orchestrator.state.tokens)
+                        tokensByDigest.withLock { $0 = tokens }
+                    }
                     reply?.resume(returning: result.reply)
                     for effect in result.effects {
                         effects.addTask { await self.executor.carryOut(effect, self.inbox) }
@@ -170,10 +184,43 @@ final class Driver: Service, OrchestratorPort {
         try await inbox.ask(.request(request)) ?? .unknownCluster(request.clusterID)
     }
 
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply? {
+        try await inbox.ask(.order(order, by: actor))
+    }
+
     func ask(_ input: Input) async throws -> Reply? { try await inbox.ask(input) }
+
+    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply? {
+        try await inbox.ask(.approval(act, by: principal))
+    }
 
     func drill(_ request: DrillRequest) async throws -> Reply {
         try await inbox.ask(.drill(request)) ?? .unknownCluster(request.clusterID)
+    }
+
+    func tokens() async throws -> [AccessToken] {
+        try await inbox.query { $0.state.tokens.values.sorted { $0.createdAtMs < $1.createdAtMs } }
+    }
+
+    func token(sha256: String) -> AccessToken? { tokensByDigest.withLock { $0[sha256] } }
+
+    func createToken(_ token: AccessToken) async throws -> Reply {
+        try await inbox.ask(.tokenCreated(token)) ?? .tokenRefused("the server is stopping")
+    }
+
+    func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply {
+        try await inbox.ask(.tokenRevoked(id, reason: reason, by: person))
+            ?? .tokenRefused("the server is stopping")
+    }
+
+    func noteLoginRefused(_ refusal: LoginRefused) async {
+        guard isReady, loginEntries.withLock({ $0.take("", at: .now) }) == nil else { return }
+        // One that is full has more to do than to keep this.
+        _ = try? await inbox.ask(.loginRefused(refusal))
+    }
+
+    private static func byDigest(_ tokens: [TokenID: AccessToken]) -> [String: AccessToken] {
+        Dictionary(tokens.values.map { ($0.sha256, $0) }, uniquingKeysWith: { $1 })
     }
 
     func drillProgress(_ id: RunID) async throws -> DrillProgress? {

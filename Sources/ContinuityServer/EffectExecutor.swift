@@ -14,7 +14,7 @@ final class EffectExecutor: Sendable {
     private static let transportMs: Int64 = 1000
 
     private let client: HTTPClient
-    private let token: String
+    private let way: AgentWay
     private let runtime: HookRuntime?
     /// Drills have a worker of their own, so that they never take one from a real run.
     private let drillRuntime: HookRuntime?
@@ -26,12 +26,12 @@ final class EffectExecutor: Sendable {
     private let logger: Logger
 
     init(
-        client: HTTPClient, token: String, runtime: HookRuntime?, drillRuntime: HookRuntime?,
+        client: HTTPClient, way: AgentWay, runtime: HookRuntime?, drillRuntime: HookRuntime?,
         packs: PackShelf, clusters: [Cluster], secrets: SecretStore, recordings: RecordingStore?,
         outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
-        self.token = token
+        self.way = way
         self.runtime = runtime
         self.drillRuntime = drillRuntime
         self.packs = packs
@@ -77,13 +77,12 @@ final class EffectExecutor: Sendable {
                 durationMs: SystemClock.now().monotonicMs - started)
         }
         do {
-            let request = HTTPRequest(
+            var request = HTTPRequest(
                 method: "POST", url: agentURL + "/v1/commands",
-                headers: [
-                    "authorization": "Bearer \(token)", "content-type": "application/json",
-                ],
+                headers: ["content-type": "application/json"],
                 body: try CanonicalJSON.bytes(encoding: command),
                 timeout: .milliseconds(command.timeoutMs + Self.transportMs))
+            way.sign(&request, to: command.nodeID, of: command.clusterID)
             let response = try await client.send(request)
             guard response.status == 200 else {
                 return failed(.refused, "the agent answers with status \(response.status)")

@@ -70,14 +70,15 @@ package struct Server {
             driverBox.withLock(\.self)?.submit(Self.input(result))
         }
         let shelf = PackShelf(configuration.packs)
+        let way = AgentWay(rules: configuration.access)
         let executor = EffectExecutor(
-            client: client, token: String(decoding: configuration.token, as: UTF8.self),
-            runtime: runtimes.real, drillRuntime: runtimes.drill, packs: shelf,
+            client: client, way: way, runtime: runtimes.real, drillRuntime: runtimes.drill,
+            packs: shelf,
             clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
-            clusters: configuration.clusters, executor: executor,
+            clusters: configuration.clusters, brake: configuration.brake, executor: executor,
             signer: configuration.audit.signer(state: orchestrator.state), restored: restored,
             logger: logger)
         driver.reloader.withLock {
@@ -87,14 +88,18 @@ package struct Server {
         }
         driverBox.withLock { $0 = driver }
         let api = APIServer(
-            host: configuration.host, port: configuration.port, token: configuration.token,
-            orchestrator: driver, logger: logger,
+            host: configuration.host, port: configuration.port, rules: configuration.access,
+            orchestrator: driver, nowMs: { SystemClock.now().utcMs }, logger: logger,
+            openLink: { Self.link($0, channels) },
             onListening: { [logger] port in
                 logger.notice("listening", metadata: ["port": "\(port)"])
             })
         try await ServiceGroup(
-            services: [outbox, driver, api, HangupListener(driver: driver, logger: logger)]
-                + backups(of: store),
+            services: [
+                outbox, driver, api, HangupListener(driver: driver, logger: logger),
+                AgentWarmer(
+                    way: way, client: client, clusters: configuration.clusters.map(\.cluster)),
+            ] + backups(of: store),
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         ).run()
@@ -131,6 +136,14 @@ package struct Server {
             }
         }
         return channels
+    }
+
+    private static func link(_ text: String, _ channels: [AlertChannel]) -> SignedLink? {
+        ApprovalLink(parsing: text, channels: channels).map {
+            SignedLink(
+                isApproval: $0.act == .approve, approvalID: $0.approvalID,
+                clusterID: $0.clusterID, person: $0.person, expiresAtMs: $0.expiresAtMs)
+        }
     }
 
     private static func input(_ result: AlertResult) -> Input {

@@ -1,3 +1,4 @@
+package import ContinuityAPI
 import ContinuityAlerts
 import ContinuityBroker
 package import ContinuityConfig
@@ -12,7 +13,8 @@ package struct ServerConfiguration: Sendable {
     package var instanceID: String
     package var host: String
     package var port: Int
-    package var token: [UInt8]
+    /// Who may ask, and how much.
+    package var access: AccessRules
     package var journal: String
     package var audit: AuditConfiguration
     package var hookWorkers: Int
@@ -27,6 +29,8 @@ package struct ServerConfiguration: Sendable {
     var alerts: [AlertChannelConfiguration]
     /// What hooks may use without holding it.
     var secrets: SecretStore
+    /// Across all clusters.
+    var brake = BrakeSettings()
 
     /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
     package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
@@ -41,7 +45,7 @@ package struct ServerConfiguration: Sendable {
             file: file,
             instanceID: try reader.optionalString("instance_id") ?? "serve",
             host: address.host, port: address.port,
-            token: try SharedToken.load(reader),
+            access: try access(reader, host: address.host),
             journal: reader.path(of: try reader.string("journal")),
             audit: try AuditConfiguration(reading: reader.optionalMapping("audit")),
             hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
@@ -49,8 +53,27 @@ package struct ServerConfiguration: Sendable {
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
         configuration.clusters = try clusters(
             reader, hooks.packs, alerts.map(\.name), secrets.names)
+        configuration.brake = try BrakeSection.read(reader)
+        configuration.access.agents = try agents(reader, configuration.clusters)
+        try checkSchemes(configuration)
         try reader.finish()
         return configuration
+    }
+
+    /// Orders go by the same way as everything else.
+    private static func checkSchemes(
+        _ configuration: ServerConfiguration
+    ) throws(ConfigError) {
+        let scheme = configuration.access.tls == nil ? "http://" : "https://"
+        for cluster in configuration.clusters.map(\.cluster) {
+            for node in cluster.nodes {
+                guard let url = node.agentURL, !url.hasPrefix(scheme) else { continue }
+                throw ConfigError(
+                    file: configuration.file, line: nil,
+                    message: "the agent of '\(node.nodeID)' is at \(url)",
+                    remedy: "write it as \(scheme)…, as 'tls' has it here and at the agents")
+            }
+        }
     }
 
     private static func listenAddress(
@@ -61,13 +84,6 @@ package struct ServerConfiguration: Sendable {
         guard parts.count == 2, let port = Int(parts[1]), (1...65_535).contains(port) else {
             throw reader.error(
                 "'listen' is '\(text)'", remedy: "write it as address:port", at: "listen")
-        }
-        let isPermitted = try reader.bool("insecure_plain_http", default: false)
-        guard isPermitted || parts[0].hasPrefix("127.") || parts[0] == "localhost" else {
-            throw reader.error(
-                "'listen' is '\(text)', but connections are not encrypted yet",
-                remedy: "listen on 127.0.0.1, or, in a network that nobody else is on, set "
-                    + "insecure_plain_http: true", at: "listen")
         }
         return (String(parts[0]), port)
     }
@@ -283,7 +299,8 @@ extension ConfigReader {
     }
 }
 
-/// The token that `serve`, its agents and the command line share until identities come with TLS.
+/// The token that `serve`, its agents and the command line share where there is no TLS; with it,
+/// the first admin's.
 package enum SharedToken {
     package static let minimumBytes = 16
 

@@ -24,6 +24,7 @@ struct AgentConfigurationTests {
           follow:
             argv: [/bin/echo, "{primary_host}", "{primary_port}", "{epoch}"]
             timeout_ms: 5000
+        insecure_plain_http: true
         """
     }
 
@@ -60,13 +61,16 @@ struct AgentConfigurationTests {
         }
     }
 
-    @Test func permitsAnyAddressOnlyWhenItIsSaid() throws {
+    @Test func plainHTTPIsForLoopbackAndOnlyWhenAskedFor() throws {
         try withToken { text in
+            let unasked = text.replacing("insecure_plain_http: true", with: "")
+            #expect(failure(unasked)?.remedy.contains("insecure_plain_http") == true)
             let open = text.replacing("127.0.0.1:7101", with: "10.1.2.3:7101")
-            #expect(failure(open)?.remedy.contains("insecure_plain_http") == true)
-            let configuration = try AgentConfiguration.parse(
-                text: open + "\ninsecure_plain_http: true\n", file: "agent.yaml")
-            #expect(configuration.listen.host == "10.1.2.3")
+            #expect(failure(open)?.message.contains("other machines can reach") == true)
+            let health = text + "\nhealth_listen: 10.1.2.3:7102\n"
+            #expect(failure(health)?.message.contains("health_listen") == true)
+            let mixed = text.replacing("http://127.0.0.1:7100/", with: "https://10.1.2.3:7100")
+            #expect(failure(mixed)?.remedy.contains("tls") == true)
         }
     }
 

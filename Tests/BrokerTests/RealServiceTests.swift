@@ -50,6 +50,24 @@ struct RealServiceTests {
                     }
                     .joined(separator: " ")
             }
+            func weights() async throws -> String {
+                let outcome = try await harness.run(
+                    "return { text = ctx.haproxy.command('\(address)', 'show servers state orders') }",
+                    grant: grant)
+                let lines = outcome.value["text"]?.string?.split(separator: "\n") ?? []
+                return lines.filter { $0.contains("orders") }
+                    .map { String($0.split(separator: " ")[7]) }.joined(separator: " ")
+            }
+            for (wanted, found) in [
+                ([0, 150], "0 150"), ([500, 1000], "128 256"), ([1, 1], "1 1"),
+            ] {
+                let outcome = try await harness.run(
+                    pack: "hooks/haproxy-runtime", at: .dnsFlip,
+                    context: BrokerHarness.context(weights: wanted.map { ("", Int64($0)) }),
+                    conf: ["addresses": [.string(address)], "backend": "orders"], grant: grant)
+                #expect(outcome.status == .ok && outcome.effects.count == 2, "\(outcome)")
+                #expect(try await weights() == found)
+            }
             let moved = try await harness.run(
                 pack: "hooks/haproxy-runtime", at: .promote,
                 context: BrokerHarness.context(.promote),

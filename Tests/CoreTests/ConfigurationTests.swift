@@ -72,7 +72,12 @@ import Testing
         ("freeze_windows: [{from: now, until: later, reason: x}]", "RFC 3339"),
         ("hooks: [{stage: admit, pack: x, on_failure: shrug}]", "one of: abort"),
         ("hooks: [{stage: admit, pack: x, config: {a: 0.5}}]", "whole numbers"),
-        ("slo_guard: {}", "unknown field"),
+        ("slo_guard: {}", "'slo_guard.budget_s' is missing"),
+        ("slo_guard: {budget_s: 60, window_s: 60}", "not less than its window"),
+        ("flap: {cooldown_max_s: 30}", "make it at least 60"),
+        ("weights: {on_capacity_exceeded: pray}", "one of: shed, hold"),
+        ("weights: {return_step_permille: 0}", "from 1 to 1000"),
+        ("flap: {window: 30}", "unknown field 'flap.window'"),
     ])
     func policyMistakesSayWhatToDo(_ line: String, _ part: String) throws {
         let error = try #require(try policyError("policy_id: p\n" + line))

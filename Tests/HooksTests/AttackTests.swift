@@ -52,12 +52,22 @@ struct Attack: Sendable, CustomTestStringConvertible {
             .compactMap { try? Attack(file: $0) }
     }()
 
-    func pack() throws -> HookPack {
+    /// Those of all attacks, with what the file itself says.
+    var budgets: [String: String] {
         var budgets = Self.budgets
         for pair in (headers["budgets"] ?? "").split(separator: ", ") {
             let parts = pair.split(separator: ": ")
             budgets[String(parts[0])] = String(parts[1])
         }
+        return budgets
+    }
+
+    /// `wall_ms` or `cpu_ms`, in microseconds, with what it may end late.
+    func bound(_ budget: String) -> Int64 {
+        (budgets[budget].flatMap { Int64($0) } ?? 0) * 1000 + AttackTests.graceUs
+    }
+
+    func pack() throws -> HookPack {
         let lines = budgets.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
         let capabilities =
             kind == .policy ? "" : "capabilities: {notify: {channels: [c, secret]}}"
@@ -112,12 +122,19 @@ struct AttackTests {
         let runtime = try HookTesting.runtime(workers: 1)
         defer { runtime.shutdown() }
         var outcome = try await attack.run(in: runtime)
-        if outcome.usage.wallUs > Attack.wallMs * 1000 + Self.graceUs {
+        if outcome.usage.wallUs > attack.bound("wall_ms") {
             // The machine stalled, or the sandbox: the sandbox would again.
             outcome = try await attack.run(in: runtime)
         }
         #expect(attack.isMet(by: outcome), "\(outcome)")
-        #expect(outcome.usage.wallUs <= Attack.wallMs * 1000 + Self.graceUs)
+        #expect(outcome.usage.wallUs <= attack.bound("wall_ms"))
+        // The processor's timer stands, whatever else ends it.
+        #expect(outcome.usage.cpuUs <= attack.bound("cpu_ms"), "\(outcome)")
+        if outcome.limit == "cpu" {
+            #expect(outcome.usage.cpuUs >= attack.bound("cpu_ms") / 2, "\(outcome)")
+        }
+        let memory = attack.budgets["memory_bytes"].flatMap { Int64($0) } ?? 0
+        #expect(outcome.usage.memoryBytes <= memory, "\(outcome)")
         let next = await HookTesting.run(
             runtime, try HookTesting.pack("return { leak = leaked == nil, n = #('abc') }"))
         #expect(next.value == ["leak": true, "n": 3], "\(next)")

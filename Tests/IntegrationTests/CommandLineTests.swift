@@ -18,7 +18,12 @@ import Testing
         ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
         ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
-        ["drill", "run"],
+        ["brake", "show"], ["brake", "clear"],
+        ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],
+        ["drill", "run"], ["pki"], ["pki", "init"], ["pki", "issue"], ["pki", "renew"],
+        ["pki", "show"], ["token", "create"], ["token", "list"], ["token", "revoke"], ["whoami"],
+        ["access"], ["schedule", "list"], ["schedule", "cancel"], ["approve"], ["refuse"],
+        ["break-glass"], ["review", "close"],
     ])
     func helpReadsWell(_ command: [String]) async throws {
         let result = try await Programs.run(command + ["--help"])

@@ -38,6 +38,37 @@ import Testing
         #expect(test.exitCode == 0, "\(test.output)\(test.errors)")
     }
 
+    /// What `hooks new` writes stands up to luacheck, and the editor's settings name what is there.
+    @Test func luacheckAndEditorsAreSettled() async throws {
+        let folder = try TemporaryFolder()
+        for kind in ["policy", "check", "action"] {
+            let pack = "my-\(kind)"
+            _ = try await Programs.run(
+                "hooks", "new", pack, "--kind", kind, "--folder", folder.path)
+            let base = folder.path + "/" + pack
+            let luarc = try JSONDecoder().decode(
+                JSONValue.self,
+                from: Data(contentsOf: URL(fileURLWithPath: base + "/.luarc.json")))
+            let libraries = luarc["workspace.library"]?.array?.compactMap(\.string) ?? []
+            #expect(libraries == ["library"])
+            let shipped = Programs.repository.appending(path: "hooks/library/continuity.d.lua")
+            #expect(
+                FileManager.default.contentsEqual(
+                    atPath: base + "/library/continuity.d.lua", andPath: shipped.path))
+            func luacheck() async throws -> Programs.Result {
+                try await Programs.run(
+                    program: "/bin/sh", ["-c", "cd '\(base)' && luacheck --no-color ."])
+            }
+            let clean = try await luacheck()
+            #expect(clean.exitCode == 0, "\(clean.output)")
+            let script = try String(contentsOfFile: base + "/main.lua", encoding: .utf8)
+            try folder.write("os.exit()\nglobal = 1\n" + script, to: pack + "/main.lua")
+            let misused = try await luacheck()
+            #expect(misused.exitCode == 1)
+            #expect(misused.output.contains("'os'") && misused.output.contains("'global'"))
+        }
+    }
+
     @Test(arguments: [
         ("local function pre_check", "function pre_check", 1, "sets the global 'pre_check'"),
         ("ctx.log(\"fine:\"", "print(\"fine:\"", 1, "reads the global 'print'"),
@@ -93,13 +124,14 @@ import Testing
         function M.failed() return nil, "nope" end
         function M.error() error("a bug") end
         function M.limit() while true do end end
+        function M.denied(ctx) local _, why = ctx.notify("x", { summary = "s" }) return nil, why end
         function M.wall() return (string.rep("a", 2000) .. "b"):find(string.rep(".-", 12) .. "c") end
         return M
         """
 
     @Test(arguments: [
         ("ok", 0, "ok"), ("failed", 10, "failed"), ("error", 11, "error"), ("limit", 12, "limit"),
-        ("wall", 12, "limit"),
+        ("wall", 12, "limit"), ("denied", 13, "denied"),
     ])
     func aBareScriptRunsAndEachOutcomeHasItsCode(
         _ entry: String, _ code: Int32, _ status: String

@@ -116,7 +116,7 @@ import Testing
                 "in use by another"))
         #expect(
             try await refusal { $0.replacing("127.0.0.1:", with: "0.0.0.0:") }
-                .contains("not encrypted yet"))
+                .contains("without TLS"))
         #expect(
             try await refusal { $0.replacing("cluster.yaml", with: "absent.yaml") }
                 .contains("absent.yaml: does not exist"))

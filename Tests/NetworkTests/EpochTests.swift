@@ -50,14 +50,12 @@ extension Bench {
         let command = AgentCommand(
             key: key, clusterID: ClusterID(DemoLayout.clusterID), nodeID: NodeID(member.id),
             epoch: epoch, name: name, timeoutMs: 10_000)
-        let response = try await http.send(
-            HTTPRequest(
-                method: "POST", url: "\(member.agentURL)/v1/commands",
-                headers: [
-                    "Authorization": "Bearer \(layout.secrets.token)",
-                    "Content-Type": "application/json",
-                ],
-                body: CanonicalJSON.bytes(encoding: command), timeout: .seconds(15)))
+        var request = HTTPRequest(
+            method: "POST", url: "\(member.agentURL)/v1/commands",
+            headers: ["Content-Type": "application/json"],
+            body: try CanonicalJSON.bytes(encoding: command), timeout: .seconds(15))
+        request.credentials = layout.pki.credentials("serve")
+        let response = try await http.send(request)
         return try JSONDecoder().decode(CommandResult.self, from: Data(response.body))
     }
 }

@@ -7,7 +7,8 @@ end
 local function values(conf, to, from)
     local wanted = value_of(to, conf.metadata_key)
     if not wanted then
-        return nil, string.format("%s has no metadata '%s'", to and to.node_id or "the node", conf.metadata_key)
+        return nil, string.format("%s has no metadata '%s'", to and to.node_id or "the node",
+            conf.metadata_key)
     end
     return wanted, value_of(from, conf.metadata_key)
 end

@@ -63,8 +63,64 @@ local function point(ctx, conf, to, from)
     return { name = conf.name, data = wanted, changed = true }
 end
 
+-- Active/active: the record names every node that has weight. What weight it has, DNS cannot say.
+local function share(ctx, conf)
+    if conf.type == "CNAME" then
+        return nil, "a CNAME names one node alone: use A or AAAA for an active/active cluster"
+    end
+    local weights, nodes, known = {}, {}, {}
+    for _, entry in ipairs(ctx.plan.weights) do
+        weights[entry.node_id] = entry.weight
+    end
+    for _, node in ipairs(ctx.cluster.nodes) do
+        local value = value_of(node, conf.metadata_key)
+        if weights[node.node_id] then
+            if not value then
+                return nil, string.format("%s has no metadata '%s'", node.node_id, conf.metadata_key)
+            end
+            known[value] = true
+            if weights[node.node_id] > 0 then
+                table.insert(nodes, value)
+            end
+        end
+    end
+    local values, message, code = current(ctx, conf)
+    if not values then
+        return nil, string.format("cannot read %s: %s (%s)", conf.name, message, code)
+    end
+    for _, value in ipairs(values) do
+        if not known[value] then
+            return nil, string.format(
+                "%s is %s, which is none of the nodes: somebody else has changed it", conf.name, value)
+        end
+    end
+    table.sort(nodes)
+    table.sort(values)
+    if table.concat(nodes, " ") == table.concat(values, " ") then
+        return { name = conf.name, data = nodes, changed = false }
+    end
+    local prerequisite = { name = conf.name, type = conf.type }
+    if #values == 0 then
+        prerequisite.exists = false
+    else
+        prerequisite.data = values
+    end
+    local done
+    done, message, code = ctx.dns.update({
+        zone = conf.zone, name = conf.name, type = conf.type, ttl = conf.ttl, data = nodes,
+        prerequisites = { prerequisite },
+    })
+    if not done then
+        return nil, string.format("%s not changed: %s (%s)", conf.name, message, code)
+    end
+    return { name = conf.name, data = nodes, changed = true }
+end
+
 return {
     dns_flip = function(ctx, conf)
+        if ctx.plan.weights then
+            return share(ctx, conf)
+        end
         return point(ctx, conf, ctx.target, ctx.primary)
     end,
     rollback = function(ctx, conf)

@@ -1,13 +1,13 @@
 -- Sets the states of the two servers at every HAProxy. Old first: clients rather wait than write to
--- the wrong node.
+-- the wrong node. At dns_flip it sets the weights of an active/active cluster.
 
 local function server_of(node, key)
     return node and node.metadata[key]
 end
 
-local function set(ctx, conf, address, server, state)
+local function tell(ctx, conf, address, server, what)
     local answer, message, code = ctx.haproxy.command(
-        address, string.format("set server %s/%s state %s", conf.backend, server, state))
+        address, string.format("set server %s/%s %s", conf.backend, server, what))
     if not answer then
         return nil, string.format("%s at %s: %s (%s)", server, address, message, code)
     end
@@ -24,13 +24,48 @@ local function all(ctx, conf, states)
             return nil, string.format("%s has no metadata '%s'", entry[1].node_id, conf.metadata_key)
         end
         for _, address in ipairs(conf.addresses) do
-            local ok, message = set(ctx, conf, address, server, entry[2])
+            local ok, message = tell(ctx, conf, address, server, "state " .. entry[2])
             if not ok then
                 return nil, message
             end
         end
     end
     return true
+end
+
+-- HAProxy's weights go from 0 to 256. A node that has any keeps at least 1.
+local WEIGHT_MAX = 256
+
+local function shift(ctx, conf)
+    local weights = ctx.plan.weights
+    if not weights then
+        return true
+    end
+    local most = 0
+    for _, share in ipairs(weights) do
+        most = math.max(most, share.weight)
+    end
+    local nodes = {}
+    for _, node in ipairs(ctx.cluster.nodes) do
+        nodes[node.node_id] = node
+    end
+    for _, share in ipairs(weights) do
+        local server = server_of(nodes[share.node_id], conf.metadata_key)
+        if not server then
+            return nil, string.format("%s has no metadata '%s'", share.node_id, conf.metadata_key)
+        end
+        local weight = share.weight
+        if most > WEIGHT_MAX and weight > 0 then
+            weight = math.max(1, weight * WEIGHT_MAX // most)
+        end
+        for _, address in ipairs(conf.addresses) do
+            local ok, message = tell(ctx, conf, address, server, "weight " .. weight)
+            if not ok then
+                return nil, message
+            end
+        end
+    end
+    return { weights = weights }
 end
 
 return {
@@ -40,6 +75,7 @@ return {
     promote = function(ctx, conf)
         return all(ctx, conf, { { ctx.primary, "maint" }, { ctx.target, "ready" } })
     end,
+    dns_flip = shift,
     rollback = function(ctx, conf)
         return all(ctx, conf, { { ctx.target, "maint" }, { ctx.primary, "ready" } })
     end,

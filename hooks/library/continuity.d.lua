@@ -104,6 +104,11 @@
 ---@class continuity.AgentAnswer
 ---@field detail string for people
 ---@field service? any the service as in ctx.target.service, read just now
+---@field output? string what a program of the agent's own printed
+
+---@class continuity.AgentReading
+---@field output string what the program printed
+---@field json? any its value where it is JSON; fractions come as texts
 
 ---@class continuity.Notification
 ---@field summary string one line for people
@@ -111,7 +116,8 @@
 ---@field data? table<string, any> for machines
 
 ---@class continuity.handle.agent
----@field command fun(node_id: string, command: "prepare"|"status", options?: continuity.AgentOptions): continuity.AgentAnswer?, string?, string? Has an agent carry out a command by name, under the run's epoch and a key of its own. Codes: failed, refused, timed_out, unreachable.
+---@field command fun(node_id: string, command: string, options?: continuity.AgentOptions): continuity.AgentAnswer?, string?, string? Has an agent carry out a command by name, under the run's epoch and a key of its own. Codes: failed, refused, timed_out, unreachable.
+---@field read fun(node_id: string, name: string, options?: continuity.AgentOptions): continuity.AgentReading?, string?, string? Has an agent run one of its own programs that only read. Drills do it too. Codes: failed, refused, timed_out, unreachable.
 
 ---@class continuity.handle.dns
 ---@field lookup fun(name: string, type: "A"|"AAAA"|"CNAME"|"SRV"|"TXT"): continuity.DNSAnswer?, string?, string? Asks the granted server, and nobody else, for records. Codes: timed_out.

@@ -26,9 +26,10 @@ local function admit(ctx, conf)
     local own = score(ctx.target, conf)
     if own == 0 and conf.strict then
         return { verdict = "deny", scores = scores,
-            reason = string.format("%s stands in region '%s', which is not named", target, ctx.target.region) }
+            reason = string.format("%s stands in region '%s', which is not named", target,
+                ctx.target.region) }
     end
-    if best and best ~= target and scores[best] - own >= conf.margin then
+    if conf.margin > 0 and best and best ~= target and scores[best] - own >= conf.margin then
         return { verdict = "deny", scores = scores,
             reason = string.format("%s scores %d, %s %d", target, own, best, scores[best]) }
     end

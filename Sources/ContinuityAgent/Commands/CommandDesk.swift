@@ -43,7 +43,7 @@ actor CommandDesk {
         case .run: break
         }
         // No effect, so nothing to serialise and nothing to remember.
-        guard command.name != .status else {
+        guard !command.isReading else {
             if let failure = await persistFailure() {
                 return CommandResult(key: command.key, outcome: .failed, detail: failure)
             }

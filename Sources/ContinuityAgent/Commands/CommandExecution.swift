@@ -26,6 +26,7 @@ struct CommandExecution: Sendable {
         case .prepare, .follow: return await run(command, deadline: deadline, goal: .none)
         case .rejoin: return await run(command, deadline: deadline, goal: .role(.secondary))
         case .restart: return await run(command, deadline: deadline, goal: .anyRole)
+        case .own: return await runOwn(command, deadline: deadline)
         case .promote:
             // Before the program runs: the service may be primary before anybody could look.
             if let leaseMs = command.leaseMs {

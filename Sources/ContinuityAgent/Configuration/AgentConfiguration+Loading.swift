@@ -1,6 +1,7 @@
 package import ContinuityConfig
 import ContinuityCore
 import ContinuityCrypto
+import ContinuityTransport
 import Foundation
 import Glibc
 
@@ -21,23 +22,34 @@ extension AgentConfiguration {
     private static func read(_ reader: ConfigReader) throws(ConfigError) -> AgentConfiguration {
         let clusterID = ClusterID(try reader.string("cluster_id"))
         let nodeID = NodeID(try reader.string("node_id"))
-        let orchestrators = try readOrchestrators(reader)
-        let token = try readToken(reader)
-        let listen = try readListen(reader)
+        let tls = try readTLS(reader, clusterID)
+        let isPlainPermitted = try reader.bool("insecure_plain_http", default: false)
+        let orchestrators = try readOrchestrators(reader, isEncrypted: tls != nil)
+        let token = tls == nil ? try readToken(reader) : ""
+        let listen = try endpoint("listen", reader: reader)
+        if tls == nil { try checkPlain(listen, "listen", isPlainPermitted, reader) }
+        let healthListen = try readHealthListen(reader)
         let advertiseURL = try reader.optionalString("advertise_url")
         if let advertiseURL { try checkURL(advertiseURL, key: "advertise_url", reader: reader) }
         let stateFile = try absolutePath("state_file", reader: reader)
         let service = try readService(try reader.mapping("service"))
         let commands = try readCommands(try reader.mapping("commands"))
+        let hookCommands = try readHookCommands(try reader.optionalMapping("hook_commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
         let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
         let auditPublicKey = try readAuditKey(reader)
         try reader.finish()
         var configuration = AgentConfiguration(
             clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
-            listen: listen, advertiseURL: advertiseURL, stateFile: stateFile, service: service,
-            commands: commands, onShutdown: onShutdown, guardProcess: guardProcess)
+            tls: tls, listen: listen, advertiseURL: advertiseURL, stateFile: stateFile,
+            service: service, commands: commands, hookCommands: hookCommands,
+            onShutdown: onShutdown, guardProcess: guardProcess)
+        configuration.healthListen = healthListen
         configuration.auditPublicKey = auditPublicKey
+        configuration.healthIsPlain = isPlainPermitted
+        if let healthListen, isPlainPermitted || tls == nil {
+            try checkPlain(healthListen, "health_listen", isPlainPermitted, reader)
+        }
         return configuration
     }
 
@@ -54,6 +66,70 @@ extension AgentConfiguration {
                 "the public key \(file) cannot be used: it \(error)",
                 remedy: "copy the file that 'continuity audit key init' wrote (….pub)",
                 at: "audit_public_key")
+        }
+    }
+
+    private static func readTLS(
+        _ reader: ConfigReader, _ cluster: ClusterID
+    ) throws(ConfigError) -> TLS? {
+        guard let section = try reader.optionalMapping("tls") else { return nil }
+        let files = try TLSFiles.load(section) { path in
+            path.hasPrefix("/")
+                ? path
+                : URL(fileURLWithPath: reader.file).deletingLastPathComponent()
+                    .appending(path: path).path
+        }
+        let tls = TLS(
+            files: files,
+            orchestrators: try identities(
+                "orchestrators", section, default: "\(Identity.scheme)serve/"),
+            peers: try identities("peers", section, default: peersDefault(cluster)),
+            orchestratorPins: try section.strings("orchestrator_pins", default: []).map {
+                text throws(ConfigError) in
+                guard let pin = Pin(text) else {
+                    throw section.error(
+                        "'\(text)' is no pin",
+                        remedy: "write it as 'continuity pki show' prints it: sha256/BASE64",
+                        at: "orchestrator_pins")
+                }
+                return pin
+            })
+        try section.finish()
+        return tls
+    }
+
+    private static func identities(
+        _ key: String, _ section: ConfigReader, default fallback: String
+    ) throws(ConfigError) -> [String] {
+        let identities = try section.strings(key, default: [fallback])
+        guard !identities.isEmpty, identities.allSatisfy({ $0.contains("://") }) else {
+            throw section.error(
+                "'\(key)' does not list URIs",
+                remedy: "write them as in the certificates, for example \(fallback)one", at: key)
+        }
+        return identities
+    }
+
+    private static func readHealthListen(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> Endpoint? {
+        guard try reader.optionalString("health_listen") != nil else { return nil }
+        return try endpoint("health_listen", reader: reader)
+    }
+
+    private static func checkPlain(
+        _ endpoint: Endpoint, _ key: String, _ isPermitted: Bool, _ reader: ConfigReader
+    ) throws(ConfigError) {
+        guard isPermitted else {
+            throw reader.error(
+                "'\(key)' is \(endpoint), and there is no 'tls'",
+                remedy: "give 'tls' certificate and ca ('continuity pki' makes them), or, for "
+                    + "a trial on one machine, set insecure_plain_http: true", at: key)
+        }
+        guard endpoint.isLoopback else {
+            throw reader.error(
+                "'\(key)' is \(endpoint), which other machines can reach, without TLS",
+                remedy: "listen on 127.0.0.1, or give 'tls'", at: key)
         }
     }
 
@@ -90,10 +166,20 @@ extension AgentConfiguration {
         return GuardConfiguration(program: program, watchdog: watchdog)
     }
 
-    private static func readOrchestrators(_ reader: ConfigReader) throws(ConfigError) -> [String] {
+    private static func readOrchestrators(
+        _ reader: ConfigReader, isEncrypted: Bool
+    ) throws(ConfigError) -> [String] {
         var urls: [String] = []
         for url in try reader.strings("orchestrators") {
             try checkURL(url, key: "orchestrators", reader: reader)
+            guard url.hasPrefix(isEncrypted ? "https://" : "http://") else {
+                throw reader.error(
+                    "'orchestrators' holds '\(url)'",
+                    remedy: isEncrypted
+                        ? "write it as https://, for there is 'tls'"
+                        : "give 'tls' too, or write it as http:// for one machine alone",
+                    at: "orchestrators")
+            }
             urls.append(url.hasSuffix("/") ? String(url.dropLast()) : url)
         }
         guard (1...16).contains(urls.count) else {
@@ -141,19 +227,6 @@ extension AgentConfiguration {
                 at: "token_file")
         }
         return token
-    }
-
-    private static func readListen(_ reader: ConfigReader) throws(ConfigError) -> Endpoint {
-        let listen = try endpoint("listen", reader: reader)
-        let isPermitted = try reader.bool("insecure_plain_http", default: false)
-        guard listen.isLoopback || isPermitted else {
-            throw reader.error(
-                "'listen' is \(listen), which other machines can reach, and there is no TLS yet",
-                remedy: "listen on a loopback address, for example 127.0.0.1:\(listen.port), or, "
-                    + "in a network that nobody else is on, set insecure_plain_http: true",
-                at: "listen")
-        }
-        return listen
     }
 
     private static func endpoint(
@@ -204,9 +277,10 @@ extension AgentConfiguration {
         _ reader: ConfigReader
     ) throws(ConfigError) -> [AgentCommand.Name: CommandTemplate] {
         var commands: [AgentCommand.Name: CommandTemplate] = [:]
-        for name in AgentCommand.Name.allCases {
+        for name in AgentCommand.Name.allCases where name != .own {
             guard let command = try reader.optionalMapping(name.rawValue) else { continue }
-            commands[name] = try readCommand(command, name: name)
+            commands[name] = try readCommand(
+                command, name: name.rawValue, fallbackMs: name == .status ? 1000 : nil)
         }
         try reader.finish()
         guard commands[.status] != nil else {
@@ -217,11 +291,32 @@ extension AgentConfiguration {
         return commands
     }
 
+    private static func readHookCommands(
+        _ reader: ConfigReader?
+    ) throws(ConfigError) -> [String: HookCommandTemplate] {
+        guard let reader else { return [:] }
+        var commands: [String: HookCommandTemplate] = [:]
+        for name in reader.keys {
+            guard AgentCommand.isProgramName(name) else {
+                throw reader.error(
+                    "'\(name)' cannot name a hook command",
+                    remedy: "use 1 to 64 lower-case letters, digits and hyphens, and none of: "
+                        + AgentCommand.Name.allCases.map(\.rawValue).joined(separator: ", "),
+                    at: name)
+            }
+            let section = try reader.mapping(name)
+            let readsOnly = try section.bool("reads_only", default: false)
+            commands[name] = HookCommandTemplate(
+                template: try readCommand(section, name: name), readsOnly: readsOnly)
+        }
+        try reader.finish()
+        return commands
+    }
+
     private static func readCommand(
-        _ reader: ConfigReader, name: AgentCommand.Name
+        _ reader: ConfigReader, name: String, fallbackMs: Int64? = nil
     ) throws(ConfigError) -> CommandTemplate {
         let argv = try reader.strings("argv")
-        let fallbackMs: Int64? = name == .status ? 1000 : nil
         let timeoutMs = try reader.int("timeout_ms", in: timeoutRangeMs, default: fallbackMs)
         let environment = try reader.stringMap("environment")
         try reader.finish()

@@ -1,5 +1,17 @@
 import ContinuityCore
 
+/// A program of the node's own that hooks may ask for.
+package struct HookCommandTemplate: Hashable, Sendable {
+    package var template: CommandTemplate
+    /// Whether it changes nothing. Only then it also runs in drills, and beside other orders.
+    package var readsOnly: Bool
+
+    package init(template: CommandTemplate, readsOnly: Bool) {
+        self.template = template
+        self.readsOnly = readsOnly
+    }
+}
+
 /// The program that a configuration names for one command, with placeholders in its arguments.
 package struct CommandTemplate: Hashable, Sendable {
     /// The first element is the absolute path of an executable. There is never a shell.

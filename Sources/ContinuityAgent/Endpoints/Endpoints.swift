@@ -1,4 +1,6 @@
 import ContinuityCore
+import ContinuityCrypto
+import ContinuityTransport
 import Foundation
 import Hummingbird
 import Logging
@@ -6,6 +8,8 @@ import Logging
 /// What the agent answers over HTTP: to load balancers, to other agents, to the orchestrator.
 struct Endpoints: Sendable {
     static let maxBodyBytes = 64 << 10
+    /// Of one address. Peers and load balancers look a few times a second.
+    private static let requestsPerSecond = 200
 
     struct RoleBody: Encodable {
         var clusterID: ClusterID
@@ -45,20 +49,37 @@ struct Endpoints: Sendable {
         }
     }
 
-    struct ProblemBody: Encodable {
-        var type = "about:blank"
-        var title: String
-        var status: Int
-        var detail: String
-    }
-
     let state: NodeState
     let desk: CommandDesk
     let witness: WitnessKeeper
+    let peers: PeerRegistry
     let logger: Logger
 
-    func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    /// Everything, for those who have a certificate of ours.
+    func router() -> Router<TransportContext> {
+        let router = Router(context: TransportContext.self)
+        router.add(middleware: ProblemMiddleware())
+        router.add(middleware: AddressLimit(perSecond: Self.requestsPerSecond))
+        addReadings(to: router)
+        router.post("/v1/commands") { request, context in
+            try await commands(request, context)
+        }
+        router.post("/v1/promises") { request, context in
+            try await promises(request, context)
+        }
+        return router
+    }
+
+    /// What load balancers and people who look may know.
+    func healthRouter() -> Router<TransportContext> {
+        let router = Router(context: TransportContext.self)
+        router.add(middleware: ProblemMiddleware())
+        router.add(middleware: AddressLimit(perSecond: Self.requestsPerSecond))
+        addReadings(to: router)
+        return router
+    }
+
+    private func addReadings(to router: Router<TransportContext>) {
         router.get("/primary") { _, _ in
             role { $0.state == .running && $0.role == .primary && $1 > 0 }
         }
@@ -68,9 +89,6 @@ struct Endpoints: Sendable {
             }
         }
         router.get("/health") { _, _ in health() }
-        router.post("/v1/commands") { request, _ in await commands(request) }
-        router.post("/v1/promises") { request, _ in await promises(request) }
-        return router
     }
 
     // MARK: Roles
@@ -96,85 +114,107 @@ struct Endpoints: Sendable {
 
     // MARK: Orders
 
-    private func commands(_ request: Request) async -> Response {
-        await authorized(request, as: AgentCommand.self) { command in
-            guard command.timeoutMs > 0, !command.key.rawValue.isEmpty else {
-                return problem(.badRequest, "'key' and a positive 'timeout_ms' are needed")
-            }
-            return json(await desk.submit(command))
+    private func commands(
+        _ request: Request, _ context: TransportContext
+    ) async throws -> Response {
+        try authorize(request, context) { $0.isOrchestrator($1) }
+        let command = try await body(AgentCommand.self, of: request)
+        guard command.timeoutMs > 0, !command.key.rawValue.isEmpty else {
+            throw Problem(.badRequest, "bad-body", "'key' and a positive 'timeout_ms' are needed")
+        }
+        return json(await desk.submit(command))
+    }
+
+    private func promises(
+        _ request: Request, _ context: TransportContext
+    ) async throws -> Response {
+        // Before anything is read of whoever has no certificate of ours at all.
+        try authorize(request, context) { _, _ in true }
+        let promise = try await body(PromiseRequest.self, of: request)
+        try authorize(request, context) {
+            $0.isPeer($1, cluster: state.configuration.clusterID, node: promise.nodeID)
+        }
+        guard (1...PromiseRequest.longestMs).contains(promise.promiseMs) else {
+            throw Problem(
+                .badRequest, "bad-body",
+                "'promise_ms' must be from 1 to \(PromiseRequest.longestMs)")
+        }
+        let nodeID = state.configuration.nodeID
+        do {
+            let refusal = try await state.promise(promise)
+            logger.notice(
+                refusal == nil ? "promised not to be promoted" : "refused a promise",
+                metadata: [
+                    "to": "\(promise.nodeID)", "promise_ms": "\(promise.promiseMs)",
+                    "reason": "\(refusal ?? "none")",
+                ])
+            return json(
+                PromiseReply(nodeID: nodeID, promised: refusal == nil, detail: refusal ?? ""))
+        } catch {
+            // Kept in memory, yet not durable: it holds this node back but proves nothing.
+            return json(PromiseReply(nodeID: nodeID, promised: false, detail: "\(error)"))
         }
     }
 
-    private func promises(_ request: Request) async -> Response {
-        await authorized(request, as: PromiseRequest.self) { promise in
-            guard (1...PromiseRequest.longestMs).contains(promise.promiseMs) else {
-                return problem(
-                    .badRequest, "'promise_ms' must be from 1 to \(PromiseRequest.longestMs)")
-            }
-            let nodeID = state.configuration.nodeID
-            do {
-                let refusal = try await state.promise(promise)
-                logger.notice(
-                    refusal == nil ? "promised not to be promoted" : "refused a promise",
-                    metadata: [
-                        "to": "\(promise.nodeID)", "promise_ms": "\(promise.promiseMs)",
-                        "reason": "\(refusal ?? "none")",
-                    ])
-                return json(
-                    PromiseReply(
-                        nodeID: nodeID, promised: refusal == nil, detail: refusal ?? ""))
-            } catch {
-                // Kept in memory, yet not durable: it holds this node back but proves nothing.
-                return json(PromiseReply(nodeID: nodeID, promised: false, detail: "\(error)"))
-            }
-        }
-    }
-
-    private func authorized<Body: Decodable>(
-        _ request: Request, as type: Body.Type, _ body: (Body) async -> Response
-    ) async -> Response {
-        guard isAuthorized(request) else {
-            var response = problem(.unauthorized, "a valid bearer token is needed")
-            response.headers[.wwwAuthenticate] = "Bearer"
-            return response
-        }
+    private func body<Body: Decodable>(
+        _ type: Body.Type, of request: Request
+    ) async throws -> Body {
         let bytes: ByteBuffer
         do {
             bytes = try await request.body.collect(upTo: Self.maxBodyBytes)
         } catch {
-            return problem(
-                .contentTooLarge, "the body must arrive whole, within \(Self.maxBodyBytes) bytes")
+            throw Problem(
+                .contentTooLarge, "body-too-large",
+                "the body must arrive whole, within \(Self.maxBodyBytes) bytes")
         }
         do {
-            let value = try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
-            return await body(value)
+            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
         } catch {
-            return problem(.badRequest, "the body is not the expected JSON: \(error)")
+            throw Problem(.badRequest, "bad-body", "the body is not the expected JSON: \(error)")
         }
     }
 
-    private func isAuthorized(_ request: Request) -> Bool {
+    /// - Throws: ``Problem`` when it is not said, or not allowed, who asks.
+    private func authorize(
+        _ request: Request, _ context: TransportContext,
+        _ isAllowed: (AgentConfiguration.TLS, Identity) -> Bool
+    ) throws {
+        guard let tls = state.configuration.tls else {
+            guard hasToken(request) else {
+                throw Problem(
+                    .unauthorized, "unauthorized", "a valid bearer token is needed",
+                    headers: [.wwwAuthenticate: "Bearer"])
+            }
+            return
+        }
+        let certificate = try PeerRegistry.current(
+            peers.certificate(of: context.channel), on: context.channel)
+        guard let identity = Identity(certificate: certificate), isAllowed(tls, identity) else {
+            throw Problem(
+                .forbidden, "wrong-identity",
+                "the certificate's URI is not one that may ask this of this node")
+        }
+        guard
+            tls.orchestratorPins.isEmpty || !tls.isOrchestrator(identity)
+                || tls.orchestratorPins.contains(Pin(of: certificate))
+        else {
+            throw Problem(
+                .forbidden, "pin-mismatch",
+                "the certificate's key is none of those that are pinned for an orchestrator")
+        }
+    }
+
+    private func hasToken(_ request: Request) -> Bool {
         let prefix = "Bearer "
         guard let header = request.headers[.authorization], header.hasPrefix(prefix) else {
             return false
         }
-        let given = Array(header.dropFirst(prefix.count).utf8)
-        let wanted = Array(state.configuration.token.utf8)
-        // Takes the same time wherever the first difference stands.
-        var difference = given.count ^ wanted.count
-        for index in wanted.indices {
-            difference |= Int(wanted[index] ^ (index < given.count ? given[index] : 0))
-        }
-        return difference == 0
+        return constantTimeEqual(
+            SHA256.digest(Array(header.dropFirst(prefix.count).utf8)),
+            SHA256.digest(Array(state.configuration.token.utf8)))
     }
 
     // MARK: Answers
-
-    private func problem(_ status: HTTPResponse.Status, _ detail: String) -> Response {
-        json(
-            ProblemBody(title: status.reasonPhrase, status: status.code, detail: detail),
-            status: status, type: "application/problem+json")
-    }
 
     private func json(
         _ body: some Encodable, status: HTTPResponse.Status = .ok,

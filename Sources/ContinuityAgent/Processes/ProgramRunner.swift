@@ -24,6 +24,8 @@ struct ProgramResult: Sendable {
     var ending: Ending
     /// The first bytes of standard output, for what is to be parsed.
     var output: [UInt8] = []
+    /// How much was written to standard output, in bytes.
+    var outputSize: Int64 = 0
     /// The last bytes of standard error and standard output, for people.
     var tail: String = ""
 
@@ -92,7 +94,8 @@ enum ProgramRunner {
         errors.freeze()
         return ProgramResult(
             ending: resolve(ending, cause: cause),
-            output: output.head(tailLimitBytes), tail: tail(errors, output))
+            output: output.head(tailLimitBytes), outputSize: output.size, tail: tail(errors, output)
+        )
     }
 
     private static func resolve(

@@ -100,16 +100,14 @@ struct LeaseGuard: Sendable {
         // An answer after the lease has run out is worth nothing.
         let timeoutMs = min(max(state.standing().leaseMs, 50), 1000)
         do {
-            let response = try await http.send(
-                HTTPRequest(
-                    method: "POST", url: "\(peer.agentURL)/v1/promises",
-                    headers: [
-                        "Content-Type": "application/json",
-                        "Authorization": "Bearer \(state.configuration.token)",
-                    ],
-                    body: CanonicalJSON.bytes(encoding: request),
-                    timeout: .milliseconds(timeoutMs), connectTimeout: .milliseconds(timeoutMs),
-                    maxResponseBytes: 64 << 10))
+            var question = HTTPRequest(
+                method: "POST", url: "\(peer.agentURL)/v1/promises",
+                headers: ["Content-Type": "application/json"],
+                body: try CanonicalJSON.bytes(encoding: request),
+                timeout: .milliseconds(timeoutMs), connectTimeout: .milliseconds(timeoutMs),
+                maxResponseBytes: 64 << 10)
+            state.configuration.sign(&question, to: .peer(peer.nodeID))
+            let response = try await http.send(question)
             guard response.status == 200 else { return "\(peer.nodeID): \(response.status)" }
             let reply = try JSONDecoder().decode(PromiseReply.self, from: Data(response.body))
             guard reply.nodeID == peer.nodeID else {

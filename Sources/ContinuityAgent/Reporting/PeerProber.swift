@@ -51,9 +51,12 @@ final class PeerProber: Sendable {
 
     private func lookOnce(at peer: PeerAddress) async -> PeerView {
         let timeoutMs = min(state.intervalMs, 1000)
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             url: "\(peer.agentURL)/health", timeout: .milliseconds(timeoutMs),
             connectTimeout: .milliseconds(timeoutMs), maxResponseBytes: 64 << 10)
+        if state.configuration.tls != nil {
+            state.configuration.sign(&request, to: .peer(peer.nodeID))
+        }
         if let response = try? await http.send(request), response.isSuccess {
             hearWitness(response.body, of: peer.nodeID)
             return .reachable

@@ -14,6 +14,8 @@ final class Reporter: Sendable {
         /// Index of the orchestrator that answered last.
         var preferred = 0
         var isConnected: Bool?
+        /// What each orchestrator wants its reports to name, by its URL.
+        var sessions: [String: String] = [:]
     }
 
     /// A slow answer must not delay news, but a slow orchestrator must not be flooded either.
@@ -99,23 +101,42 @@ final class Reporter: Sendable {
         if !Task.isCancelled { disconnected(failures) }
     }
 
+    private static let sessionField = "Continuity-Session"
+
     /// - Returns: why there was no usable answer, or `nil`.
     private func send(
         _ body: [UInt8], stating stated: WitnessState?, to url: String
     ) async -> String? {
+        let known = progress.withLock { $0.sessions[url] }
+        let failure = await sendOnce(body, stating: stated, to: url)
+        // An orchestrator that has started since names another session, and wants it at once.
+        let current = progress.withLock { $0.sessions[url] }
+        return current == known
+            ? failure : failure == nil ? nil : await sendOnce(body, stating: stated, to: url)
+    }
+
+    private func sendOnce(
+        _ body: [UInt8], stating stated: WitnessState?, to url: String
+    ) async -> String? {
         let timeoutMs = min(max(state.intervalMs, 500), 10_000)
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             method: "POST", url: "\(url)/api/v1/continuity/agent/report",
-            headers: [
-                "Content-Type": "application/json",
-                "Authorization": "Bearer \(state.configuration.token)",
-            ],
-            body: body, timeout: .milliseconds(timeoutMs),
+            headers: ["Content-Type": "application/json"], body: body,
+            timeout: .milliseconds(timeoutMs),
             connectTimeout: .milliseconds(min(timeoutMs, 2000)), maxResponseBytes: 1 << 20)
+        state.configuration.sign(&request, to: .orchestrator)
+        if let session = progress.withLock({ $0.sessions[url] }) {
+            request.headers[Self.sessionField] = session
+        }
         // The lease counts from here: the orchestrator may grant it at any moment after.
         let sentAt = BootInstant.now
         do {
             let response = try await http.send(request)
+            if let session = response.headers[Self.sessionField] {
+                progress.withLock { $0.sessions[url] = session }
+            }
+            // Overtaken by a later one: no news, and no failure.
+            if response.status == 409, Self.isStaleReport(response.body) { return nil }
             guard response.status == 200 else { return "\(url): status \(response.status)" }
             let reply = try JSONDecoder().decode(ReportReply.self, from: Data(response.body))
             guard try await state.accept(reply, sentAt: sentAt) else {
@@ -127,6 +148,11 @@ final class Reporter: Sendable {
         } catch {
             return "\(url): \(error)"
         }
+    }
+
+    private static func isStaleReport(_ body: [UInt8]) -> Bool {
+        let problem = try? JSONDecoder().decode(JSONValue.self, from: Data(body))
+        return problem?["type"]?.string?.hasSuffix(":stale-report") == true
     }
 
     private func connected(to url: String) {

@@ -161,12 +161,12 @@ final class WitnessKeeper: Sendable {
         var after = seq
         while after < last {
             let count = min(Self.pageLinks, last - after)
-            let response = try await http.send(
-                HTTPRequest(
-                    method: "GET",
-                    url: "\(url)/api/v1/continuity/agent/links?after=\(after)&limit=\(count)",
-                    headers: ["Authorization": "Bearer \(configuration.token)"],
-                    timeout: .seconds(10), maxResponseBytes: 4 << 20))
+            var request = HTTPRequest(
+                method: "GET",
+                url: "\(url)/api/v1/continuity/agent/links?after=\(after)&limit=\(count)",
+                timeout: .seconds(10), maxResponseBytes: 4 << 20)
+            configuration.sign(&request, to: .orchestrator)
+            let response = try await http.send(request)
             guard response.status == 200 else {
                 throw Unproven(description: "\(url): status \(response.status)")
             }

@@ -1,3 +1,5 @@
+import ContinuityCore
+
 /// What a pack may reach: as its manifest asks for it, or as the operator grants it. Both are read
 /// by one reader, so that they speak one language.
 package struct CapabilityRules: Hashable, Sendable {
@@ -7,17 +9,28 @@ package struct CapabilityRules: Hashable, Sendable {
 
     package var http: [HTTPRule] = []
     package var dns: [DNSRule] = []
-    /// Names of agent commands.
+    /// Names of agent commands: fixed ones, and effects of the agents' own configuration.
     package var agentCommands: Set<String> = []
+    /// Names of the agents' own commands that only read.
+    package var agentReads: Set<String> = []
+    /// The nodes whose agents may be asked; empty: every node of the cluster.
+    package var agentNodes: Set<String> = []
     package var haproxy: [HAProxyRule] = []
     package var notifyChannels: Set<String> = []
     package var secrets: Set<String> = []
 
     package init() {}
 
-    /// Commands that a hook may give to an agent. The others belong to the run machine, which
-    /// guards them with leases, promises and receipts.
-    package static let grantableAgentCommands = ["prepare", "status"]
+    /// Fixed commands that a hook may give to an agent. The others can make a node primary or
+    /// throw data away; they belong to the run machine, which guards them with leases, promises
+    /// and receipts.
+    package static let grantableAgentCommands = ["demote", "fence", "follow", "prepare", "status"]
+
+    /// Whether a hook may ask for the command at all: a fixed one, or one that agents have of
+    /// their own.
+    package static func isAgentCommand(_ name: String) -> Bool {
+        grantableAgentCommands.contains(name) || AgentCommand.isProgramName(name)
+    }
 
     package init(reading reader: ConfigReader, author: Author) throws(ConfigError) {
         for section in try reader.list("http") {
@@ -27,16 +40,7 @@ package struct CapabilityRules: Hashable, Sendable {
             dns.append(try DNSRule(reading: section, author: author))
         }
         if let section = try reader.optionalMapping("agent") {
-            agentCommands = Set(try section.strings("commands"))
-            if let unknown = agentCommands.sorted().first(where: {
-                !Self.grantableAgentCommands.contains($0)
-            }) {
-                throw section.error(
-                    "'\(unknown)' is no agent command that a hook can give",
-                    remedy: "known: " + Self.grantableAgentCommands.joined(separator: ", ")
-                        + "; the others belong to the run itself", at: "commands")
-            }
-            try section.finish()
+            try readAgent(section, author)
         }
         for section in try reader.list("haproxy") {
             haproxy.append(try HAProxyRule(reading: section, author: author))
@@ -44,6 +48,29 @@ package struct CapabilityRules: Hashable, Sendable {
         notifyChannels = try Self.channels(reader, author)
         secrets = Set(try reader.strings("secrets", default: []))
         try reader.finish()
+    }
+
+    private mutating func readAgent(
+        _ section: ConfigReader, _ author: Author
+    ) throws(ConfigError) {
+        agentReads = Set(try section.strings("reads", default: []))
+        agentCommands = Set(
+            try section.strings("commands", default: agentReads.isEmpty ? nil : []))
+        if author == .grant { agentNodes = Set(try section.strings("nodes", default: [])) }
+        try section.finish()
+        if let unknown = agentCommands.sorted().first(where: { !Self.isAgentCommand($0) }) {
+            throw section.error(
+                "'\(unknown)' is no agent command that a hook can give",
+                remedy: "known: " + Self.grantableAgentCommands.joined(separator: ", ")
+                    + ", and what the agents' 'hook_commands' name; the others belong to the run "
+                    + "itself", at: "commands")
+        }
+        if let unknown = agentReads.sorted().first(where: { !AgentCommand.isProgramName($0) }) {
+            throw section.error(
+                "'\(unknown)' is no reading of an agent's own",
+                remedy: "name commands of the agents' 'hook_commands' that have reads_only: true"
+                    + " ('status' belongs under 'commands')", at: "reads")
+        }
     }
 
     /// A manifest writes `notify: {channels: […]}`, a grant `notify: […]`.

@@ -21,6 +21,8 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case rejoin
         /// Start the service again where it is. Done when the service runs.
         case restart
+        /// Run the program that the agent's `hook_commands` name `program`. Only hooks ask for it.
+        case own
     }
 
     package var key: OperationKey
@@ -34,12 +36,17 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     package var primaryNodeID: NodeID?
     /// With `promote`: the first lease, counted from the arrival of the command.
     package var leaseMs: Int64?
+    /// With `own`: the name in the agent's `hook_commands`.
+    package var program: String?
+    /// With `own`: whether the asker counts on nothing being changed. The agent refuses where its
+    /// configuration says otherwise.
+    package var readsOnly: Bool?
     package var timeoutMs: Int64
 
     package init(
         key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64, name: Name,
         primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
-        timeoutMs: Int64
+        program: String? = nil, readsOnly: Bool? = nil, timeoutMs: Int64
     ) {
         self.key = key
         self.clusterID = clusterID
@@ -49,6 +56,8 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         self.primaryAddress = primaryAddress
         self.primaryNodeID = primaryNodeID
         self.leaseMs = leaseMs
+        self.program = program
+        self.readsOnly = readsOnly
         self.timeoutMs = timeoutMs
     }
 
@@ -60,7 +69,25 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case primaryAddress = "primary_address"
         case primaryNodeID = "primary_node_id"
         case leaseMs = "lease_ms"
+        case program
+        case readsOnly = "reads_only"
         case timeoutMs = "timeout_ms"
+    }
+
+    /// Whether it changes nothing: it need not wait for others, nor be remembered.
+    package var isReading: Bool { name == .status || (name == .own && readsOnly == true) }
+}
+
+extension AgentCommand {
+    /// A name as `hook_commands` may hold it: lower-case letters, digits and hyphens, at most 64,
+    /// and none of the names that have a meaning of their own.
+    package static func isProgramName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (0x61...0x7A).contains(first), text.utf8.count <= 64,
+            Name(rawValue: text) == nil
+        else { return false }
+        return text.utf8.allSatisfy {
+            (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D
+        }
     }
 }
 
@@ -86,10 +113,12 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// The service after the command.
     package var service: ServiceReport?
     package var receipt: FenceReceipt?
+    /// With `own`: what the program printed.
+    package var output: String?
 
     package init(
         key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
-        service: ServiceReport? = nil, receipt: FenceReceipt? = nil
+        service: ServiceReport? = nil, receipt: FenceReceipt? = nil, output: String? = nil
     ) {
         self.key = key
         self.outcome = outcome
@@ -97,12 +126,13 @@ package struct CommandResult: Codable, Hashable, Sendable {
         self.durationMs = durationMs
         self.service = service
         self.receipt = receipt
+        self.output = output
     }
 
     private enum CodingKeys: String, CodingKey {
         case key, outcome, detail
         case durationMs = "duration_ms"
-        case service, receipt
+        case service, receipt, output
     }
 }
 

@@ -78,10 +78,10 @@ extension AgentCommand.Name {
     package var isEffect: Bool { self != .status }
 
     /// A service as it would be after the command.
-    func applied(to service: ServiceReport?) -> ServiceReport {
+    package func applied(to service: ServiceReport?) -> ServiceReport {
         var after = service ?? ServiceReport(state: .unknown, role: .unknown)
         switch self {
-        case .status, .prepare: break
+        case .status, .prepare, .own: break
         case .demote, .fence:
             after.state = .stopped
             after.streaming = false

@@ -8,6 +8,7 @@ package enum JournalBody: Sendable {
     case clusterStateChanged(ClusterStateChanged)
     case holdChanged(HoldChanged)
     case runRequested(RunRequested)
+    case runReplanned(RunReplanned)
     case runAdmitted(RunAdmitted)
     case operationIntended(OperationIntended)
     case hookEffectIntended(HookEffectIntended)
@@ -29,6 +30,25 @@ package enum JournalBody: Sendable {
     case entryRedacted(EntryRedacted)
     case witnessAlarmed(WitnessAlarm)
     case journalRestored(JournalRestored)
+    case fleetConfigured(FleetConfigured)
+    case brakeLatched(BrakeLatched)
+    case brakeCleared(BrakeCleared)
+    case weightsShifted(WeightsShifted)
+    case moveScheduled(MoveScheduled)
+    case scheduleHeld(ScheduleHeld)
+    case scheduleEnded(ScheduleEnded)
+    case pauseStarted(PauseStarted)
+    case pauseEnded(PauseEnded)
+    case maintenanceStarted(MaintenanceStarted)
+    case maintenanceEnded(MaintenanceEnded)
+    indirect case approvalRequested(ApprovalRequested)
+    case approvalGiven(ApprovalGiven)
+    case approvalEnded(ApprovalEnded)
+    case reviewOpened(ReviewOpened)
+    case reviewClosed(ReviewClosed)
+    case tokenCreated(TokenCreated)
+    case tokenRevoked(TokenRevoked)
+    case loginRefused(LoginRefused)
 }
 
 extension JournalBody {
@@ -40,6 +60,7 @@ extension JournalBody {
         case .clusterStateChanged: "cluster_state_changed"
         case .holdChanged: "hold_changed"
         case .runRequested: "run_requested"
+        case .runReplanned: "run_replanned"
         case .runAdmitted: "run_admitted"
         case .operationIntended: "operation_intended"
         case .hookEffectIntended: "hook_effect_intended"
@@ -61,6 +82,25 @@ extension JournalBody {
         case .entryRedacted: "entry_redacted"
         case .witnessAlarmed: "witness_alarmed"
         case .journalRestored: "journal_restored"
+        case .fleetConfigured: "fleet_configured"
+        case .brakeLatched: "brake_latched"
+        case .brakeCleared: "brake_cleared"
+        case .weightsShifted: "weights_shifted"
+        case .moveScheduled: "move_scheduled"
+        case .scheduleHeld: "schedule_held"
+        case .scheduleEnded: "schedule_ended"
+        case .pauseStarted: "pause_started"
+        case .pauseEnded: "pause_ended"
+        case .maintenanceStarted: "maintenance_started"
+        case .maintenanceEnded: "maintenance_ended"
+        case .approvalRequested: "approval_requested"
+        case .approvalGiven: "approval_given"
+        case .approvalEnded: "approval_ended"
+        case .reviewOpened: "review_opened"
+        case .reviewClosed: "review_closed"
+        case .tokenCreated: "token_created"
+        case .tokenRevoked: "token_revoked"
+        case .loginRefused: "login_refused"
         }
     }
 
@@ -72,6 +112,7 @@ extension JournalBody {
         case .clusterStateChanged(let body): body
         case .holdChanged(let body): body
         case .runRequested(let body): body
+        case .runReplanned(let body): body
         case .runAdmitted(let body): body
         case .operationIntended(let body): body
         case .hookEffectIntended(let body): body
@@ -93,6 +134,25 @@ extension JournalBody {
         case .entryRedacted(let body): body
         case .witnessAlarmed(let body): body
         case .journalRestored(let body): body
+        case .fleetConfigured(let body): body
+        case .brakeLatched(let body): body
+        case .brakeCleared(let body): body
+        case .weightsShifted(let body): body
+        case .moveScheduled(let body): body
+        case .scheduleHeld(let body): body
+        case .scheduleEnded(let body): body
+        case .pauseStarted(let body): body
+        case .pauseEnded(let body): body
+        case .maintenanceStarted(let body): body
+        case .maintenanceEnded(let body): body
+        case .approvalRequested(let body): body
+        case .approvalGiven(let body): body
+        case .approvalEnded(let body): body
+        case .reviewOpened(let body): body
+        case .reviewClosed(let body): body
+        case .tokenCreated(let body): body
+        case .tokenRevoked(let body): body
+        case .loginRefused(let body): body
         }
     }
 
@@ -132,6 +192,7 @@ extension JournalBody {
         case "cluster_state_changed": return .clusterStateChanged(try body())
         case "hold_changed": return .holdChanged(try body())
         case "run_requested": return .runRequested(try body())
+        case "run_replanned": return .runReplanned(try body())
         case "run_admitted": return .runAdmitted(try body())
         case "operation_intended": return .operationIntended(try body())
         case "hook_effect_intended": return .hookEffectIntended(try body())
@@ -153,6 +214,25 @@ extension JournalBody {
         case "entry_redacted": return .entryRedacted(try body())
         case "witness_alarmed": return .witnessAlarmed(try body())
         case "journal_restored": return .journalRestored(try body())
+        case "fleet_configured": return .fleetConfigured(try body())
+        case "brake_latched": return .brakeLatched(try body())
+        case "brake_cleared": return .brakeCleared(try body())
+        case "weights_shifted": return .weightsShifted(try body())
+        case "move_scheduled": return .moveScheduled(try body())
+        case "schedule_held": return .scheduleHeld(try body())
+        case "schedule_ended": return .scheduleEnded(try body())
+        case "pause_started": return .pauseStarted(try body())
+        case "pause_ended": return .pauseEnded(try body())
+        case "maintenance_started": return .maintenanceStarted(try body())
+        case "maintenance_ended": return .maintenanceEnded(try body())
+        case "approval_requested": return .approvalRequested(try body())
+        case "approval_given": return .approvalGiven(try body())
+        case "approval_ended": return .approvalEnded(try body())
+        case "review_opened": return .reviewOpened(try body())
+        case "review_closed": return .reviewClosed(try body())
+        case "token_created": return .tokenCreated(try body())
+        case "token_revoked": return .tokenRevoked(try body())
+        case "login_refused": return .loginRefused(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

@@ -7,11 +7,20 @@ package struct RunRequested: Codable, Hashable, Sendable {
     package var reason: String
     package var deadlineAtMs: Int64
     package var evidence: String
+    /// `nil`: nobody else had to agree.
+    package var approvalID: ApprovalID?
+    /// What others accepted to lose, or, with a broken glass, whatever it is.
+    package var acceptedLoss: DataLoss?
+    package var isBreakGlass: Bool?
+    /// `true`: the target was named, and no policy's scores change it.
+    package var targetIsFixed: Bool?
 
     package init(
         runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
-        reason: String, deadlineAtMs: Int64, evidence: String
+        reason: String, deadlineAtMs: Int64, evidence: String, targetIsFixed: Bool = false,
+        approvalID: ApprovalID? = nil, acceptedLoss: DataLoss? = nil, isBreakGlass: Bool = false
     ) {
+        self.targetIsFixed = targetIsFixed ? true : nil
         self.runID = runID
         self.kind = kind
         self.trigger = trigger
@@ -20,6 +29,9 @@ package struct RunRequested: Codable, Hashable, Sendable {
         self.reason = reason
         self.deadlineAtMs = deadlineAtMs
         self.evidence = evidence
+        self.approvalID = approvalID
+        self.acceptedLoss = acceptedLoss
+        self.isBreakGlass = isBreakGlass ? true : nil
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -31,6 +43,30 @@ package struct RunRequested: Codable, Hashable, Sendable {
         case reason
         case deadlineAtMs = "deadline_at_ms"
         case evidence
+        case approvalID = "approval_id"
+        case acceptedLoss = "accepted_loss"
+        case isBreakGlass = "is_break_glass"
+        case targetIsFixed = "target_is_fixed"
+    }
+}
+
+/// The policies of a run have scored the candidates: the plan that follows from it. Where its
+/// target is another one, the policies are asked again about that.
+package struct RunReplanned: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var fromNodeID: NodeID
+    package var plan: Plan
+
+    package init(runID: RunID, fromNodeID: NodeID, plan: Plan) {
+        self.runID = runID
+        self.fromNodeID = fromNodeID
+        self.plan = plan
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case fromNodeID = "from_node_id"
+        case plan
     }
 }
 

@@ -76,7 +76,7 @@ extension Cluster {
     }
 
     private func roleProblem() -> ClusterProblem? {
-        guard topology == .activePassive else { return nil }
+        if topology == .activeActive { return weightProblem() }
         let primaries = nodes.indices.filter { nodes[$0].role == .primary }
         if primaries.isEmpty {
             return ClusterProblem(
@@ -89,6 +89,23 @@ extension Cluster {
             message: "'\(nodes[primaries[1]].nodeID)' is a second primary beside "
                 + "'\(nodes[primaries[0]].nodeID)'",
             remedy: "an active_passive cluster has one; make the other 'role: secondary'")
+    }
+
+    private func weightProblem() -> ClusterProblem? {
+        guard totalWeight > 0 else {
+            return ClusterProblem(
+                nodeIndex: nil, field: "nodes", message: "no node is active",
+                remedy: "give the nodes that serve 'role: primary' and a 'weight' above 0")
+        }
+        let index = nodes.indices.first {
+            nodes[$0].role == .primary && nodes[$0].weight > weightMax(of: nodes[$0])
+        }
+        guard let index else { return nil }
+        return ClusterProblem(
+            nodeIndex: index, field: "capacity",
+            message: "'\(nodes[index].nodeID)' has weight \(nodes[index].weight) of "
+                + "\(totalWeight), more than its capacity of \(nodes[index].capacity) % allows",
+            remedy: "raise its capacity (its share of the whole load), or lower its weight")
     }
 
     private func quorumProblem() -> ClusterProblem? {

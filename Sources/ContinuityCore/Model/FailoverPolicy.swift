@@ -33,6 +33,14 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
     package var lease: LeaseSettings
     /// The least time between two finished automatic runs, in seconds.
     package var cooldownS: Int64
+    /// `nil`: moves that people ask for need nobody else.
+    package var approvals: ApprovalPolicy?
+    /// `nil`: the defaults.
+    package var flap: FlapSettings?
+    /// `nil`: no budget is kept.
+    package var sloGuard: SLOGuard?
+    /// For active/active clusters; `nil`: the defaults.
+    package var weights: WeightSettings?
     package var freezeWindows: [FreezeWindow]
     /// How many seconds of data may be lost: a target that lags more is not eligible.
     package var rpoS: Int64
@@ -85,6 +93,10 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         case minHealthyNodes = "min_healthy_nodes"
         case detection, lease
         case cooldownS = "cooldown_s"
+        case approvals
+        case flap
+        case sloGuard = "slo_guard"
+        case weights
         case freezeWindows = "freeze_windows"
         case rpoS = "rpo_s"
         case rtoS = "rto_s"

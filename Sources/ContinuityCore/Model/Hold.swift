@@ -6,14 +6,29 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case neverHealthy = "never_healthy"
     case noQuorum = "no_quorum"
     case peersReachPrimary = "peers_reach_primary"
+    case paused
+    case maintenance
+    /// Too many automatic failovers across the fleet.
+    case fleetBrake = "fleet_brake"
     case freezeWindow = "freeze_window"
     case cooldown
+    /// The cooldown of a cluster that moved by itself more than once.
+    case flapBackoff = "flap_backoff"
+    /// Against planned moves alone.
+    case sloGuard = "slo_guard"
     case retryBackoff = "retry_backoff"
+    /// Against arranged moves alone: what they were arranged for is over.
+    case planChanged = "plan_changed"
     case noEligibleTarget = "no_eligible_target"
+    /// The nodes that are left cannot bear the whole load.
+    case capacityExceeded = "capacity_exceeded"
     case minHealthyNodes = "min_healthy_nodes"
     case runActive = "run_active"
+    /// Against a second request alone.
+    case approvalPending = "approval_pending"
     /// Against drills alone.
     case drillActive = "drill_active"
+    /// Against drills and arranged moves.
     case primaryUnwell = "primary_unwell"
 }
 

@@ -36,6 +36,17 @@ package struct PolicyID: StringIdentifier {
     package init(rawValue: String) { self.rawValue = rawValue }
 }
 
+/// `approval-` and 16 hexadecimal digits over the plan and the entry that asks for it.
+package struct ApprovalID: StringIdentifier {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+}
+
+package struct ReviewID: StringIdentifier {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+}
+
 /// `plan-` and the first 16 hexadecimal digits of the SHA-256 over the plan's canonical form.
 package struct PlanID: StringIdentifier {
     package let rawValue: String

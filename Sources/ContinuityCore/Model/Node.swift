@@ -30,6 +30,8 @@ package struct Node: Codable, Hashable, Sendable {
     /// `host:port` of the node's service; needed by `serve`, not by planning.
     package var serviceAddress: String?
     package var metadata: [String: String]
+    /// Set for the planner alone; the journal says it of the cluster.
+    package var inMaintenance = false
 
     package init(
         nodeID: NodeID, hostname: String = "", role: NodeRole, region: String = "",

@@ -5,6 +5,8 @@ package enum PlanKind: String, Codable, Hashable, Sendable, CaseIterable {
     case switchover
     /// The service is started again where it is.
     case restart
+    /// The load of an active/active cluster is divided anew: nobody is promoted.
+    case rebalance
 }
 
 package enum ActionType: String, Codable, Hashable, Sendable, CaseIterable {
@@ -36,6 +38,18 @@ package struct PlannedAction: Codable, Hashable, Sendable {
     }
 }
 
+/// How a policy pack rates the nodes as targets; higher is better.
+package struct TargetScores: Codable, Hashable, Sendable {
+    package var pack: String
+    /// By node id. A node that is not named comes after those that are.
+    package var scores: [String: Int64]
+
+    package init(pack: String, scores: [String: Int64]) {
+        self.pack = pack
+        self.scores = scores
+    }
+}
+
 /// What will be done, in which order. Equal inputs give an equal plan, byte for byte.
 package struct Plan: Codable, Hashable, Sendable {
     /// Follows from everything else in the plan; see ``computedID(digest:)``.
@@ -50,11 +64,18 @@ package struct Plan: Codable, Hashable, Sendable {
     package var estimatedTotalMs: Int64
     /// How long a run of this plan may take.
     package var maxFailoverTimeMs: Int64
+    /// What the policies said of the candidates, in the order in which it counts; `nil`: nothing.
+    package var targetScores: [TargetScores]?
+    /// With `rebalance`: what each active node shall have, in the cluster's order.
+    package var weights: [NodeWeight]?
+    /// With `rebalance`: what nobody can bear, in thousandths of the whole load.
+    package var shedPermille: Int64?
 
     package init(
         clusterID: ClusterID, policyID: PolicyID, kind: PlanKind, triggerReason: String,
         primaryNodeID: NodeID, failoverTargetID: NodeID, actions: [PlannedAction],
-        maxFailoverTimeMs: Int64, digest: ContentDigest
+        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [], weights: [NodeWeight]? = nil,
+        shedPermille: Int64? = nil, digest: ContentDigest
     ) {
         self.planID = ""
         self.clusterID = clusterID
@@ -66,6 +87,9 @@ package struct Plan: Codable, Hashable, Sendable {
         self.actions = actions
         self.estimatedTotalMs = actions.reduce(0) { $0 + $1.estimatedMs }
         self.maxFailoverTimeMs = maxFailoverTimeMs
+        self.targetScores = targetScores.isEmpty ? nil : targetScores
+        self.weights = weights
+        self.shedPermille = shedPermille
         self.planID = computedID(digest: digest)
     }
 
@@ -80,6 +104,9 @@ package struct Plan: Codable, Hashable, Sendable {
         case actions
         case estimatedTotalMs = "estimated_total_ms"
         case maxFailoverTimeMs = "max_failover_time_ms"
+        case targetScores = "target_scores"
+        case weights
+        case shedPermille = "shed_permille"
     }
 }
 
@@ -117,10 +144,50 @@ extension Plan {
         writer.string(policyID.rawValue)
         writer.raw(#","primary_node_id":"#)
         writer.string(primaryNodeID.rawValue)
+        if let shedPermille {
+            writer.raw(#","shed_permille":"#)
+            writer.int(shedPermille)
+        }
+        if let targetScores {
+            writer.raw(#","target_scores":["#)
+            for (index, scores) in targetScores.enumerated() {
+                if index > 0 { writer.raw(",") }
+                scores.write(to: &writer)
+            }
+            writer.raw("]")
+        }
         writer.raw(#","trigger_reason":"#)
         writer.string(triggerReason)
+        if let weights {
+            writer.raw(#","weights":["#)
+            for (index, share) in weights.enumerated() {
+                writer.raw(index > 0 ? #",{"node_id":"# : #"{"node_id":"#)
+                writer.string(share.nodeID.rawValue)
+                writer.raw(#","weight":"#)
+                writer.int(share.weight)
+                writer.raw("}")
+            }
+            writer.raw("]")
+        }
         writer.raw("}")
         return writer.bytes
+    }
+}
+
+extension TargetScores {
+    fileprivate func write(to writer: inout CanonicalWriter) {
+        writer.raw(#"{"pack":"#)
+        writer.string(pack)
+        writer.raw(#","scores":{"#)
+        // As RFC 8785 sorts: by UTF-16 code units.
+        let nodes = scores.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+        for (index, (node, score)) in nodes.enumerated() {
+            if index > 0 { writer.raw(",") }
+            writer.string(node)
+            writer.raw(":")
+            writer.int(score)
+        }
+        writer.raw("}}")
     }
 }
 

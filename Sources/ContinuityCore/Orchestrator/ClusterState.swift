@@ -40,6 +40,24 @@ package struct ClusterState: Hashable, Sendable {
     /// When the service was started again where it was, UTC milliseconds; the last few.
     package var restartsAtMs: [Int64] = []
     package var failedRunsInRow: Int = 0
+    /// When automatic failovers of this cluster finished, UTC milliseconds; the last few.
+    package var automaticMovesAtMs: [Int64] = []
+    package var outages = OutageLog()
+    /// Active/active: what each node was last given; a node that is not named has its own.
+    package var weights: [NodeID: Int64] = [:]
+    package var weightsShiftedAtMs: Int64?
+    /// Until when nodes may act on the long leases that they had as active/active, UTC
+    /// milliseconds.
+    package var activeLeasesUntilMs: Int64?
+    package var scheduled: ScheduledMove?
+    /// What keeps the arranged move, which is due, from beginning.
+    package var scheduledHold: Hold?
+    package var pause: Suspension?
+    /// Of the cluster as a whole.
+    package var maintenance: Suspension?
+    package var nodeMaintenance: [NodeID: Suspension] = [:]
+    package var approval: PendingApproval?
+    package var reviews: [OpenReview] = []
 
     init(_ body: ClusterConfigured) {
         cluster = body.cluster
@@ -52,20 +70,31 @@ package struct ClusterState: Hashable, Sendable {
     }
 
     /// Takes a changed configuration, keeping what is known of the nodes that stay.
-    mutating func configure(_ body: ClusterConfigured) {
+    mutating func configure(_ body: ClusterConfigured, atMs: Int64) {
+        if cluster.topology == .activeActive, body.cluster.topology == .activePassive {
+            activeLeasesUntilMs = atMs + Self.activeLeaseMs
+        }
         cluster = body.cluster
         policy = body.policy
         let ids = Set(cluster.nodes.map(\.nodeID))
         statuses = statuses.filter { ids.contains($0.key) }
         following = following.filter { ids.contains($0.key) }
         replicas = replicas.intersection(ids)
+        weights = weights.filter { ids.contains($0.key) }
+        nodeMaintenance = nodeMaintenance.filter { ids.contains($0.key) }
         if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
     }
 
     /// The role that a node has by the journal, whatever its file once said.
     package func role(of node: Node) -> NodeRole {
-        if node.role == .witness { return .witness }
+        if node.role == .witness || cluster.topology == .activeActive { return node.role }
         return node.nodeID == primary ? .primary : .secondary
+    }
+
+    /// Whether clients are sent to the node, or were before it was lost.
+    func isActive(_ node: NodeID) -> Bool {
+        cluster.topology == .activePassive
+            ? node == primary : cluster.node(node)?.role == .primary
     }
 
     package func status(of node: NodeID) -> NodeStatus { statuses[node] ?? .unknown }

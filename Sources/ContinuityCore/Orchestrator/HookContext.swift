@@ -48,7 +48,7 @@ extension Orchestrator {
         let reported = seen?.report?.service
         let shown = drill.map { $0.pretended(reported, of: node.nodeID) } ?? reported
         let service = shown.flatMap { try? JSONValue(encoding: $0) }
-        return [
+        var context: JSONValue = [
             "node_id": .string(node.nodeID.rawValue),
             "region": .string(node.region),
             "site": .string(node.site),
@@ -60,5 +60,10 @@ extension Orchestrator {
             "service": service ?? .null,
             "heard_ms_ago": heardAgo ?? .null,
         ]
+        if cluster.cluster.topology == .activeActive, case .object(var members) = context {
+            members["weight"] = .int(cluster.weight(of: node.nodeID))
+            context = .object(members)
+        }
+        return context
     }
 }

@@ -1,12 +1,15 @@
 /// What can happen to the orchestrator.
 package enum Input: Sendable {
     /// This process has the lead, with these clusters.
-    case leadershipGained(instanceID: String, clusters: [ClusterConfigured])
+    case leadershipGained(
+        instanceID: String, clusters: [ClusterConfigured], brake: BrakeSettings = BrakeSettings())
     case report(NodeReport)
     case tick
     case operationFinished(OperationKey, ClusterID, OperationResult)
     case request(OperatorRequest)
     case drill(DrillRequest)
+    case order(OperatorOrder, by: String)
+    case approval(ApprovalAct, by: Principal)
     /// Packs were read anew; the clusters' policies name their digests.
     case hookPacksChanged(HookPacksChanged, clusters: [ClusterConfigured], requestedBy: String)
     case hookNotified(HookNotification)
@@ -18,6 +21,9 @@ package enum Input: Sendable {
     /// An agent keeps a checkpoint that the journal does not bear out.
     case witnessAlarmed(WitnessAlarm, ClusterID)
     case journalRestored(JournalRestored)
+    case tokenCreated(AccessToken)
+    case tokenRevoked(TokenID, reason: String, by: String)
+    case loginRefused(LoginRefused)
 }
 
 /// A person's (or their automation's) wish.
@@ -26,17 +32,23 @@ package struct OperatorRequest: Hashable, Sendable {
     package var kind: PlanKind
     package var targetNodeID: NodeID?
     package var reason: String
-    package var requestedBy: String
+    package var requestedBy: Principal
+    /// The target may lag more than `rpo_s` allows, if others accept that too.
+    package var acceptsDataLoss: Bool
+    /// Past every approval, with a second admin.
+    package var isBreakGlass: Bool
 
     package init(
         clusterID: ClusterID, kind: PlanKind, targetNodeID: NodeID?, reason: String,
-        requestedBy: String
+        requestedBy: Principal, acceptsDataLoss: Bool = false, isBreakGlass: Bool = false
     ) {
         self.clusterID = clusterID
         self.kind = kind
         self.targetNodeID = targetNodeID
         self.reason = reason
         self.requestedBy = requestedBy
+        self.acceptsDataLoss = acceptsDataLoss
+        self.isBreakGlass = isBreakGlass
     }
 }
 
@@ -93,9 +105,16 @@ package enum Reply: Hashable, Sendable {
     /// Nobody waits for the hook any more: its effect must not leave.
     case effectTooLate
     case accepted(runID: RunID, planID: PlanID)
+    /// Others must agree first.
+    case awaitingApproval(PendingApproval)
     case drillAccepted(drillID: RunID, planID: PlanID)
     case hookPacksChanged(HookPacksChanged)
     case refused(PlanRefusal)
+    /// An order was taken; `seq` is its entry.
+    case noted(seq: Int64)
+    case problem(OrderProblem)
+    case token(AccessToken)
+    case tokenRefused(String)
     case unknownCluster(ClusterID)
     case unknownNode(NodeID)
 }

@@ -20,10 +20,10 @@ extension Orchestrator {
         let settings = cluster.policy.detection
         var leaseMs: Int64?
         if mayHoldLease(report.nodeID, cluster), report.service.state != .stopped {
-            leaseMs = cluster.policy.lease.durationMs
+            leaseMs = cluster.leaseMs
             grantLease(
                 to: report.nodeID, in: cluster.cluster.clusterID,
-                untilMs: now.monotonicMs + cluster.policy.lease.durationMs)
+                untilMs: now.monotonicMs + cluster.leaseMs)
         }
         let peers = cluster.cluster.nodes.compactMap { node -> PeerAddress? in
             guard node.nodeID != report.nodeID, let url = node.agentURL else { return nil }
@@ -41,12 +41,14 @@ extension Orchestrator {
     private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState) -> Bool {
         // Nobody else may become primary before it is known what came of it.
         if node == cluster.inDoubt { return true }
+        // Each active node has a lease of its own: it excludes nobody, and it ends with quorum.
+        if cluster.cluster.topology == .activeActive { return cluster.isActive(node) }
         guard node == cluster.primary else { return false }
         guard let run = cluster.run, run.plan.primaryNodeID == node, !run.promoted else {
             return true
         }
         switch run.kind {
-        case .restart: return true
+        case .restart, .rebalance: return true
         case .switchover: return run.fenceProof == nil
         case .failover: return false
         }
@@ -200,7 +202,7 @@ extension Orchestrator {
         }
         guard node.holdsData else { return Judgement(status: .healthy, evidence: "reports") }
         let expected: ServiceReport.Role =
-            node.nodeID == cluster.primary ? .primary : .secondary
+            cluster.isActive(node.nodeID) ? .primary : .secondary
         // While a run makes it primary, its target may already be what the journal does not say yet.
         let isTarget =
             cluster.run?.plan.failoverTargetID == node.nodeID || cluster.inDoubt == node.nodeID
@@ -233,14 +235,23 @@ extension Orchestrator {
         }
         // Right after a start nobody could have reported yet.
         if cluster.health == .unknown, heard.count < nodes.count, isYoung(id, now) { return }
-        let unwell = nodes.filter { cluster.status(of: $0.nodeID) != .healthy }
+        // A secondary that people work on is not what makes a cluster unwell.
+        let unwell = nodes.filter {
+            cluster.status(of: $0.nodeID) != .healthy
+                && (cluster.nodeMaintenance[$0.nodeID] == nil
+                    || (cluster.cluster.topology == .activePassive
+                        && $0.nodeID == cluster.primary))
+        }
+        let resting = nodes.count { cluster.status(of: $0.nodeID) != .healthy } - unwell.count
         let health: ClusterHealth =
             heard.count < cluster.cluster.quorumSize
             ? .critical : unwell.isEmpty ? .healthy : .degraded
         guard health != cluster.health else { return }
         let evidence =
             unwell.isEmpty
-            ? "all \(nodes.count) nodes are healthy"
+            ? resting == 0
+                ? "all \(nodes.count) nodes are healthy"
+                : "\(nodes.count - resting) nodes are healthy, \(resting) in maintenance"
             : unwell.map { "\($0.nodeID) is \(cluster.status(of: $0.nodeID).rawValue)" }
                 .joined(separator: ", ") + "; \(heard.count) of \(nodes.count) voters are heard"
         emit(

@@ -12,12 +12,7 @@ extension Orchestrator {
             return reply(.unknownCluster(id))
         }
         if let refusal = refusal(of: request, cluster) { return reply(.refused(refusal)) }
-        if request.scenario == .primaryFailure {
-            for index in snapshot.nodes.indices
-            where snapshot.nodes[index].nodeID == cluster.primary {
-                snapshot.nodes[index].status = .failed
-            }
-        }
+        Self.pretend(request.scenario, of: cluster.primary, in: &snapshot)
         do {
             let plan = try Planner.plan(
                 cluster: snapshot, policy: cluster.policy,
@@ -29,6 +24,33 @@ extension Orchestrator {
         } catch {
             reply(.refused(error))
         }
+    }
+
+    private static func pretend(
+        _ scenario: DrillScenario, of primary: NodeID, in snapshot: inout Cluster
+    ) {
+        guard scenario == .primaryFailure else { return }
+        for index in snapshot.nodes.indices where snapshot.nodes[index].nodeID == primary {
+            snapshot.nodes[index].status = .failed
+        }
+    }
+
+    /// As ``replan(_:_:_:_:)``, within the drill.
+    private mutating func replan(
+        _ drill: DrillState, _ scores: [TargetScores], _ id: ClusterID, _ now: Moment
+    ) {
+        guard let cluster = state.clusters[id], var snapshot = snapshot(id) else { return }
+        Self.pretend(drill.scenario, of: cluster.primary, in: &snapshot)
+        let plan = try? Planner.plan(
+            cluster: snapshot, policy: cluster.policy,
+            request: PlanRequest(
+                kind: drill.run.kind, triggerReason: drill.run.plan.triggerReason, scores: scores),
+            estimates: cluster.estimates, digest: digest)
+        note(
+            .runReplanned(
+                RunReplanned(
+                    runID: drill.run.runID, fromNodeID: drill.run.plan.failoverTargetID,
+                    plan: plan ?? drill.run.plan)), id, now)
     }
 
     private func refusal(of request: DrillRequest, _ cluster: ClusterState) -> PlanRefusal? {
@@ -68,12 +90,20 @@ extension Orchestrator {
                         runID: drillID, kind: plan.kind, trigger: request.scenario.trigger,
                         plan: plan, requestedBy: request.requestedBy, reason: request.reason,
                         deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
-                        evidence: "drill: \(request.scenario.rawValue) is only pretended"),
-                    heldBy: request.scenario == .primaryFailure ? brake(id, cluster, now) : nil)),
+                        evidence: "drill: \(request.scenario.rawValue) is only pretended",
+                        targetIsFixed: request.targetNodeID != nil),
+                    heldBy: request.scenario == .primaryFailure ? wouldHold(id, cluster, now) : nil)
+            ),
             cluster: id, actor: request.requestedBy, now)
         observations[id]?.drillDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         reply(.drillAccepted(drillID: drillID, planID: plan.planID))
         advanceDrill(id, now)
+    }
+
+    /// What would keep the cluster where it is, had its primary failed in earnest.
+    private func wouldHold(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+        brake(id, cluster, now)
+            ?? fleetBrake(now).map { Hold(rule: $0.rule, evidence: $0.evidence) }
     }
 
     /// Ends a drill that is under way; without one it does nothing.
@@ -129,6 +159,7 @@ extension Orchestrator {
         switch step {
         case .wait: break
         case .intend(let operations): intend(operations, of: drill, id, now)
+        case .replan(let scores): replan(drill, scores, id, now)
         case .admit(let verdicts):
             note(
                 .runAdmitted(
@@ -147,6 +178,8 @@ extension Orchestrator {
                     FenceProven(
                         runID: run.runID, nodeID: run.plan.primaryNodeID, proof: proof,
                         detail: detail)), id, now)
+        // Active/active clusters have no drills: the planner refuses them.
+        case .shifted: break
         case .promoted:
             note(
                 .primaryChanged(
@@ -175,6 +208,13 @@ extension Orchestrator {
     private mutating func note(_ step: JournalBody, _ id: ClusterID, _ now: Moment) {
         guard let drill = state.clusters[id]?.drill else { return }
         emit(.drillStep(DrillStep(drillID: drill.drillID, step: step)), cluster: id, now)
+    }
+
+    /// A node's service as the drill under way pretends it to be.
+    package func pretendedInDrill(
+        _ service: ServiceReport, of node: NodeID, in id: ClusterID
+    ) -> ServiceReport {
+        state.clusters[id]?.drill?.pretended(service, of: node) ?? service
     }
 
     // MARK: Operations

@@ -8,9 +8,8 @@ extension Orchestrator {
 
     /// Moves the primary if it has failed and no rule stands against it; else says which rule.
     mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
-        guard let cluster = state.clusters[id], cluster.cluster.topology == .activePassive else {
-            return
-        }
+        guard let cluster = state.clusters[id] else { return }
+        guard cluster.cluster.topology == .activePassive else { return considerWeights(id, now) }
         let status = cluster.status(of: cluster.primary)
         if status == .failed {
             cancelDrill(id, because: "\(cluster.primary) has failed in earnest", now)
@@ -30,24 +29,31 @@ extension Orchestrator {
     private mutating func holdOfSuspicion(
         _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
     ) -> Hold? {
-        guard cluster.wasHealthy, let observed = observations[id] else { return nil }
-        let since = observed.suspectedSinceMs ?? now.monotonicMs
+        guard cluster.wasHealthy else { return nil }
+        return holdOfSilence(cluster.primary, id, cluster, now)
+    }
+
+    /// Why a node that is not heard is not given up.
+    mutating func holdOfSilence(
+        _ node: NodeID, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> Hold? {
+        let since = observations[id]?.suspectedSinceMs ?? now.monotonicMs
         observations[id]?.suspectedSinceMs = since
         // Peers need up to an interval to see what this process already misses.
         guard now.monotonicMs - since >= cluster.policy.detection.intervalMs else {
             return cluster.hold
         }
-        let votes = votes(on: cluster.primary, in: id, now)
+        let votes = votes(on: node, in: id, now)
         let count = cluster.cluster.nodes.count
         if votes.reachable + votes.serviceOnly > 0 {
             return Hold(
                 rule: .peersReachPrimary,
-                evidence: "\(cluster.primary) is not heard here, but "
+                evidence: "\(node) is not heard here, but "
                     + "\(votes.reachable + votes.serviceOnly) of \(count) voters reach it")
         }
         return Hold(
             rule: .noQuorum,
-            evidence: "\(cluster.primary) is not heard; \(votes.heard) of \(count) voters are, "
+            evidence: "\(node) is not heard; \(votes.heard) of \(count) voters are, "
                 + "\(cluster.cluster.quorumSize) are needed")
     }
 
@@ -80,8 +86,11 @@ extension Orchestrator {
         let plan = try plan(
             id,
             PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
+        if kind.isAutomaticFailover(trigger) { try passFleetBrake(id, now) }
         setHold(nil, id, now)
-        start(plan, kind: kind, trigger: trigger, by: "continuity", reason: "", id, now)
+        start(
+            plan, kind: kind, trigger: trigger, by: "continuity", reason: "",
+            targetIsFixed: cluster.inDoubt != nil, id, now)
     }
 
     /// Whether the failure was seen by this process, and after the last run had its effect. What
@@ -128,13 +137,15 @@ extension Orchestrator {
                 rule: .neverHealthy,
                 evidence: "\(cluster.primary) was never seen healthy as primary")
         }
+        if let hold = holdOfSuspension(cluster) { return hold }
         switch policy.strategy {
         case .manual:
             return Hold(
                 rule: .strategyManual, evidence: "the policy moves only when a person asks")
         case .scheduled:
             return Hold(
-                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time")
+                rule: .strategyScheduled, evidence: "the policy moves only at an arranged time",
+                earliestAtMs: cluster.scheduled?.atMs)
         case .automatic, .quorumBased: break
         }
         if let window = policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) }) {
@@ -142,15 +153,7 @@ extension Orchestrator {
                 rule: .freezeWindow, evidence: window.reason, earliestAtMs: window.untilMs)
         }
         if let late = lateOrder(cluster) { return Hold(rule: late.rule, evidence: late.evidence) }
-        if let last = cluster.lastRun, last.state == .committed {
-            let until = last.finishedAtMs + policy.cooldownS * 1000
-            if now.utcMs < until {
-                return Hold(
-                    rule: .cooldown,
-                    evidence: "\(last.runID) finished less than \(policy.cooldownS) s ago",
-                    earliestAtMs: until)
-            }
-        }
+        if let hold = cluster.cooldown(at: now) { return hold }
         let notBefore = observations[id]?.nextRunNotBeforeMs ?? 0
         if now.monotonicMs < notBefore, let last = cluster.lastRun {
             return Hold(
@@ -179,7 +182,7 @@ extension Orchestrator {
     mutating func setHold(_ hold: Hold?, _ id: ClusterID, _ now: Moment) {
         guard state.clusters[id]?.hold != hold else { return }
         emit(.holdChanged(HoldChanged(hold: hold)), cluster: id, now)
-        if let hold {
+        if let hold, state.clusters[id]?.isQuiet != true {
             queueAlert(
                 type: "continuity.hold.set", severity: .warning, cluster: id,
                 subject: hold.rule.rawValue,
@@ -194,37 +197,44 @@ extension Orchestrator {
     mutating func handle(_ request: OperatorRequest, _ now: Moment) {
         let id = request.clusterID
         guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
-        if let run = cluster.run {
-            return reply(
-                .refused(PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")))
-        }
-        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) {
+        // Who breaks the glass goes past a pause, never past what keeps two primaries apart.
+        if !request.isBreakGlass, let refusal = refusalOfPause(cluster) {
             return reply(.refused(refusal))
         }
-        if request.kind == .switchover, cluster.status(of: cluster.primary) != .healthy {
-            return reply(
-                .refused(
-                    PlanRefusal(
-                        rule: .noEligibleTarget,
-                        evidence: "\(cluster.primary) is "
-                            + "\(cluster.status(of: cluster.primary).rawValue) and cannot hand "
-                            + "over; request a failover")))
-        }
-        do {
-            let plan = try plan(
-                id,
-                PlanRequest(
-                    kind: request.kind, triggerReason: "requested",
-                    targetNodeID: request.targetNodeID), now)
-            start(
-                plan, kind: request.kind, trigger: "requested", by: request.requestedBy,
-                reason: request.reason, id, now)
-            guard let run = state.clusters[id]?.run else { return }
-            reply(.accepted(runID: run.runID, planID: plan.planID))
-            advance(id, now)
+        do throws(PlanRefusal) {
+            let plan = try requestedPlan(request, cluster, trigger: RunTrigger.requested, now)
+            reply(try startOrAsk(request, plan, trigger: RunTrigger.requested, now))
         } catch {
             reply(.refused(error))
         }
+    }
+
+    /// The plan of a move that somebody wants.
+    /// - Throws: the first rule that stands against it.
+    func requestedPlan(
+        _ request: OperatorRequest, _ cluster: ClusterState, trigger: String, _ now: Moment
+    ) throws(PlanRefusal) -> Plan {
+        let id = request.clusterID
+        if let run = cluster.run {
+            throw PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")
+        }
+        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) { throw refusal }
+        let status = cluster.status(of: cluster.primary)
+        if request.kind == .switchover, status != .healthy {
+            throw PlanRefusal(
+                rule: trigger == RunTrigger.scheduled ? .primaryUnwell : .noEligibleTarget,
+                evidence: "\(cluster.primary) is \(status.rawValue) and cannot hand over; request "
+                    + "a failover")
+        }
+        let plan = try plan(
+            id,
+            PlanRequest(
+                kind: request.kind, triggerReason: trigger, targetNodeID: request.targetNodeID,
+                acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
+        if !request.isBreakGlass, let refusal = cluster.sloRefusal(of: plan, at: now) {
+            throw refusal
+        }
+        return plan
     }
 
     /// While a node may have become primary, a person may name another only when its lease is
@@ -251,13 +261,14 @@ extension Orchestrator {
             let node = cluster.nodes[index]
             cluster.nodes[index].role = state.role(of: node)
             cluster.nodes[index].status = state.status(of: node.nodeID)
+            cluster.nodes[index].inMaintenance = state.nodeMaintenance[node.nodeID] != nil
             cluster.nodes[index].lagMs =
                 observations[id]?.nodes[node.nodeID]?.report?.service.lagMs
         }
         return cluster
     }
 
-    private func plan(
+    func plan(
         _ id: ClusterID, _ request: PlanRequest, _ now: Moment
     ) throws(PlanRefusal) -> Plan {
         guard let cluster = state.clusters[id], var snapshot = snapshot(id) else {
@@ -280,9 +291,24 @@ extension Orchestrator {
             estimates: cluster.estimates, digest: digest)
     }
 
-    private mutating func start(
+    /// Makes the plan of a run anew with the scores of its policies. Where none can be made any
+    /// more, the run goes on with the one that it has.
+    mutating func replan(
+        _ run: RunState, _ scores: [TargetScores], _ id: ClusterID, _ now: Moment
+    ) {
+        let request = PlanRequest(
+            kind: run.kind, triggerReason: run.plan.triggerReason, scores: scores)
+        emit(
+            .runReplanned(
+                RunReplanned(
+                    runID: run.runID, fromNodeID: run.plan.failoverTargetID,
+                    plan: (try? plan(id, request, now)) ?? run.plan)),
+            cluster: id, now)
+    }
+
+    mutating func start(
         _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
-        _ id: ClusterID, _ now: Moment
+        targetIsFixed: Bool, approval: PendingApproval? = nil, _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }
         cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
@@ -296,7 +322,9 @@ extension Orchestrator {
                 RunRequested(
                     runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
                     reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
-                    evidence: evidence)),
+                    evidence: evidence, targetIsFixed: targetIsFixed,
+                    approvalID: approval?.approvalID, acceptedLoss: approval?.dataLoss,
+                    isBreakGlass: approval?.kind == .breakGlass)),
             cluster: id, actor: actor, now)
         observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
         queueAlert(

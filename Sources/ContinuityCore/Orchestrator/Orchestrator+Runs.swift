@@ -28,7 +28,7 @@ extension Orchestrator {
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
-    private func isStillListening(_ id: ClusterID, _ now: Moment) -> Bool {
+    func isStillListening(_ id: ClusterID, _ now: Moment) -> Bool {
         guard let cluster = state.clusters[id] else { return true }
         return isYoung(id, now) && heardNodes(in: id, now).count < cluster.cluster.nodes.count
     }
@@ -57,6 +57,7 @@ extension Orchestrator {
         case .wait: break
         case .intend(let operations):
             for operation in operations { intend(operation, id, now) }
+        case .replan(let scores): replan(run, scores, id, now)
         case .admit(let verdicts):
             let policy = state.clusters[id]?.policy.policyID ?? ""
             emit(
@@ -80,6 +81,7 @@ extension Orchestrator {
                         detail: detail)),
                 cluster: id, now)
         case .promoted: promoted(run, id, now)
+        case .shifted: weightsShifted(run, id, now)
         case .notify: announce(run, id, now)
         case .verified(let verification):
             emit(
@@ -119,10 +121,14 @@ extension Orchestrator {
         Alert(
             alertID: run.promotionAlertID, type: "continuity.run.promoted", severity: .critical,
             clusterID: id, subject: run.runID.rawValue,
-            summary: run.kind == .restart
-                ? "\(id): the service on \(run.plan.primaryNodeID) was started again"
-                : "\(run.plan.failoverTargetID) is the primary of \(id) now, "
-                    + "instead of \(run.plan.primaryNodeID)",
+            summary: run.kind == .rebalance
+                ? "the load of \(id) is divided anew: "
+                    + (run.plan.weights ?? []).map { "\($0.nodeID) \($0.weight)" }
+                    .joined(separator: ", ")
+                : run.kind == .restart
+                    ? "\(id): the service on \(run.plan.primaryNodeID) was started again"
+                    : "\(run.plan.failoverTargetID) is the primary of \(id) now, "
+                        + "instead of \(run.plan.primaryNodeID)",
             atMs: now.utcMs,
             data: [
                 "run_id": .string(run.runID.rawValue),

@@ -6,6 +6,9 @@ extension Orchestrator {
     static let fenceTimeoutMs: Int64 = 10_000
 
     mutating func upkeep(_ id: ClusterID, _ now: Moment) {
+        if state.clusters[id]?.cluster.topology == .activeActive {
+            return startActiveNodes(id, now)
+        }
         guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy
         else { return }
         let busy = Set(cluster.upkeep.values.compactMap(\.nodeID))
@@ -14,7 +17,9 @@ extension Orchestrator {
             guard isHeard(node.nodeID, in: id, now),
                 let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
                 now.monotonicMs >= seen.upkeepNotBeforeMs,
-                let command = need(of: report, seen, cluster, now)
+                let command = need(of: report, seen, cluster, now),
+                // People work on it. Only a stale primary is stopped all the same.
+                command == .fence || cluster.maintenance(of: node.nodeID) == nil
             else { continue }
             let key = OperationKey(
                 "upkeep-\(state.head.seq + 1)/\(node.nodeID)/\(command.rawValue)")
@@ -79,7 +84,7 @@ extension Orchestrator {
         let pause = min(
             Self.upkeepBackoffMs.lowerBound << min(failures, 10), Self.upkeepBackoffMs.upperBound)
         observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + pause
-        guard failures == 3 else { return }
+        guard failures == 3, state.clusters[id]?.maintenance(of: node) == nil else { return }
         queueAlert(
             type: "continuity.node.upkeep_failing", severity: .warning, cluster: id,
             subject: node.rawValue,

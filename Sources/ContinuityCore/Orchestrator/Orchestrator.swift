@@ -23,14 +23,16 @@ package struct Orchestrator: Sendable {
         result = StepResult()
         distrustAfterStall(now)
         switch input {
-        case .leadershipGained(let instanceID, let clusters):
-            lead(instanceID: instanceID, clusters: clusters, now)
+        case .leadershipGained(let instanceID, let clusters, let brake):
+            lead(instanceID: instanceID, clusters: clusters, brake, now)
         case .report(let report): hear(report, now)
         case .tick: evaluateAll(now)
         case .operationFinished(let key, let cluster, let result):
             finish(key, in: cluster, result, now)
         case .request(let request): handle(request, now)
         case .drill(let request): handle(request, now)
+        case .approval(let act, let principal): handle(act, by: principal, now)
+        case .order(let order, let actor): handle(order, by: actor, now)
         case .hookPacksChanged(let body, let clusters, let actor):
             change(body, clusters: clusters, by: actor, now)
         case .hookNotified(let notification): queue(notification, now)
@@ -40,6 +42,10 @@ package struct Orchestrator: Sendable {
         case .checkpointed(let checkpoint): keep(checkpoint, now)
         case .witnessAlarmed(let alarm, let cluster): take(alarm, in: cluster, now)
         case .journalRestored(let restored): keep(restored, now)
+        case .tokenCreated(let token): create(token, now)
+        case .tokenRevoked(let id, let reason, let person):
+            revoke(id, reason: reason, by: person, now)
+        case .loginRefused(let refusal): note(refusal, now)
         }
         return result
     }
@@ -84,10 +90,11 @@ package struct Orchestrator: Sendable {
     // MARK: Leadership
 
     private mutating func lead(
-        instanceID: String, clusters: [ClusterConfigured], _ now: Moment
+        instanceID: String, clusters: [ClusterConfigured], _ brake: BrakeSettings, _ now: Moment
     ) {
         state.epoch += 1
         emit(.leadershipStarted(LeadershipStarted(instanceID: instanceID)), cluster: nil, now)
+        configure(brake, now)
         for configuration in clusters {
             let id = configuration.cluster.clusterID
             let known = state.clusters[id]
@@ -114,7 +121,8 @@ package struct Orchestrator: Sendable {
     private mutating func observe(_ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         var observation = ClusterObservation(observingSinceMs: now.monotonicMs)
-        let longest = now.monotonicMs + cluster.policy.lease.durationMs
+        let left = max(0, (cluster.activeLeasesUntilMs ?? 0) - now.utcMs)
+        let longest = now.monotonicMs + max(cluster.leaseMs, left)
         for node in cluster.cluster.nodes {
             observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
         }
@@ -134,8 +142,11 @@ package struct Orchestrator: Sendable {
     /// Looks at one cluster and does what follows from what is known now.
     mutating func evaluate(_ id: ClusterID, _ now: Moment) {
         guard state.clusters[id] != nil, observations[id] != nil else { return }
+        expireSuspensions(id, now)
+        checkApproval(id, now)
         detect(id, now)
         dispatchDeferredHooks(id, now)
+        considerScheduled(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)
         advanceDrill(id, now)

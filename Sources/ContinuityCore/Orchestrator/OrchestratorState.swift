@@ -9,6 +9,9 @@ package struct OrchestratorState: Hashable, Sendable {
     /// Alerts that some channel has not taken yet.
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
+    package var fleet = FleetState()
+    package var tokens: [TokenID: AccessToken] = [:]
+
     package init() {}
 
     /// - Throws: ``JournalFault`` when the entry cannot be understood. The chain is the caller's
@@ -28,16 +31,18 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted, .hookPacksChanged, .entryRedacted, .witnessAlarmed,
-            .journalRestored:
+        case .leadershipStarted, .hookPacksChanged, .loginRefused, .entryRedacted,
+            .witnessAlarmed, .journalRestored:
             break
         case .checkpointSigned(let body): checkpoint = body
+        case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
+        case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
                 clusters[body.cluster.clusterID] = ClusterState(body)
             } else {
-                clusters[body.cluster.clusterID]?.configure(body)
+                clusters[body.cluster.clusterID]?.configure(body, atMs: entry.atMs)
             }
         case .alertQueued(let body):
             let channels = body.alert.channels.isEmpty ? alertChannels : body.alert.channels
@@ -50,9 +55,27 @@ extension OrchestratorState {
             settle(body.alertID, channel: body.channel)
         case .alertDead(let body):
             settle(body.alertID, channel: body.channel)
+        case .fleetConfigured(let body): fleet.settings = body.brake
+        case .brakeLatched(let body):
+            fleet.latch(body, of: entry.clusterID ?? "", atMs: entry.atMs)
+        case .brakeCleared: fleet.clear()
         default:
             guard let cluster = entry.clusterID else { return }
+            count(body, of: cluster, entry)
             clusters[cluster]?.evolve(body, atMs: entry.atMs)
+        }
+    }
+
+    /// What the fleet-wide brake counts, looked at before the cluster forgets its run.
+    private mutating func count(
+        _ body: JournalBody, of cluster: ClusterID, _ entry: JournalEntry
+    ) {
+        switch body {
+        case .runRequested(let body):
+            fleet.begin(body, of: cluster, atMs: entry.atMs)
+        case .runFinished(let body):
+            if clusters[cluster]?.run?.mayHaveMoved != true { fleet.forget(body.runID) }
+        default: break
         }
     }
 
@@ -64,14 +87,16 @@ extension OrchestratorState {
 
 extension ClusterState {
     fileprivate mutating func evolve(_ body: JournalBody, atMs: Int64) {
+        watchOutage(body, atMs: atMs)
         switch body {
         case .nodeStatusChanged(let body):
             statuses[body.nodeID] = body.to
-            if body.nodeID == primary, body.to == .healthy { wasHealthy = true }
+            if body.to == .healthy, isActive(body.nodeID) { wasHealthy = true }
         case .clusterStateChanged(let body): health = body.to
         case .holdChanged(let body): hold = body.hold
         case .runRequested(let body): run = RunState(body, atMs: atMs)
-        case .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted, .runVerified:
+        case .runReplanned, .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
+            .runVerified:
             run?.evolve(body, atMs: atMs)
         case .operationIntended(let body): intend(body.operation, atMs: atMs)
         case .operationFinished(let body): finish(body)
@@ -90,8 +115,16 @@ extension ClusterState {
             drill = nil
             lastDrill = body.report
         case .runFinished(let body): finish(body, atMs: atMs)
+        case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
+            govern(body)
+        case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
+        case .weightsShifted(let shifted):
+            shift(shifted, atMs: atMs)
+            run?.evolve(body, atMs: atMs)
+        case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
-            .hookEffectIntended, .hookPacksChanged, .checkpointSigned, .entryRedacted,
+            .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
+            .tokenCreated, .tokenRevoked, .loginRefused, .checkpointSigned, .entryRedacted,
             .witnessAlarmed, .journalRestored:
             break
         }
@@ -136,6 +169,7 @@ extension ClusterState {
             toNodeID: run.plan.failoverTargetID, confidence: run.verification?.confidence,
             fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs)
         for operation in run.pendingOperations { upkeep[operation.key] = operation }
+        rememberMove(run, body.state, atMs: atMs)
         if run.kind == .restart { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
         failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
         if body.state == .committed {

@@ -3,6 +3,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var epoch: Int64
     package var seq: Int64
     package var pendingAlerts: Int
+    package var brake: BrakeStatus
     package var clusters: [ClusterStatus]
     /// The journal's own state.
     package var audit: AuditStatus?
@@ -10,6 +11,7 @@ package struct StatusReport: Codable, Hashable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case epoch, seq
         case pendingAlerts = "pending_alerts"
+        case brake
         case clusters, audit
     }
 }
@@ -51,6 +53,22 @@ package struct AuditStatus: Codable, Hashable, Sendable {
     }
 }
 
+/// The fleet-wide brake: `GET /brake`, and within `GET /status`.
+package struct BrakeStatus: Codable, Hashable, Sendable {
+    package var maxFailovers: Int
+    package var windowS: Int64
+    /// Automatic failovers within the window.
+    package var failovers: Int
+    /// `nil`: it does not hold.
+    package var latch: BrakeLatch?
+
+    private enum CodingKeys: String, CodingKey {
+        case maxFailovers = "max_failovers"
+        case windowS = "window_s"
+        case failovers, latch
+    }
+}
+
 package struct ClusterStatus: Codable, Hashable, Sendable {
     package var clusterID: ClusterID
     package var name: String
@@ -65,6 +83,15 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var drill: ActiveDrill?
     package var lastDrill: DrillSummary?
     package var holds: [Hold]
+    /// A move that is arranged, and what keeps it from beginning where it is due.
+    package var scheduled: ScheduledMove?
+    package var scheduledHold: Hold?
+    package var pause: Suspension?
+    package var maintenance: Suspension?
+    /// A move that waits for the consent of others.
+    package var approval: PendingApproval?
+    /// What broken glass left to be looked at.
+    package var reviews: [OpenReview]
 
     private enum CodingKeys: String, CodingKey {
         case clusterID = "cluster_id"
@@ -76,7 +103,33 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case lastRun = "last_run"
         case drill
         case lastDrill = "last_drill"
-        case holds
+        case holds, scheduled
+        case scheduledHold = "scheduled_hold"
+        case pause, maintenance, approval, reviews
+    }
+}
+
+/// Every arranged move: `GET /schedules`.
+package struct ScheduleList: Codable, Hashable, Sendable {
+    package struct Item: Codable, Hashable, Sendable {
+        package var clusterID: ClusterID
+        package var move: ScheduledMove
+        package var hold: Hold?
+
+        private enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case move, hold
+        }
+    }
+
+    package var schedules: [Item]
+
+    package init(_ report: StatusReport) {
+        schedules = report.clusters.compactMap { cluster in
+            cluster.scheduled.map {
+                Item(clusterID: cluster.clusterID, move: $0, hold: cluster.scheduledHold)
+            }
+        }
     }
 }
 
@@ -88,11 +141,15 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     package var site: String
     package var service: ServiceReport?
     package var heardMsAgo: Int64?
+    /// In an active/active cluster: its share of the load now.
+    package var weight: Int64?
+    package var maintenance: Suspension?
 
     private enum CodingKeys: String, CodingKey {
         case nodeID = "node_id"
         case role, status, region, site, service
         case heardMsAgo = "heard_ms_ago"
+        case weight, maintenance
     }
 }
 
@@ -163,6 +220,10 @@ extension Orchestrator {
     package func statusReport(at now: Moment) -> StatusReport {
         StatusReport(
             epoch: state.epoch, seq: state.head.seq, pendingAlerts: state.pendingAlerts.count,
+            brake: BrakeStatus(
+                maxFailovers: state.fleet.brake.maxFailovers,
+                windowS: state.fleet.brake.windowS,
+                failovers: state.fleet.moves(atMs: now.utcMs).count, latch: state.fleet.latch),
             clusters: state.clusters.values
                 .sorted { $0.cluster.clusterID < $1.cluster.clusterID }
                 .map { status(of: $0, now) })
@@ -176,7 +237,10 @@ extension Orchestrator {
                 nodeID: node.nodeID, role: cluster.role(of: node),
                 status: cluster.status(of: node.nodeID), region: node.region, site: node.site,
                 service: seen?.report?.service,
-                heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 })
+                heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 },
+                weight: cluster.cluster.topology == .activeActive && node.role == .primary
+                    ? cluster.weight(of: node.nodeID) : nil,
+                maintenance: cluster.nodeMaintenance[node.nodeID])
         }
         let run = cluster.run.map {
             ActiveRun(
@@ -197,6 +261,9 @@ extension Orchestrator {
                     drillID: $0.drillID, scenario: $0.scenario, state: $0.state,
                     predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
             },
-            holds: cluster.hold.map { [$0] } ?? [])
+            holds: cluster.hold.map { [$0] } ?? [], scheduled: cluster.scheduled,
+            scheduledHold: cluster.scheduledHold, pause: cluster.pause,
+            maintenance: cluster.maintenance, approval: cluster.approval,
+            reviews: cluster.reviews)
     }
 }

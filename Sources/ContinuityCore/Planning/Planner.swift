@@ -7,15 +7,25 @@ package struct PlanRequest: Hashable, Sendable {
     /// How many voters are heard: an agent votes whatever became of its service. `nil`, as for a
     /// plan from files, when only the statuses tell.
     package var votersHeard: Int?
+    /// What the policies say of the candidates, in the order in which it counts.
+    package var scores: [TargetScores]
+    /// The target may lag more than `rpo_s` allows.
+    package var acceptsDataLoss: Bool
+    /// With `rebalance`: what the nodes have now; those that are not named have their own.
+    package var weights: [NodeID: Int64]?
+    /// With `rebalance`: whether nodes that come back may take their next step.
+    package var mayReturn = true
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
-        votersHeard: Int? = nil
+        votersHeard: Int? = nil, scores: [TargetScores] = [], acceptsDataLoss: Bool = false
     ) {
+        self.scores = scores
         self.kind = kind
         self.triggerReason = triggerReason
         self.targetNodeID = targetNodeID
         self.votersHeard = votersHeard
+        self.acceptsDataLoss = acceptsDataLoss
     }
 }
 
@@ -38,10 +48,16 @@ package enum Planner {
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest,
         estimates: ActionEstimates = ActionEstimates(), digest: ContentDigest
     ) throws(PlanRefusal) -> Plan {
+        if request.kind == .rebalance {
+            return try rebalance(
+                cluster: cluster, policy: policy, request: request, estimates: estimates,
+                digest: digest)
+        }
         guard cluster.topology == .activePassive, let primary = cluster.primary else {
             throw PlanRefusal(
                 rule: .noEligibleTarget,
-                evidence: "cluster \(cluster.clusterID) has no single primary to move")
+                evidence: "cluster \(cluster.clusterID) has no single primary to move; "
+                    + "an active_active one is rebalanced")
         }
         if policy.needsQuorum { try checkQuorum(cluster, request) }
         let target =
@@ -55,10 +71,11 @@ package enum Planner {
             clusterID: cluster.clusterID, policyID: policy.policyID, kind: request.kind,
             triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
             failoverTargetID: target, actions: actions,
-            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, digest: digest)
+            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, targetScores: request.scores,
+            digest: digest)
     }
 
-    private static func checkQuorum(
+    static func checkQuorum(
         _ cluster: Cluster, _ request: PlanRequest
     ) throws(PlanRefusal) {
         var present = 0
@@ -82,7 +99,8 @@ package enum Planner {
     private static func target(
         cluster: Cluster, policy: FailoverPolicy, request: PlanRequest
     ) throws(PlanRefusal) -> NodeID {
-        let selection = TargetSelection(policy: policy)
+        var selection = TargetSelection(policy: policy, scores: request.scores)
+        if request.acceptsDataLoss { selection.maximumLagMs = .max }
         if let wanted = request.targetNodeID {
             guard let node = cluster.node(wanted) else {
                 throw PlanRefusal(
@@ -137,6 +155,7 @@ package enum Planner {
                     (.demote, primary), (.promote, target), (.dnsFlip, target),
                     (.notify, target), (.verify, target),
                 ]
+            case .rebalance: []
             case .restart:
                 [(.restart, primary), (.notify, primary), (.verify, primary)]
             }
@@ -157,7 +176,7 @@ extension FailoverPolicy {
             .map(\.element)
     }
 
-    fileprivate func hookNames(at action: ActionType) -> [String] {
+    func hookNames(at action: ActionType) -> [String] {
         guard !hooks.isEmpty, let stage = Stage(rawValue: action.rawValue) else { return [] }
         return (bindings(at: stage, .before) + bindings(at: stage, .after)).map(\.pack)
     }

@@ -4,15 +4,18 @@ package struct Ineligibility: Hashable, Sendable {
     package let reason: String
 }
 
-/// Chooses the node to promote: eligible ones only, then lexicographically by region order, site
-/// order, priority, capacity, least lag and node id. Never a weighted sum, so that the choice can
+/// Chooses the node to promote: eligible ones only, then lexicographically by the scores of the
+/// policies in the order of their bindings, region order, site order, priority, capacity, least
+/// lag and node id. Never a weighted sum, so that the choice can
 /// be explained by the first difference.
 package struct TargetSelection: Sendable {
     private let regionOrder: [String]
     private let siteOrder: [String]
-    private let maximumLagMs: Int64
+    var maximumLagMs: Int64
+    private let scores: [TargetScores]
 
-    package init(policy: FailoverPolicy) {
+    package init(policy: FailoverPolicy, scores: [TargetScores] = []) {
+        self.scores = scores
         regionOrder = policy.regionPriority
         siteOrder = policy.sitePriority
         maximumLagMs = policy.rpoS * 1000
@@ -28,7 +31,8 @@ package struct TargetSelection: Sendable {
                     best = (index, rank)
                     continue
                 }
-                let order = rank.compare(current.rank)
+                let byScore = compareScores(nodes[index].nodeID, nodes[current.index].nodeID)
+                let order = byScore != 0 ? byScore : rank.compare(current.rank)
                 if order < 0
                     || (order == 0 && nodes[index].nodeID < nodes[current.index].nodeID)
                 {
@@ -37,6 +41,16 @@ package struct TargetSelection: Sendable {
             }
             return best.map { nodes[$0.index].nodeID }
         }
+    }
+
+    /// Negative when `node` is preferred: by the first policy that tells the two apart.
+    private func compareScores(_ node: NodeID, _ other: NodeID) -> Int {
+        for policy in scores {
+            let own = policy.scores[node.rawValue] ?? .min
+            let others = policy.scores[other.rawValue] ?? .min
+            if own != others { return own > others ? -1 : 1 }
+        }
+        return 0
     }
 
     /// Every node other than the primary that cannot be the target, in the cluster's order.
@@ -51,7 +65,7 @@ package struct TargetSelection: Sendable {
         ineligibility(of: node).map { describe($0, node) }
     }
 
-    private enum Reason { case primary, witness, status, capacity, lag }
+    private enum Reason { case primary, witness, maintenance, status, capacity, lag }
 
     private func ineligibility(of node: borrowing Node) -> Reason? {
         switch node.role {
@@ -59,6 +73,7 @@ package struct TargetSelection: Sendable {
         case .witness: return .witness
         case .secondary: break
         }
+        if node.inMaintenance { return .maintenance }
         if node.status != .healthy { return .status }
         if node.capacity <= 0 { return .capacity }
         if let lag = node.lagMs, lag > maximumLagMs { return .lag }
@@ -69,6 +84,7 @@ package struct TargetSelection: Sendable {
         switch reason {
         case .primary: "is the primary"
         case .witness: "is a witness and holds no data"
+        case .maintenance: "is in maintenance"
         case .status: "is \(node.status.rawValue)"
         case .capacity: "has capacity 0"
         case .lag: "lags \(node.lagMs ?? 0) ms, more than rpo_s allows (\(maximumLagMs) ms)"

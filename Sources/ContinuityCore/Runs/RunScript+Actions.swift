@@ -77,7 +77,7 @@ extension RunScript {
             timeoutMs: min(Self.promoteTimeoutMs, run.plan.maxFailoverTimeMs))
         // The others turn to the target at the same time: with synchronous replication it can
         // acknowledge nothing before one of them has.
-        let group = [promote] + followers().map { follow($0, source: target, "follow") }
+        let group = [promote] + turning().map { follow($0, source: target, "follow") }
         let missing = group.filter { run.operations[$0.key] == nil }
         if run.operations[promote.key] == nil, !missing.isEmpty { return .intend(missing) }
         guard let result = run.results[promote.key] else { return .wait }
@@ -91,6 +91,15 @@ extension RunScript {
             .map(\.nodeID).filter(surroundings.heard.contains)
     }
 
+    /// The followers that are worth asking: one that people work on and that does not run is not.
+    private func turning() -> [NodeID] {
+        followers().filter { id in
+            guard let node = surroundings.cluster.node(id), node.inMaintenance else { return true }
+            return node.status == .healthy
+                || run.operations[key("promote", "follow", id)] != nil
+        }
+    }
+
     private func follow(_ node: NodeID, source: NodeID, _ name: String) -> Operation {
         .command(
             .follow, on: node, key: key("promote", name, node), runID: run.runID,
@@ -99,7 +108,7 @@ extension RunScript {
     }
 
     /// Whether not one acknowledged write may be lost.
-    private var toleratesNoLoss: Bool { surroundings.policy.rpoS == 0 }
+    private var toleratesNoLoss: Bool { surroundings.policy.rpoS == 0 && !run.mayLoseData }
 
     /// A primary whose lease is over but that nobody has seen stopped may wake from a pause and
     /// acknowledge a write with a secondary that still listens to it. Where nothing may be lost,
@@ -191,6 +200,7 @@ extension RunScript {
     /// Reads every node that is heard; where only the secondaries still need a moment to follow,
     /// reads again.
     func verify() -> RunStep {
+        if let weights = run.plan.weights { return verifyWeights(weights) }
         let pendingFollows = run.pendingOperations.contains { $0.command == .follow }
         if pendingFollows { return .wait }
         var verification = Verification(deductions: [])
@@ -220,6 +230,29 @@ extension RunScript {
             if isSettled { break }
         }
         return .verified(verification)
+    }
+
+    /// Looks at the nodes that were given more to do. One that was lost meanwhile is the next
+    /// shift's to deal with.
+    private func verifyWeights(_ weights: [NodeWeight]) -> RunStep {
+        let laden = weights.filter { share in
+            share.weight > 0
+                && (share.nodeID == target
+                    || share.weight > surroundings.cluster.node(share.nodeID)?.weight ?? 0)
+        }
+        let group = laden.map { reading($0.nodeID, stage: .verify, round: 1) }
+        if let step = complete(group) { return step }
+        var readings: [NodeID: ServiceReport] = [:]
+        for operation in group {
+            guard let node = operation.nodeID else { continue }
+            readings[node] = run.results[operation.key]?.command?.service
+        }
+        return .verified(
+            Verification.verify(
+                WeightVerification(
+                    cluster: surroundings.cluster, policy: surroundings.policy, laden: laden,
+                    shedPermille: run.plan.shedPermille ?? 0, readings: readings,
+                    votersHeard: surroundings.heard.count, failedOperations: failedOperations)))
     }
 
     /// What failed in the run and was passed over, because its binding says so.

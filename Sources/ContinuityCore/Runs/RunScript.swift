@@ -4,10 +4,14 @@ package enum RunStep: Hashable, Sendable {
     case intend([Operation])
     /// Results or time are awaited.
     case wait
+    /// The policies have scored the candidates: the plan is made anew with that.
+    case replan([TargetScores])
     case admit([PolicyVerdict])
     case awaitLease
     case proveFence(FenceProof, detail: String)
     case promoted
+    /// The load is divided as the plan says.
+    case shifted
     case notify
     case verified(Verification)
     case rollBack(reason: String)
@@ -102,6 +106,7 @@ package struct RunScript: Sendable {
         case .demote: demote()
         case .promote: promote()
         case .restart: restart()
+        case .notify where run.kind == .rebalance && !run.promoted: .shifted
         case .notify: run.alerts.contains(run.promotionAlertID) ? nil : .notify
         case .verify: run.verification == nil ? verify() : nil
         case .admit, .preCheck, .dnsFlip, .rollback: nil
@@ -155,10 +160,13 @@ package struct RunScript: Sendable {
         "\(binding.stage.rawValue)/\(binding.timing.rawValue)/\(index)-\(binding.pack)"
     }
 
-    private func outcome(of binding: HookBinding, _ index: Int) -> HookProgress {
+    private func outcome(
+        of binding: HookBinding, _ index: Int, round: Int = 1
+    ) -> HookProgress {
         var last = OperationResult(outcome: .failed)
         for attempt in 1...(binding.retries + 1) {
-            let key = key(Self.place(of: binding, index), attempt)
+            let place = Self.place(of: binding, index)
+            let key = round == 1 ? key(place, attempt) : key(place, "round-\(round)", attempt)
             guard run.operations[key] != nil else {
                 return .step(
                     .intend([.hook(binding, key: key, runID: run.runID, attempt: attempt)]))
@@ -174,12 +182,14 @@ package struct RunScript: Sendable {
 
     private func admit() -> RunStep {
         var verdicts: [PolicyVerdict] = []
+        var scores: [TargetScores] = []
         for timing in HookBinding.Timing.allCases {
             let bindings = surroundings.policy.bindings(at: .admit, timing)
             for (index, binding) in bindings.enumerated() {
-                switch outcome(of: binding, index) {
+                switch outcome(of: binding, index, round: run.admissionRound) {
                 case .step(let step): return step
                 case .success(let result):
+                    if let own = Self.scores(of: binding, result) { scores.append(own) }
                     verdicts.append(verdict(of: binding, result.hook?.value ?? .null))
                 case .failure(let result):
                     // A policy that cannot answer never allows.
@@ -189,14 +199,37 @@ package struct RunScript: Sendable {
                 }
             }
         }
+        // Before the verdicts, which are on the first target: they are asked for anew on another.
+        if !scores.isEmpty, !run.isScored, !run.targetIsFixed, run.kind != .restart {
+            return .replan(scores)
+        }
         if let denial = verdicts.first(where: { $0.verdict == "deny" }) {
             return .finish(.refused, reason: "\(denial.pack) denies: \(denial.reason)")
         }
         return .admit(verdicts)
     }
 
+    /// What a policy says of the candidates; `nil` when nothing, or nothing that counts.
+    private static func scores(
+        of binding: HookBinding, _ result: OperationResult
+    ) -> TargetScores? {
+        guard let members = result.hook?.value["scores"]?.object, !members.isEmpty else {
+            return nil
+        }
+        let scores = members.compactMapValues(\.int)
+        guard scores.count == members.count else { return nil }
+        return TargetScores(pack: binding.pack, scores: scores)
+    }
+
     private func verdict(of binding: HookBinding, _ value: JSONValue) -> PolicyVerdict {
         let reason = value["reason"]?.string ?? ""
+        if let scores = value["scores"],
+            scores.object?.values.allSatisfy({ $0.int != nil }) != true
+        {
+            return PolicyVerdict(
+                pack: binding.pack, verdict: "deny",
+                reason: "its scores are no table of whole numbers by node id")
+        }
         switch value["verdict"]?.string {
         case "allow": return PolicyVerdict(pack: binding.pack, verdict: "allow", reason: reason)
         case "abstain":

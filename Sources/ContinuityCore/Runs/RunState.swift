@@ -31,10 +31,18 @@ package struct RunState: Hashable, Sendable {
     package var reason: String
     package var requestedAtMs: Int64
     package var deadlineAtMs: Int64
+    /// Whether people have accepted that acknowledged writes may be lost.
+    package var mayLoseData: Bool
     package var phase: RunPhase = .requested
     package var operations: [OperationKey: Operation] = [:]
     package var results: [OperationKey: OperationResult] = [:]
     package var verdicts: [PolicyVerdict] = []
+    /// Whether the target was named, so that scores do not change it.
+    package var targetIsFixed: Bool
+    /// Whether the plan is made with what the policies said of the candidates.
+    package var isScored = false
+    /// How often the policies are asked: again when their scores led to another target.
+    package var admissionRound = 1
     package var awaitsLease = false
     package var fenceProof: FenceProof?
     /// Whether the target became primary: from here on nothing is blindly undone.
@@ -51,12 +59,14 @@ package struct RunState: Hashable, Sendable {
         trigger = body.trigger
         requestedBy = body.requestedBy
         reason = body.reason
+        targetIsFixed = body.targetIsFixed ?? false
         requestedAtMs = atMs
         deadlineAtMs = body.deadlineAtMs
+        mayLoseData = body.acceptedLoss != nil || body.isBreakGlass == true
     }
 
     package static func == (left: RunState, right: RunState) -> Bool {
-        left.runID == right.runID && left.phase == right.phase
+        left.runID == right.runID && left.phase == right.phase && left.plan == right.plan
             && left.operations == right.operations && left.results == right.results
             && left.awaitsLease == right.awaitsLease && left.fenceProof == right.fenceProof
             && left.promoted == right.promoted
@@ -73,6 +83,10 @@ package struct RunState: Hashable, Sendable {
     /// Takes one entry that concerns the run; others change nothing.
     mutating func evolve(_ body: JournalBody, atMs: Int64) {
         switch body {
+        case .runReplanned(let body):
+            if body.plan.failoverTargetID != plan.failoverTargetID { admissionRound += 1 }
+            plan = body.plan
+            isScored = true
         case .runAdmitted(let body):
             verdicts = body.verdicts
             phase = .running
@@ -87,7 +101,7 @@ package struct RunState: Hashable, Sendable {
         case .fenceProven(let body):
             fenceProof = body.proof
             enter(.demote, atMs: atMs)
-        case .primaryChanged: promoted = true
+        case .primaryChanged, .weightsShifted: promoted = true
         case .rollbackStarted(let body):
             phase = .rollingBack
             rollbackReason = body.reason

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityCrypto
 import ContinuityHTTP
 import FoundationEssentials
 
@@ -6,7 +7,7 @@ import FoundationEssentials
 struct ControlClient: Sendable {
     let http: HTTPClient
     let baseURL: String
-    let token: String
+    let credentials: TLSCredentials
 
     /// One journal entry as the API gives it.
     struct Entry: Sendable {
@@ -59,10 +60,13 @@ struct ControlClient: Sendable {
         _ method: String, _ path: String, body: JSONValue? = nil, timeout: Duration = .seconds(5)
     ) async throws -> Answer {
         var request = HTTPRequest(
-            method: method, url: "\(baseURL)/api/v1/continuity\(path)",
-            headers: ["Authorization": "Bearer \(token)"], timeout: timeout,
+            method: method, url: "\(baseURL)/api/v1/continuity\(path)", timeout: timeout,
             maxResponseBytes: 16 << 20)
+        request.credentials = credentials
         if let body {
+            request.headers["Continuity-Timestamp"] = String(
+                Int64(Date().timeIntervalSince1970 * 1000))
+            request.headers["Continuity-Nonce"] = hexString(randomBytes(16))
             request.headers["Content-Type"] = "application/json"
             request.body = CanonicalJSON.bytes(body)
         }

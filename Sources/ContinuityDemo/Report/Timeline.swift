@@ -75,6 +75,12 @@ final class Timeline: Sendable {
                 "\(run.plan.planID): \(run.plan.primaryNodeID) -> \(run.plan.failoverTargetID) "
                     + "(\(actions)); \(run.evidence.isEmpty ? run.trigger : run.evidence)"
             )
+        case .runReplanned(let run):
+            return (
+                "replanned",
+                "\(run.plan.planID), by the policies' scores: \(run.plan.primaryNodeID) -> "
+                    + "\(run.plan.failoverTargetID)"
+            )
         case .runAdmitted(let run):
             let verdicts = run.verdicts.map { "\($0.pack) \($0.verdict): \($0.reason)" }
             return (
@@ -129,8 +135,9 @@ final class Timeline: Sendable {
             )
         case .witnessAlarmed(let alarm): return ("audit", "\(alarm.nodeID): \(alarm.finding)")
         case .journalRestored(let restored): return ("audit", "restored: \(restored.damage)")
-        case .leadershipStarted, .clusterConfigured, .operationIntended, .alertQueued, .drillStep,
-            .checkpointSigned, .entryRedacted:
+        case .brakeLatched(let brake): return ("brake", brake.evidence)
+        // The rest is bookkeeping, or cannot happen in the demo.
+        default:
             return nil
         }
     }

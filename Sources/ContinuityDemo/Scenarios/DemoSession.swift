@@ -29,7 +29,7 @@ struct DemoSession: Sendable {
         probe = WriteProbe(nodes: layout.postgres.nodes)
         client = ControlClient(
             http: http, baseURL: layout.serveURL,
-            token: layout.secrets.token)
+            credentials: layout.pki.credentials("person"))
         let timeline = Timeline(console: console)
         self.timeline = timeline
         journal = JournalWatch(client: client) { timeline.take($0) }

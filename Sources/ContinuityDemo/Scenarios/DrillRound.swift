@@ -24,7 +24,8 @@ struct DrillRound: Sendable {
         let argv = [
             session.executable, "drill", "run", "--cluster", DemoLayout.clusterID,
             "--scenario", scenario, "--reason", "continuity demo", "--requested-by", "demo",
-            "--server", session.layout.serveURL, "--token-file", session.layout.tokenFile,
+            "--server", session.layout.serveURL, "--certificate",
+            session.layout.pki.file("person"), "--ca", session.layout.pki.authorityFile,
         ]
         let json = try await Program.run(argv + ["--json"], timeout: .seconds(90))
         guard json.isSuccess else {

@@ -12,7 +12,7 @@ struct DemoFiles: Sendable {
 
     func write() throws {
         let folder = layout.folder
-        try folder.write(layout.secrets.token + "\n", to: "token", mode: 0o600)
+        try layout.pki.write(layout)
         try folder.write(layout.secrets.webhook + "\n", to: "oncall.whsec", mode: 0o600)
         try folder.write(layout.nameServer.key + "\n", to: "dns.key", mode: 0o600)
         let auditKey = Ed25519.PrivateKey()
@@ -34,10 +34,13 @@ struct DemoFiles: Sendable {
         # Relative paths start at this file's folder.
         instance_id: demo-1
         listen: \(layout.network.serveHost):\(layout.servePort)
-        \(openness)
 
-        # What agents and people must show as `Authorization: Bearer …`. Mode 0600.
-        token_file: token
+        # TLS 1.3, with certificates on both ends: continuity pki show serve.pem
+        tls: {certificate: serve.pem, ca: ca.pem}
+
+        # Who may do what, besides the tokens of 'continuity token'.
+        people:
+          - {name: demo, role: admin}
 
         # Every decision, in a hash chain: continuity audit verify --journal journal.sqlite
         journal: journal.sqlite
@@ -45,6 +48,10 @@ struct DemoFiles: Sendable {
         # Signs the chain's head, and agents keep what was signed: continuity audit verify
         # --public-key audit.key.pub --witness . Mode 0600.
         audit: {key_file: audit.key, checkpoint_entries: 100, checkpoint_s: 1}
+
+        # How often clusters may move by themselves before a person must look. A demo is all about
+        # moving; five within ten minutes, the default, suits a real fleet better.
+        brake: {max_failovers: 1000, window_s: 600}
 
         hooks:
           # Sandbox processes that stand ready for hook calls.
@@ -163,11 +170,13 @@ struct DemoFiles: Sendable {
             cluster_id: \(DemoLayout.clusterID)
             node_id: \(member.id)
             orchestrators: [\(layout.serveURL)]
-            token_file: \(yaml(layout.tokenFile))
 
+            # Orders come from holders of a certificate of continuity://serve/… alone.
             # GET /primary and /replica here answer load balancers with 200 or 503.
             listen: \(node.place.host):\(member.agentPort)
-            \(openness)
+            tls:
+              certificate: \(yaml(layout.pki.file(member.id)))
+              ca: \(yaml(layout.pki.authorityFile))
 
             # What must survive the agent's own restart: the highest epoch, promises, receipts.
             state_file: \(yaml(layout.folder.file("agent-\(member.id).state")))
@@ -196,12 +205,14 @@ struct DemoFiles: Sendable {
             for argument in command.argv { text += "      - \(yaml(argument))\n" }
             text += "    timeout_ms: \(command.timeoutMs)\n"
         }
+        text += "\n# What hooks may be granted to ask for, by name.\nhook_commands:\n"
+        for command in node.hookCommands {
+            text += "  # \(command.comment)\n  \(command.name):\n    argv:\n"
+            for argument in command.argv { text += "      - \(yaml(argument))\n" }
+            text += "    timeout_ms: \(command.timeoutMs)\n"
+            if command.readsOnly { text += "    reads_only: true\n" }
+        }
         return text
-    }
-
-    private var openness: String {
-        layout.network.isOpen
-            ? "# Nobody else is on this network.\ninsecure_plain_http: true" : ""
     }
 
     /// A double-quoted YAML scalar.

@@ -53,7 +53,6 @@ struct DemoFolder: Sendable {
 
 /// The secrets of one demo, drawn anew each time.
 struct DemoSecrets: Sendable {
-    let token = hexString(randomBytes(24))
     let webhook = "whsec_" + Data(randomBytes(32)).base64EncodedString()
     let postgresPassword = hexString(randomBytes(16))
 }

@@ -9,7 +9,7 @@ struct DemoLayout: Sendable {
         let agentPort: Int
         let postgres: PostgresNode
 
-        var agentURL: String { "http://\(postgres.place.host):\(agentPort)" }
+        var agentURL: String { "https://\(postgres.place.host):\(agentPort)" }
     }
 
     static let clusterID = "demo"
@@ -53,8 +53,8 @@ struct DemoLayout: Sendable {
         nameServer = NameServer(folder: folder.file("dns"), port: ports[2 * count + 2])
     }
 
-    var serveURL: String { "http://\(network.serveHost):\(servePort)" }
-    var tokenFile: String { folder.file("token") }
+    var serveURL: String { "https://\(network.serveHost):\(servePort)" }
+    var pki: DemoPKI { DemoPKI(folder: folder) }
     var journalFile: String { folder.file("journal.sqlite") }
     var serveFile: String { folder.file("serve.yaml") }
 

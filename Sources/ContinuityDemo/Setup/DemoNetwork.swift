@@ -9,8 +9,5 @@ struct DemoNetwork: Sendable {
     /// What `serve` is started with so that it stands at `serveHost`.
     var serveLauncher: [String]
 
-    /// Addresses that are not this machine's own need leave to go without TLS.
-    var isOpen: Bool { places != nil }
-
     static let loopback = DemoNetwork(places: nil, serveHost: "127.0.0.1", serveLauncher: [])
 }

@@ -34,7 +34,7 @@ enum CallCheck {
             let method = name.dropFirst("http.".count).uppercased()
             return ("http.request", merged("options", ["method": .string(method)]))
         case "dns.update": return (name, arguments["update"] ?? [:])
-        case "agent.command": return (name, merged("options"))
+        case "agent.command", "agent.read": return (name, merged("options"))
         case "notify": return (name, merged("message", ["severity": "info", "data": [:]]))
         default: return (name, arguments)
         }
@@ -44,7 +44,17 @@ enum CallCheck {
         switch name {
         case "http.request": return httpProblem(arguments)
         case "dns.lookup", "dns.update": return DNSText.problem(arguments)
-        case "agent.command": return timeProblem(arguments)
+        case "agent.command":
+            let command = arguments["command"]?.string ?? ""
+            guard CapabilityRules.isAgentCommand(command) else {
+                return "'command' is '\(command)', which no hook can give"
+            }
+            return timeProblem(arguments)
+        case "agent.read":
+            guard AgentCommand.isProgramName(arguments["name"]?.string ?? "") else {
+                return "'name' must name a reading of the agents' own configuration"
+            }
+            return timeProblem(arguments)
         case "haproxy.command":
             let command = arguments["command"]?.string ?? ""
             let isPlain = command.utf8.allSatisfy {

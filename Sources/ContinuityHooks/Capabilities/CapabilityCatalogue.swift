@@ -4,7 +4,7 @@ package import ContinuityCore
 /// Everything that `ctx` can do. Policies get none of it but the log.
 package enum CapabilityCatalogue {
     package static let operations: [CapabilityOperation] =
-        clock + http + dns + others
+        clock + http + dns + agent + others
 
     package static func operation(_ name: String) -> CapabilityOperation? { byName[name] }
 
@@ -155,24 +155,30 @@ package enum CapabilityCatalogue {
                 + "the key that the grant names."),
     ]
 
-    // MARK: The others
+    // MARK: agent
 
-    private static let others: [CapabilityOperation] = [
+    private static let agentOptions = CapabilityField(
+        "options",
+        .record(
+            "AgentOptions",
+            [CapabilityField("timeout_ms", .integer, optional: true, "1 to 30000; 3000")]),
+        optional: true, "time")
+    private static let agentCodes = [
+        code("failed", "the command ran and did not reach its goal"),
+        code("refused", "the agent did not take the order, or the run forbids it here"),
+        code("timed_out", "it did not end in time"),
+        code("unreachable", "the agent did not answer"),
+    ]
+    private static let agent: [CapabilityOperation] = [
         CapabilityOperation(
             "agent.command", .read,
             [
                 CapabilityField("node_id", .string, "a node of the same cluster"),
                 CapabilityField(
-                    "command", .oneOf(CapabilityRules.grantableAgentCommands),
-                    "`status` reads, `prepare` is an effect"),
-                CapabilityField(
-                    "options",
-                    .record(
-                        "AgentOptions",
-                        [
-                            CapabilityField(
-                                "timeout_ms", .integer, optional: true, "1 to 30000; 3000")
-                        ]), optional: true, "time"),
+                    "command", .string,
+                    "`status` reads. `prepare`, `demote`, `fence`, `follow` and what the agents' "
+                        + "`hook_commands` name are effects"),
+                agentOptions,
             ],
             .record(
                 "AgentAnswer",
@@ -181,14 +187,36 @@ package enum CapabilityCatalogue {
                     CapabilityField(
                         "service", .any, optional: true,
                         "the service as in ctx.target.service, read just now"),
+                    CapabilityField(
+                        "output", .string, optional: true,
+                        "what a program of the agent's own printed"),
                 ]),
-            codes: [
-                code("failed", "the command ran and did not reach its goal"),
-                code("refused", "the agent did not take the order"),
-                code("timed_out", "it did not end in time"),
-                code("unreachable", "the agent did not answer"),
-            ], stub: ["detail": "drill"],
-            "Has an agent carry out a command by name, under the run's epoch and a key of its own."),
+            codes: agentCodes, stub: ["detail": "drill: not sent"],
+            "Has an agent carry out a command by name, under the run's epoch and a key of its own."
+        ),
+        CapabilityOperation(
+            "agent.read", .read,
+            [
+                CapabilityField("node_id", .string, "a node of the same cluster"),
+                CapabilityField(
+                    "name", .string, "of the agents' `hook_commands` one with `reads_only: true`"),
+                agentOptions,
+            ],
+            .record(
+                "AgentReading",
+                [
+                    CapabilityField("output", .string, "what the program printed"),
+                    CapabilityField(
+                        "json", .any, optional: true,
+                        "its value where it is JSON; fractions come as texts"),
+                ]),
+            codes: agentCodes,
+            "Has an agent run one of its own programs that only read. Drills do it too."),
+    ]
+
+    // MARK: The others
+
+    private static let others: [CapabilityOperation] = [
         CapabilityOperation(
             "haproxy.command", .read,
             [
@@ -249,6 +277,6 @@ extension CapabilityCatalogue {
         }
     }
 
-    /// What a drill answers to an effect.
+    /// What answers an effect that is not carried out, in drills and in fixtures.
     package static func stub(_ name: String) -> JSONValue { operation(name)?.stub ?? true }
 }

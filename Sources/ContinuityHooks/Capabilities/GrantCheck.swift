@@ -43,9 +43,9 @@ package struct GrantCheck: Hashable, Sendable {
             }
         case "dns.lookup", "dns.update": return dns(arguments)
         case "agent.command":
-            let command = arguments["command"]?.string ?? ""
-            guard requested.agentCommands.contains(command), granted.agentCommands.contains(command)
-            else { return denied("the agent command '\(command)'") }
+            return agent(arguments, "command", requested.agentCommands, granted.agentCommands)
+        case "agent.read":
+            return agent(arguments, "name", requested.agentReads, granted.agentReads)
         case "haproxy.command": return haproxy(arguments)
         case "notify":
             let channel = arguments["channel"]?.string ?? ""
@@ -63,6 +63,21 @@ package struct GrantCheck: Hashable, Sendable {
 
     private func denied<Value>(_ what: String) -> Result<Value, CallProblem> {
         .failure(CallProblem("\(what) is not granted to '\(pack)'"))
+    }
+
+    private func agent(
+        _ arguments: JSONValue, _ key: String, _ requested: Set<String>, _ granted: Set<String>
+    ) -> Verdict {
+        let command = arguments[key]?.string ?? ""
+        guard requested.contains(command), granted.contains(command) else {
+            return denied("the agent command '\(command)'")
+        }
+        let node = arguments["node_id"]?.string ?? ""
+        let nodes = self.granted.agentNodes
+        guard nodes.isEmpty || nodes.contains(node) else {
+            return denied("a command to the agent of '\(node)'")
+        }
+        return .success(CallPermission())
     }
 
     private func permits(secret: String) -> CallProblem? {

@@ -35,24 +35,31 @@ package enum LuaDefinitions {
                 utf8 = {other_fields = true},
             },
         }
-        exclude_files = {"**/library/*.d.lua"}
+        exclude_files = {"library/*.d.lua", "**/library/*.d.lua"}
         max_line_length = 110
 
         """
 
     /// The text of `.luarc.json`.
-    package static let luarc = """
+    package static let luarc = luarc(library: "hooks/library")
+
+    /// As it stands in a new pack, which brings its own definitions along.
+    package static let packLuarc = luarc(library: "library")
+
+    private static func luarc(library: String) -> String {
+        """
         {
           "runtime.version": "Lua 5.4",
           "runtime.builtin": {
             "debug": "disable", "ffi": "disable", "io": "disable", "jit": "disable",
             "os": "disable", "package": "disable", "bit32": "disable"
           },
-          "workspace.library": ["hooks/library"],
+          "workspace.library": ["\(library)"],
           "workspace.checkThirdParty": false
         }
 
         """
+    }
 
     // MARK: The data part
 

@@ -23,7 +23,8 @@ package struct PackScaffold: Sendable {
         [
             ("hook.yaml", manifest), ("main.lua", script), ("README.md", readme),
             ("tests/passes.yaml", passing), ("tests/objects.yaml", objecting),
-            (".luarc.json", luarc),
+            (".luarc.json", LuaDefinitions.packLuarc), (".luacheckrc", LuaDefinitions.luacheckrc),
+            ("library/continuity.d.lua", LuaDefinitions.text()),
         ]
     }
 
@@ -198,21 +199,6 @@ package struct PackScaffold: Sendable {
         continuity hooks check .
         continuity hooks test . --coverage
         ```
-
-        """
-    }
-
-    /// For the Lua language server: which globals there are, and nothing else.
-    private var luarc: String {
-        """
-        {
-            "runtime.version": "Lua 5.4",
-            "runtime.builtin": {
-                "basic": "enable", "coroutine": "enable", "math": "enable", "string": "enable",
-                "table": "enable", "utf8": "enable",
-                "debug": "disable", "io": "disable", "os": "disable", "package": "disable"
-            }
-        }
 
         """
     }

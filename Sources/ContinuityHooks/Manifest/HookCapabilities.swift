@@ -44,6 +44,7 @@ package struct HookCapabilities: Hashable, Sendable {
             if !text.isEmpty { lines.append("\(kind): \(text)") }
         }
         list("agent", rules.agentCommands)
+        list("agent, reading", rules.agentReads)
         list("haproxy", rules.haproxy.flatMap(\.commands))
         list("notify", notifyChannels)
         list("secrets", rules.secrets)

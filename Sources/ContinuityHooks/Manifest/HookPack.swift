@@ -50,7 +50,9 @@ package struct HookPack: Hashable, Sendable {
 
     /// A script that stands alone: default budgets, no capabilities, and no manifest of its own.
     /// With the entry `admit` it is a policy, else a check.
-    package static func bare(script file: String, entry: String) throws(ConfigError) -> HookPack {
+    package static func bare(
+        script file: String, entry: String, ceiling: HookBudgets = .maximum
+    ) throws(ConfigError) -> HookPack {
         let script = try text(of: file, bytesMax: scriptBytesMax)
         let isPolicy = entry == Stage.admit.rawValue
         let stage = isPolicy ? .admit : Stage(rawValue: entry) ?? .preCheck
@@ -63,7 +65,7 @@ package struct HookPack: Hashable, Sendable {
                 kind: \(isPolicy ? "policy" : "check")
                 stages: [\(stage.rawValue)]
                 """,
-            manifestFile: file, script: script)
+            manifestFile: file, script: script, ceiling: ceiling)
     }
 
     private static func text(of file: String, bytesMax: Int) throws(ConfigError) -> String {

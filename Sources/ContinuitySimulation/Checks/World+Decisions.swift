@@ -49,6 +49,29 @@ extension World {
             decide("verified", "confidence \(body.verification.confidence)")
         case .runFinished(let body):
             decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
+        case .brakeLatched(let body): decide("brake", "latched: \(body.evidence)")
+        case .brakeCleared(let body): decide("brake", "cleared: \(body.reason)")
+        case .pauseStarted(let body):
+            decide("pause", "by \(body.suspension.owner): \(body.suspension.reason)")
+        case .pauseEnded(let body): decide("resume", "\(body.end.rawValue): \(body.reason)")
+        case .maintenanceStarted(let body):
+            decide("maintenance", "of \(body.nodeID ?? "the cluster") begins")
+        case .maintenanceEnded(let body):
+            decide("maintenance", "of \(body.nodeID ?? "the cluster") ends, \(body.end.rawValue)")
+        case .moveScheduled(let body):
+            decide("arranged", "\(body.move.kind.rawValue) away from \(body.move.fromNodeID)")
+        case .scheduleHeld(let body): decide("arranged", "held by \(text(body.hold))")
+        case .scheduleEnded(let body):
+            decide(
+                "arranged",
+                body.end.rawValue + (body.rule.map { " by \($0.rawValue)" } ?? "")
+                    + ": \(body.reason)")
+        case .weightsShifted(let body):
+            let shares = body.weights.map { "\($0.nodeID) \($0.weight)" }
+            decide(
+                "weights",
+                shares.joined(separator: ", ")
+                    + (body.shedPermille > 0 ? "; \(body.shedPermille) ‰ are shed" : ""))
         // The rest is bookkeeping.
         default: break
         }

@@ -6,6 +6,8 @@ extension World {
     /// machine is excused for the few milliseconds that its guard needs, but never while a lease
     /// says that it may act.
     func checkPrimaries() {
+        // Active/active: all of them shall.
+        guard cluster.topology == .activePassive else { return }
         var first: Int?
         for node in databases.indices where isWritable(node) {
             guard let other = first else {
@@ -121,7 +123,9 @@ extension World {
         checker.lastHold = hold
         guard let hold else { return }
         if hold.evidence.isEmpty { violate("hold", "\(hold.rule.rawValue) names no evidence") }
-        let needsTime: [HoldRule] = [.cooldown, .freezeWindow, .retryBackoff]
+        let needsTime: [HoldRule] = [
+            .cooldown, .flapBackoff, .freezeWindow, .retryBackoff, .paused, .maintenance,
+        ]
         if needsTime.contains(hold.rule), hold.earliestAtMs == nil {
             violate("hold", "\(hold.rule.rawValue) names no earliest time")
         }
@@ -130,6 +134,7 @@ extension World {
     private func check(_ body: RunRequested, by actor: String) {
         checker.runsBegun += 1
         checker.runBeganAtMs = nowMs
+        guard body.kind != .rebalance else { return }
         guard actor == "continuity", let node = index(of: body.plan.primaryNodeID) else { return }
         if body.kind == .failover { checker.failovers += 1 }
         checkCause(body, node)

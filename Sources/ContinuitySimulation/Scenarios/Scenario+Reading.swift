@@ -12,11 +12,13 @@ extension Scenario {
         case "title": break
         case "nodes": try readNodes(words)
         case "node": try readNode(words)
+        case "topology": topology = try choice(words.first)
         case "quorum": quorumSize = Int(try number(words.first))
         case "synchronous": isSynchronous = true
         case "seed": seed = UInt64(try number(words.first))
         case "run": runMs = try time(words.first)
         case "policy": for word in words { try readPolicy(word) }
+        case "brake": for word in words { try readBrake(word) }
         case "freeze": try readFreeze(words)
         case "hook": try readHook(words)
         case "plan": try readPlan(words)
@@ -27,7 +29,7 @@ extension Scenario {
 
     // MARK: Values
 
-    private func number(_ word: String?) throws(Mistake) -> Int64 {
+    func number(_ word: String?) throws(Mistake) -> Int64 {
         guard let word, let value = Int64(word) else {
             throw Mistake(message: "'\(word ?? "")' is no number")
         }
@@ -35,7 +37,7 @@ extension Scenario {
     }
 
     /// `250ms`, `43s` or `10m`, in milliseconds.
-    private func time(_ word: String?) throws(Mistake) -> Int64 {
+    func time(_ word: String?) throws(Mistake) -> Int64 {
         for (unit, factor) in [("ms", Int64(1)), ("s", 1000), ("m", 60_000)] {
             if let word, word.hasSuffix(unit), let value = Int64(word.dropLast(unit.count)) {
                 return value * factor
@@ -49,14 +51,14 @@ extension Scenario {
         return try node(word) + 1
     }
 
-    private func node(_ word: String?) throws(Mistake) -> Int {
+    func node(_ word: String?) throws(Mistake) -> Int {
         guard let index = nodes.firstIndex(where: { $0.nodeID.rawValue == word }) else {
             throw Mistake(message: "there is no node '\(word ?? "")'")
         }
         return index
     }
 
-    private func choice<Value: RawRepresentable>(_ word: String?) throws(Mistake) -> Value
+    func choice<Value: RawRepresentable>(_ word: String?) throws(Mistake) -> Value
     where Value.RawValue == String {
         guard let word, let value = Value(rawValue: word) else {
             throw Mistake(message: "'\(word ?? "")' is not one of the values that are known")
@@ -64,7 +66,7 @@ extension Scenario {
         return value
     }
 
-    private func pair(_ word: String) throws(Mistake) -> (key: String, value: String) {
+    func pair(_ word: String) throws(Mistake) -> (key: String, value: String) {
         let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { throw Mistake(message: "'\(word)' is not key=value") }
         return (parts[0], parts[1])
@@ -93,6 +95,7 @@ extension Scenario {
             case "region": node.region = value
             case "site": node.site = value
             case "priority": node.priority = try number(value)
+            case "weight": node.weight = try number(value)
             case "capacity": node.capacity = try number(value)
             case "lag_ms": node.lagMs = try number(value)
             case "status": node.status = try choice(value)
@@ -121,6 +124,26 @@ extension Scenario {
         case "rpo_s": policy.rpoS = try number(value)
         case "on_service_failure": policy.onServiceFailure = try choice(value)
         case "restart_attempts": policy.restartAttempts = Int(try number(value))
+        case "return_step_permille":
+            var weights = policy.weighting
+            weights.returnStepPermille = try number(value)
+            policy.weights = weights
+        case "return_interval_s":
+            var weights = policy.weighting
+            weights.returnIntervalS = try number(value)
+            policy.weights = weights
+        case "on_capacity_exceeded":
+            var weights = policy.weighting
+            weights.onCapacityExceeded = try choice(value)
+            policy.weights = weights
+        case "flap_window_s":
+            policy.flap = FlapSettings(
+                windowS: try number(value), cooldownMaxS: policy.flapping.cooldownMaxS)
+        case "cooldown_max_s":
+            policy.flap = FlapSettings(
+                windowS: policy.flapping.windowS, cooldownMaxS: try number(value))
+        case "slo_budget_s":
+            policy.sloGuard = SLOGuard(budgetS: try number(value), windowS: 3600)
         default: throw Mistake(message: "a policy has no '\(key)' here")
         }
     }
@@ -206,7 +229,9 @@ extension Scenario {
         case "request":
             let target = words.count > 1 ? try node(words[1]) : nil
             return [.request(kind: try choice(words.first), target: target)]
-        default: return try cuts(verb, words, ms)
+        default:
+            if let orders = try orders(verb, words, ms) { return orders }
+            return try cuts(verb, words, ms)
         }
     }
 

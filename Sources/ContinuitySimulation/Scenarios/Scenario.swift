@@ -6,10 +6,12 @@ package struct Scenario {
     var nodes: [Node] = []
     var policy: FailoverPolicy
     var quorumSize: Int?
+    var topology = Topology.activePassive
     var isSynchronous = false
     var seed: UInt64 = 1
     var runMs: Int64 = 60_000
     var events: [(atMs: Int64, fault: Fault)] = []
+    var brake = BrakeSettings()
     var plans: [PlanRequest] = []
     /// The text above the line, as it stands in the file.
     private(set) var source: String
@@ -43,7 +45,9 @@ package struct Scenario {
     // MARK: Running
 
     var cluster: Cluster {
-        Cluster(clusterID: "scenario", quorumSize: quorumSize, nodes: nodes).readyToSimulate
+        Cluster(
+            clusterID: "scenario", topology: topology, quorumSize: quorumSize, nodes: nodes
+        ).readyToSimulate
     }
 
     /// What comes of it: plans, then the timeline and the state at the end.
@@ -60,6 +64,11 @@ package struct Scenario {
             let actions = plan.actions.map { "\($0.action.rawValue) \($0.nodeID)" }
             return "plan \(plan.kind.rawValue) \(plan.primaryNodeID) -> \(plan.failoverTargetID): "
                 + actions.joined(separator: ", ")
+                + (plan.weights.map { weights in
+                    "; weights "
+                        + weights.map { "\($0.nodeID) \($0.weight)" }.joined(separator: ", ")
+                        + "; \(plan.shedPermille ?? 0) ‰ shed"
+                } ?? "")
         } catch {
             return "no plan: \(error.rule.rawValue): \(error.evidence)"
         }
@@ -69,6 +78,7 @@ package struct Scenario {
         var settings = WorldSettings(
             seed: seed, cluster: cluster, policy: policy, isSynchronous: isSynchronous)
         settings.isTraced = true
+        settings.brake = brake
         let world = World(settings)
         for (atMs, fault) in events { world.events.add(.fault(fault), atMs: atMs) }
         world.run(untilMs: runMs)

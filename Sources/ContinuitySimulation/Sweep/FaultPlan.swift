@@ -50,6 +50,7 @@ struct FaultPlan {
         var settings = WorldSettings(
             seed: seed, cluster: cluster, policy: policy, isSynchronous: isSynchronous,
             mutation: mutation)
+        settings.brake = WorldSettings.openBrake
         settings.driftPpm = chance.pick([0, 200, 10_000])
         settings.hooksFailByChance = chance.chance(300)
         return settings

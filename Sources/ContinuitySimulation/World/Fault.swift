@@ -21,6 +21,7 @@ enum Fault: Hashable {
     case serveIsReplaced
     case utcJumps(ms: Int64)
     case request(kind: PlanKind, target: Int?)
+    case order(OperatorOrder)
     case hookBehaves(pack: String, HookBehaviour)
     case orderFails(AgentCommand.Name, node: Int, ms: Int64)
 

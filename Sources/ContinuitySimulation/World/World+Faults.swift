@@ -66,6 +66,7 @@ extension World {
             trace("serve's UTC clock jumps by \(ms) ms")
             clocks[0].utcOffsetMs += ms
         case .request(let kind, let target): ask(kind, target)
+        case .order(let order): hear(.order(order, by: "operator"))
         case .hookBehaves(let pack, let behaviour): hookBehaviours[pack] = behaviour
         case .orderFails(let command, let node, let ms):
             trace("\(name(node)): \(command.rawValue) fails from now on")
@@ -139,6 +140,7 @@ extension World {
         case .refused(let refusal):
             decide(
                 "refused", "the request is refused: \(refusal.rule.rawValue): \(refusal.evidence)")
+        case .problem(let problem): decide("refused", "\(problem.type): \(problem.detail)")
         case .unknownCluster, .unknownNode: decide("refused", "the request names nobody known")
         default: break
         }

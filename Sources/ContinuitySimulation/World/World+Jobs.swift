@@ -119,7 +119,7 @@ extension World {
         }
         switch command.name {
         case .status: return 3
-        case .prepare, .follow: return chance.int(5...60)
+        case .prepare, .follow, .own: return chance.int(5...60)
         case .demote: return chance.int(50...300)
         case .fence: return chance.int(1...25)
         case .promote: return chance.chance(30) ? chance.int(500...6000) : chance.int(40...250)
@@ -158,7 +158,7 @@ extension World {
             look(node)
             let isKnown = agents[node].seen.state == .running || agents[node].seen.state == .stopped
             finish(job, node, isKnown ? .succeeded : .failed, agents[node].seen.detail)
-        case .prepare:
+        case .prepare, .own:
             finish(job, node, isAnswering(node) ? .succeeded : .failed, "")
         case .demote: demote(job, node)
         case .fence:

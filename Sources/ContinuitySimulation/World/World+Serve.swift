@@ -69,7 +69,10 @@ extension World {
         }
         let configured = ClusterConfigured(
             cluster: cluster, policy: policy, alertChannels: ["oncall"])
-        feed(.leadershipGained(instanceID: "serve-\(serve.process)", clusters: [configured]))
+        feed(
+            .leadershipGained(
+                instanceID: "serve-\(serve.process)", clusters: [configured],
+                brake: settings.brake))
         after(Self.tickMs, .tick(process: serve.process))
     }
 
@@ -145,7 +148,10 @@ extension World {
         for entry in result.entries { append(entry) }
         if !result.entries.isEmpty { checkFold(orchestrator) }
         if let asker { reply(result.reply, to: asker) }
-        if case .request = input, let reply = result.reply { note(reply) }
+        switch input {
+        case .request, .order: if let reply = result.reply { note(reply) }
+        default: break
+        }
         guard settings.mutation != .effectsBeforeJournal else { return }
         for effect in result.effects { release(effect) }
     }

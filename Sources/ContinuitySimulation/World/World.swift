@@ -66,8 +66,11 @@ final class World {
             machineIsUp.append(true)
         }
         for (index, node) in cluster.nodes.enumerated() {
-            var database = DatabaseModel(role: index == primary ? .primary : .secondary)
-            if index != primary {
+            let isActive =
+                index == primary
+                || (cluster.topology == .activeActive && node.role == .primary)
+            var database = DatabaseModel(role: isActive ? .primary : .secondary)
+            if !isActive {
                 database.upstream = primary
                 database.isStreaming = true
             }

@@ -14,7 +14,11 @@ package struct WorldSettings: Sendable {
     package var driftPpm: Int64 = 0
     /// Hooks do what they should, or by chance not.
     package var hooksFailByChance = false
+    package var brake = BrakeSettings()
     package var writeIntervalMs: Int64 = 100
+
+    /// For faults by chance, which would latch any sensible brake in no time.
+    static let openBrake = BrakeSettings(maxFailovers: 1_000_000)
 
     package init(
         seed: UInt64, cluster: Cluster, policy: FailoverPolicy, isSynchronous: Bool,

@@ -53,7 +53,7 @@ struct HooksCheck: AsyncParsableCommand {
     }
 
     private func check(_ folder: String, _ runtime: HookRuntime) async throws -> Finding {
-        let pack = try HookPack.load(folder: folder)
+        let pack = try HookPack.load(folder: folder, ceiling: sandbox.ceiling())
         let file = folder + "/main.lua"
         let listing = try LuaCompiler.listing(of: file)
         let inspection: HookInspection

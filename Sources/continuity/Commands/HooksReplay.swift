@@ -43,7 +43,8 @@ struct HooksReplay: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let recorded = try read()
-            let pack = try HookPack.load(folder: try folder(of: recorded))
+            let pack = try HookPack.load(
+                folder: try folder(of: recorded), ceiling: sandbox.ceiling())
             guard pack.manifest.stages.contains(recorded.entry) else {
                 throw failure(
                     "the pack has no stage '\(recorded.entry.rawValue)' any more", Exit.unmet)

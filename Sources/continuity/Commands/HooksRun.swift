@@ -53,12 +53,13 @@ struct HooksRun: AsyncParsableCommand {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: script, isDirectory: &isFolder)
         guard exists, isFolder.boolValue else {
-            let pack = try HookPack.bare(script: script, entry: entry)
+            let pack = try HookPack.bare(
+                script: script, entry: entry, ceiling: sandbox.ceiling())
             return HookInvocation(
                 pack: pack, stage: pack.manifest.stages[0], context: context,
                 configuration: [:], function: entry)
         }
-        let pack = try HookPack.load(folder: script)
+        let pack = try HookPack.load(folder: script, ceiling: sandbox.ceiling())
         guard let stage = Stage(rawValue: entry), pack.manifest.stages.contains(stage) else {
             throw ValidationError(
                 "'\(pack.manifest.name)' has no stage '\(entry)'; it has: "

@@ -57,7 +57,7 @@ struct HooksTest: AsyncParsableCommand {
     }
 
     private func test(_ folder: String, _ runtime: HookRuntime) async throws -> Finding {
-        let pack = try HookPack.load(folder: folder)
+        let pack = try HookPack.load(folder: folder, ceiling: sandbox.ceiling())
         var cases: [Case] = []
         var executed: Set<Int> = []
         var active: Set<Int> = []

@@ -25,8 +25,9 @@ struct PlanCommand: AsyncParsableCommand {
     @Option(help: "A plan to read back instead of planning.")
     var read: String?
 
-    @Option(help: "failover, switchover or restart.")
-    var kind = PlanKind.failover
+    @Option(
+        help: "failover, switchover, restart or rebalance; by default as the topology asks.")
+    var kind: PlanKind?
 
     @Option(help: "Why it is planned; part of the plan.")
     var trigger = "primary_failure"
@@ -75,7 +76,9 @@ struct PlanCommand: AsyncParsableCommand {
             return try Planner.plan(
                 cluster: described, policy: rules,
                 request: PlanRequest(
-                    kind: kind, triggerReason: trigger, targetNodeID: target.map { NodeID($0) }),
+                    kind: kind
+                        ?? (described.topology == .activeActive ? .rebalance : .failover),
+                    triggerReason: trigger, targetNodeID: target.map { NodeID($0) }),
                 digest: .openSSL)
         } catch {
             throw failure("no plan: \(error.rule.rawValue): \(error.evidence)", Exit.refused)

@@ -14,6 +14,7 @@ struct Status: AsyncParsableCommand {
         try await reporting {
             let report = try await server.get(StatusReport.self, "status")
             if json { return try printJSON(report) }
+            if report.brake.latch != nil { print(BrakeShow.text(report.brake) + "\n") }
             for cluster in report.clusters { print(Self.text(cluster)) }
             if report.pendingAlerts > 0 {
                 print("\(report.pendingAlerts) alerts wait for their receiver")
@@ -28,6 +29,10 @@ struct Status: AsyncParsableCommand {
         }
         if let reason = audit.suspended { lines.append("SUSPENDED, nothing is done: \(reason)") }
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func text(_ suspension: Suspension) -> String {
+        "by \(suspension.owner) until \(timestamp(suspension.untilMs)): \(suspension.reason)"
     }
 
     private static func text(_ cluster: ClusterStatus) -> String {
@@ -47,6 +52,37 @@ struct Status: AsyncParsableCommand {
                 node.heardMsAgo.map { "\($0) ms ago" } ?? "never")
         }
         lines.append(table.text)
+        let weights = cluster.nodes.compactMap { node in
+            node.weight.map { "\(node.nodeID) \($0)" }
+        }
+        if !weights.isEmpty { lines.append("WEIGHTS \(weights.joined(separator: ", "))") }
+        if let pause = cluster.pause { lines.append("PAUSED \(text(pause))") }
+        if let work = cluster.maintenance { lines.append("MAINTENANCE \(text(work))") }
+        for node in cluster.nodes {
+            guard let work = node.maintenance else { continue }
+            lines.append("MAINTENANCE of \(node.nodeID) \(text(work))")
+        }
+        if let approval = cluster.approval {
+            let what = approval.kind == .breakGlass ? "BREAK-GLASS" : "APPROVAL"
+            lines.append(
+                "\(what) \(approval.approvalID): \(approval.plan.kind.rawValue) from "
+                    + "\(approval.plan.primaryNodeID) to \(approval.plan.failoverTargetID), asked "
+                    + "by \(approval.requestedBy.person), \(approval.consents.count) of "
+                    + "\(approval.needed), until \(timestamp(approval.expiresAtMs)): "
+                    + approval.reason)
+        }
+        for review in cluster.reviews {
+            lines.append(
+                "REVIEW \(review.reviewID) is open since \(timestamp(review.openedAtMs)): "
+                    + review.people.map(\.person).joined(separator: ", ") + ": \(review.reason)")
+        }
+        if let move = cluster.scheduled {
+            let held = cluster.scheduledHold.map { "; held by \($0.rule.rawValue): \($0.evidence)" }
+            lines.append(
+                "ARRANGED \(move.kind.rawValue) from \(move.fromNodeID) to "
+                    + "\(move.targetNodeID?.rawValue ?? "the best") at \(timestamp(move.atMs)) by "
+                    + "\(move.requestedBy): \(move.reason)" + (held ?? ""))
+        }
         for hold in cluster.holds {
             let earliest = hold.earliestAtMs.map { ", not before \(timestamp($0))" } ?? ""
             lines.append("HOLD \(hold.rule.rawValue): \(hold.evidence)\(earliest)")

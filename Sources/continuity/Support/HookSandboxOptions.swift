@@ -9,6 +9,16 @@ struct HookSandboxOptions: ParsableArguments {
     @Option(help: "The hook sandbox program, when it does not stand beside this one.")
     var hookSandbox: String?
 
+    @Option(help: "A server's configuration, whose 'hooks.ceilings' then hold here too.")
+    var config: String?
+
+    /// The most that a manifest may ask for: as much as any server allows, unless one is named.
+    func ceiling() throws -> HookBudgets {
+        guard let config else { return .maximum }
+        let section = try ConfigReader.load(file: config).optionalMapping("hooks")
+        return try HookBudgets.ceilings(reading: section?.optionalMapping("ceilings"))
+    }
+
     /// Runs a body with a sandbox of its own, which is gone afterwards.
     func withRuntime<Value>(_ body: (HookRuntime) async throws -> Value) async throws -> Value {
         let runtime = try HookRuntime(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContinuityCore
+import ContinuityCrypto
 import ContinuityHTTP
 import ContinuityServer
 import Foundation
@@ -9,8 +10,17 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Base URL of 'continuity serve'. [$CONTINUITY_SERVER]")
     var server: String?
 
-    @Option(help: "File with the server's token. [$CONTINUITY_TOKEN_FILE]")
+    @Option(help: "File with a token. [$CONTINUITY_TOKEN_FILE]")
     var tokenFile: String?
+
+    @Option(help: "File with a certificate and its key. [$CONTINUITY_CERTIFICATE]")
+    var certificate: String?
+
+    @Option(help: "The key's file, where the certificate's does not hold it.")
+    var key: String?
+
+    @Option(help: "The authority that the server's certificate must be of. [$CONTINUITY_CA]")
+    var ca: String?
 
     static let defaultServer = "http://127.0.0.1:7100"
 
@@ -28,15 +38,40 @@ struct ServerOptions: ParsableArguments {
         try await send("POST", path, body: CanonicalJSON.bytes(body))
     }
 
-    private func token() throws -> String {
-        guard
-            let file = tokenFile
-                ?? ProcessInfo.processInfo.environment["CONTINUITY_TOKEN_FILE"]
-        else {
+    private func setting(_ given: String?, _ variable: String) -> String? {
+        given ?? ProcessInfo.processInfo.environment[variable]
+    }
+
+    /// Says in a request who asks, and whom it must reach.
+    private func sign(_ request: inout HTTPRequest) throws {
+        let tokenFile = setting(tokenFile, "CONTINUITY_TOKEN_FILE")
+        let certificate = setting(certificate, "CONTINUITY_CERTIFICATE")
+        let authority = setting(ca, "CONTINUITY_CA")
+        guard tokenFile != nil || certificate != nil else {
             throw ValidationError(
-                "The server asks for a token: give --token-file, or set CONTINUITY_TOKEN_FILE.")
+                "The server asks who you are: give --token-file or --certificate, or set "
+                    + "CONTINUITY_TOKEN_FILE or CONTINUITY_CERTIFICATE.")
         }
-        return String(decoding: try SharedToken.load(file: file), as: UTF8.self)
+        if let tokenFile {
+            let token = String(decoding: try SharedToken.load(file: tokenFile), as: UTF8.self)
+            request.headers["authorization"] = "Bearer \(token)"
+        }
+        if let certificate {
+            guard let authority else {
+                throw ValidationError("With --certificate give --ca too, or set CONTINUITY_CA.")
+            }
+            request.credentials = TLSCredentials(
+                certificateFile: certificate, keyFile: key ?? certificate,
+                authorityFile: authority)
+        } else {
+            request.caFile = authority
+        }
+        if request.method != "GET" {
+            // What changes something is new, or the server refuses it.
+            let now = Int64(Date().timeIntervalSince1970 * 1000)
+            request.headers["continuity-timestamp"] = "\(now)"
+            request.headers["continuity-nonce"] = hexString(randomBytes(16))
+        }
     }
 
     private func send<Answer: Decodable>(
@@ -44,12 +79,11 @@ struct ServerOptions: ParsableArguments {
     ) async throws -> Answer {
         let client = HTTPClient(maxConcurrent: 1)
         defer { client.shutdown() }
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             method: method, url: "\(url)/api/v1/continuity/\(path)",
-            headers: [
-                "authorization": "Bearer \(try token())", "content-type": "application/json",
-            ],
-            body: body, timeout: .seconds(40), maxResponseBytes: 64 << 20)
+            headers: ["content-type": "application/json"], body: body, timeout: .seconds(40),
+            maxResponseBytes: 64 << 20)
+        try sign(&request)
         let response: HTTPResponse
         do {
             response = try await client.send(request)
@@ -72,7 +106,7 @@ struct ServerOptions: ParsableArguments {
         let detail = body?["detail"]?.string ?? "the server answers with status \(status)"
         let code: ExitCode =
             switch status {
-            case 409: Exit.refused
+            case 409, 401, 403: Exit.refused
             case 404, 400: Exit.badFile
             default: Exit.unavailable
             }

@@ -28,13 +28,17 @@ final class TestPort: BrokerPort {
     func notify(_ call: HookHostCall) async throws(CallFailure) {}
 
     func command(
-        _ name: AgentCommand.Name, on node: NodeID, timeoutMs: Int64, _ call: HookHostCall
+        _ order: AgentOrder, _ call: HookHostCall
     ) async throws(CallFailure) -> CommandResult {
-        guard node == "db-1" else {
-            throw CallFailure("'\(node)' is no node of this cluster", code: "invalid")
+        guard order.node == "db-1" else {
+            throw CallFailure("'\(order.node)' is no node of this cluster", code: "invalid")
         }
-        return CommandResult(key: "k", outcome: .succeeded, detail: name.rawValue)
+        return CommandResult(key: "k", outcome: .succeeded, detail: order.name.rawValue)
     }
+
+    func permit(_ order: AgentOrder) throws(CallFailure) {}
+
+    func pretended(_ order: AgentOrder) -> ServiceReport? { nil }
 }
 
 /// Runs scripts in the real sandbox, with the real broker behind it.
@@ -145,6 +149,30 @@ struct BrokerHarness {
                 "requested_by": "continuity", "reason": "",
             ],
         ]
+    }
+}
+
+extension BrokerHarness {
+    /// What a pack sees when the load of an active/active cluster is divided anew.
+    static func context(weights: [(dns: String, weight: Int64)]) -> JSONValue {
+        let nodes = weights.enumerated().map { index, node -> JSONValue in
+            [
+                "node_id": .string("db-\(index + 1)"), "role": "primary",
+                "metadata": [
+                    "dns": .string(node.dns), "haproxy": .string("db\(index + 1)"),
+                ],
+            ]
+        }
+        let shares = weights.enumerated().map { index, node -> JSONValue in
+            ["node_id": .string("db-\(index + 1)"), "weight": .int(node.weight)]
+        }
+        guard case .object(var members) = context(.dnsFlip) else { return .null }
+        members["cluster"] = ["cluster_id": "demo", "name": "demo", "nodes": .array(nodes)]
+        members["plan"] = [
+            "plan_id": "plan-1", "kind": "rebalance", "weights": .array(shares),
+            "shed_permille": 0,
+        ]
+        return .object(members)
     }
 }
 

@@ -8,6 +8,7 @@ struct TestWorld {
         var state: ServiceReport.State = .running
         var role: ServiceReport.Role
         var position: Int64 = 1000
+        var lagMs: Int64 = 0
         var streaming = true
         var agentIsUp = true
     }
@@ -26,6 +27,7 @@ struct TestWorld {
     var hooks: [HookCall] = []
     var nowMs: Int64 = 1_000_000
     var sequence: Int64 = 0
+    var brake = BrakeSettings()
     let cluster: Cluster
     let policy: FailoverPolicy
 
@@ -56,7 +58,7 @@ struct TestWorld {
                 instanceID: "test",
                 clusters: [
                     ClusterConfigured(cluster: cluster, policy: policy, alertChannels: ["oncall"])
-                ]))
+                ], brake: brake))
     }
 
     /// The process ends and starts again with what of the journal is durable.
@@ -146,7 +148,7 @@ struct TestWorld {
         }
         var receipt: FenceReceipt?
         switch command.name {
-        case .status, .prepare: break
+        case .status, .prepare, .own: break
         case .demote, .fence:
             services[node]?.state = .stopped
             receipt = FenceReceipt(
@@ -171,7 +173,8 @@ struct TestWorld {
     func report(_ node: NodeID) -> ServiceReport {
         let service = services[node] ?? Service(role: .unknown)
         return ServiceReport(
-            state: service.state, role: service.role, positionBytes: service.position, lagMs: 0,
+            state: service.state, role: service.role, positionBytes: service.position,
+            lagMs: service.lagMs,
             streaming: service.streaming)
     }
 
@@ -222,6 +225,12 @@ struct TestWorld {
 
     var fenceProofs: [FenceProven] {
         bodies { if case .fenceProven(let body) = $0 { body } else { nil } }
+    }
+
+    func alerts(_ type: String) -> [Alert] {
+        bodies {
+            if case .alertQueued(let body) = $0, body.alert.type == type { body.alert } else { nil }
+        }
     }
 
     var holds: [HoldRule] {

@@ -14,7 +14,7 @@ import Testing
         try await serve.start()
         try await serve.report(primary: .running)
         let before = try await serve.entries()
-        let pid = try #require(serve.serve?.pid)
+        let pid = try #require(serve.serve?.processID)
         try await limit(pid, "4096:unlimited")
 
         try await fixture.decide(1)

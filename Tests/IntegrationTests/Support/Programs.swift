@@ -80,7 +80,8 @@ final class Background {
     deinit { kill(SIGKILL) }
 
     var isRunning: Bool { process.isRunning }
-    var pid: Int32 { process.processIdentifier }
+
+    var processID: Int32 { process.processIdentifier }
 
     /// `nil` while it runs, and when a signal ended it.
     var exitCode: Int32? {

@@ -4,41 +4,52 @@ import Foundation
 import Glibc
 
 /// A real `continuity serve` with a cluster whose agents are played by the test over HTTP.
-final class ServeFixture {
+/// Unchecked, since agents that are played share it: they only call `send`, which reads constants;
+/// what changes (`serve`, `sequence`) belongs to the one task of the test.
+final class ServeFixture: @unchecked Sendable {
     static let token = "integration-test-token-0123456789"
     static let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
     let folder: TemporaryFolder
     let port: Int
     let alertPort: Int
+    /// Where all agents are said to be. Nobody listens there, unless ``PlayedAgents`` do.
+    let agentPort: Int
     private let client = ContinuityHTTP.HTTPClient(maxConcurrent: 8)
     private(set) var serve: Background?
     private var sequence: Int64 = 0
+    private var session = "none"
 
     /// - Parameter packs: A folder of packs, where hooks are to run.
-    init(policy: String, packs: String? = nil) throws {
+    /// - Parameter topology: With `active_active`, all three nodes serve.
+    init(
+        policy: String, packs: String? = nil, topology: String = "active_passive"
+    ) throws {
         folder = try TemporaryFolder()
         port = try freePort()
         alertPort = try freePort()
         try folder.write(Self.token, to: "token", mode: 0o600)
         try folder.write(Self.secret, to: "oncall.whsec", mode: 0o600)
         try folder.write(policy, to: "policy.yaml")
-        // Nobody listens at the agents' addresses: orders to them are answered "unreachable".
+        // Without played agents, orders are answered "unreachable".
         let closed = try freePort()
+        agentPort = closed
         let nodes = (1...3).map { number in
             """
               - node_id: node-\(number)
-                role: \(number == 1 ? "primary" : "secondary")
+                role: \(number == 1 || topology == "active_active" ? "primary" : "secondary")
                 agent_url: http://127.0.0.1:\(closed)
                 service_address: 127.0.0.1:\(closed)
 
             """
         }
         try folder.write(
-            "cluster_id: demo\nnodes:\n" + nodes.joined(), to: "cluster.yaml")
+            "cluster_id: demo\ntopology: \(topology)\nnodes:\n" + nodes.joined(), to: "cluster.yaml"
+        )
         try folder.write(
             """
             listen: 127.0.0.1:\(port)
+            insecure_plain_http: true
             token_file: token
             journal: journal.sqlite
             clusters: [{cluster_file: cluster.yaml, policy_file: policy.yaml}]
@@ -67,6 +78,11 @@ final class ServeFixture {
         }
     }
 
+    /// How the command line finds this server.
+    var access: [String] {
+        ["--server", "http://127.0.0.1:\(port)", "--token-file", folder.path + "/token"]
+    }
+
     func kill(_ signal: Int32 = SIGKILL) {
         serve?.kill(signal)
         serve = nil
@@ -86,10 +102,20 @@ final class ServeFixture {
     func send(
         _ method: String, _ path: String, body: [UInt8] = [], token: String = ServeFixture.token
     ) async throws -> (status: Int, json: JSONValue, type: String?) {
-        let response = try await client.send(
-            .init(
-                method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
-                headers: ["authorization": "Bearer \(token)"], body: body))
+        var request = ContinuityHTTP.HTTPRequest(
+            method: method, url: "http://127.0.0.1:\(port)/api/v1/continuity/\(path)",
+            headers: [
+                "authorization": "Bearer \(token)", "continuity-nonce": UUID().uuidString,
+                "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
+                "continuity-session": session,
+            ], body: body)
+        var response = try await client.send(request)
+        // As an agent does it: a server that has started since names another session.
+        if let current = response.headers["continuity-session"], current != session {
+            session = current
+            request.headers["continuity-session"] = current
+            if response.status == 409 { response = try await client.send(request) }
+        }
         let json = try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
         return (response.status, json, response.headers["content-type"])
     }

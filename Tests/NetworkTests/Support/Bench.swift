@@ -175,8 +175,9 @@ final class Bench: Sendable {
     }
 
     func health(_ member: DemoLayout.Member) async throws -> JSONValue {
-        let response = try await http.send(
-            HTTPRequest(url: "\(member.agentURL)/health", timeout: .seconds(2)))
+        var request = HTTPRequest(url: "\(member.agentURL)/health", timeout: .seconds(2))
+        request.credentials = layout.pki.credentials("serve")
+        let response = try await http.send(request)
         return try JSONDecoder().decode(JSONValue.self, from: Data(response.body))
     }
 

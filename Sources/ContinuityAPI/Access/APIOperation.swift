@@ -1,0 +1,152 @@
+package import ContinuityCore
+
+/// Everything that the API answers, and who may ask: the only place where that is said.
+///
+/// What has no case here is refused, whoever asks. `docs/security/access.md` is made from it, and
+/// a test asks a real server for every cell of that table.
+package enum APIOperation: String, CaseIterable, Sendable {
+    case live, ready
+    case report, links
+    case whoAmI, status, auditList, auditShow, drillShow
+    case failover, switchover, drill
+    case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
+    case scheduleList, schedule, scheduleCancel
+    case approve, acceptDataLoss, refuse, breakGlass, reviewClose
+    case approvalLinkShow, approvalLinkAnswer
+    case hooksReload, tokenCreate, tokenList, tokenRevoke
+
+    package enum Need: Hashable, Sendable {
+        /// Also those who do not say who they are.
+        case anyone
+        /// The agent of the node that it is about.
+        case agent
+        case role(AccessRole)
+    }
+
+    package struct Rule: Sendable {
+        package var method: String
+        /// As the router writes it.
+        package var path: String
+        package var need: Need
+        /// The commands that ask for it.
+        package var commands: [String] = []
+        /// It changes something: it must be new, and is never carried out twice.
+        package var changes = false
+        /// It is about no cluster, so a credential that is bound to clusters does not reach it.
+        package var isFleetWide = false
+    }
+
+    static let prefix = "/api/v1/continuity"
+
+    package var rule: Rule {
+        func read(
+            _ path: String, _ need: Need, _ commands: String..., isFleetWide: Bool = false
+        ) -> Rule {
+            Rule(
+                method: "GET", path: Self.prefix + path, need: need, commands: commands,
+                isFleetWide: isFleetWide)
+        }
+        func change(
+            _ path: String, _ role: AccessRole, _ commands: String..., isFleetWide: Bool = false
+        ) -> Rule {
+            Rule(
+                method: "POST", path: Self.prefix + path, need: .role(role), commands: commands,
+                changes: true, isFleetWide: isFleetWide)
+        }
+        return switch self {
+        case .live: Rule(method: "GET", path: "/health/live", need: .anyone)
+        case .ready: Rule(method: "GET", path: "/health/ready", need: .anyone)
+        case .report:
+            // Its sequence and boot id, and the session, take the place of time and nonce.
+            Rule(
+                method: "POST", path: Self.prefix + "/agent/report", need: .agent,
+                commands: ["agent"])
+        case .links:
+            Rule(
+                method: "GET", path: Self.prefix + "/agent/links", need: .agent,
+                commands: ["agent"])
+        case .whoAmI: read("/whoami", .role(.viewer), "whoami")
+        case .status: read("/status", .role(.viewer), "status")
+        case .auditList: read("/audit", .role(.viewer), "audit list")
+        case .auditShow: read("/audit/{seq}", .role(.viewer), "audit show")
+        case .drillShow: read("/drill/{drill_id}", .role(.viewer), "drill run")
+        case .failover: change("/failover", .operator, "failover")
+        case .switchover: change("/switchover", .operator, "switchover")
+        case .drill: change("/drill", .operator, "drill run")
+        case .brakeShow: read("/brake", .role(.viewer), "brake show")
+        case .brakeClear: change("/brake/clear", .admin, "brake clear", isFleetWide: true)
+        case .pause: change("/pause", .operator, "pause")
+        case .resume: change("/resume", .operator, "resume")
+        case .maintenanceStart: change("/maintenance/start", .operator, "maintenance start")
+        case .maintenanceEnd: change("/maintenance/end", .operator, "maintenance end")
+        case .scheduleList: read("/schedules", .role(.viewer), "schedule list")
+        case .schedule: change("/schedules", .operator, "failover", "switchover")
+        case .scheduleCancel: change("/schedules/cancel", .operator, "schedule cancel")
+        case .approve: change("/approvals/{approval_id}/approve", .operator, "approve")
+        case .acceptDataLoss:
+            change("/approvals/{approval_id}/accept-data-loss", .operator, "approve")
+        case .refuse: change("/approvals/{approval_id}/refuse", .operator, "refuse")
+        // The link itself is what proves who asks; it answers one request, once.
+        case .approvalLinkShow:
+            Rule(method: "GET", path: Self.prefix + "/approval-links/{link}", need: .anyone)
+        case .approvalLinkAnswer:
+            Rule(method: "POST", path: Self.prefix + "/approval-links/{link}", need: .anyone)
+        case .breakGlass: change("/break-glass", .admin, "break-glass")
+        case .reviewClose: change("/reviews/{review_id}/close", .admin, "review close")
+        case .hooksReload: change("/hooks/reload", .admin, "hooks reload", isFleetWide: true)
+        case .tokenCreate: change("/tokens", .admin, "token create", isFleetWide: true)
+        case .tokenList: read("/tokens", .role(.admin), "token list", isFleetWide: true)
+        case .tokenRevoke: change("/tokens/revoke", .admin, "token revoke", isFleetWide: true)
+        }
+    }
+
+    /// `nil`: nothing is declared, so nobody may.
+    static func of(method: String, path: String?) -> APIOperation? {
+        path.flatMap { byRoute["\(method) \($0)"] }
+    }
+
+    private static let byRoute: [String: APIOperation] = Dictionary(
+        uniqueKeysWithValues: allCases.map { ("\($0.rule.method) \($0.rule.path)", $0) })
+}
+
+/// The table for people.
+package enum AccessTable {
+    /// Commands that ask no server: what the machine lets their user do, they may.
+    package static let localCommands = [
+        "serve", "demo", "plan", "simulate", "access", "audit verify", "hooks check",
+        "hooks doctor",
+        "hooks list", "hooks new", "hooks replay", "hooks run", "hooks test", "pki init",
+        "pki issue", "pki renew", "pki show", "postgres rejoin",
+    ]
+
+    package static var markdown: String {
+        var lines = [
+            "| route | commands | anyone | agent | viewer | operator | admin | changes |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for operation in APIOperation.allCases {
+            let rule = operation.rule
+            let cells = [
+                "`\(rule.method) \(rule.path)`",
+                rule.commands.map { "`\($0)`" }.joined(separator: ", "),
+                rule.need == .anyone ? "yes" : "",
+                rule.need == .anyone || rule.need == .agent ? "yes" : "",
+            ]
+            let roles = AccessRole.allCases.map { role in
+                switch rule.need {
+                case .anyone: true
+                case .agent: false
+                case .role(let least): least <= role
+                }
+            }
+            let row =
+                cells + roles.map { $0 ? "yes" : "" } + [rule.changes ? "yes" : ""]
+            lines.append("| " + row.joined(separator: " | ") + " |")
+        }
+        lines += [
+            "",
+            "Without a server: " + localCommands.map { "`\($0)`" }.joined(separator: ", ") + ".",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}

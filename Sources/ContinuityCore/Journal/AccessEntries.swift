@@ -1,0 +1,34 @@
+package struct TokenCreated: Codable, Hashable, Sendable {
+    package var token: AccessToken
+
+    package init(token: AccessToken) { self.token = token }
+}
+
+package struct TokenRevoked: Codable, Hashable, Sendable {
+    package var tokenID: TokenID
+    package var reason: String
+
+    package init(tokenID: TokenID, reason: String) {
+        self.tokenID = tokenID
+        self.reason = reason
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case tokenID = "token_id"
+        case reason
+    }
+}
+
+/// Somebody could not show who they are. Not every time: an attacker must not fill the journal.
+package struct LoginRefused: Codable, Hashable, Sendable {
+    package var address: String
+    package var reason: String
+    /// How often in a row from there.
+    package var failures: Int64
+
+    package init(address: String, reason: String, failures: Int64) {
+        self.address = address
+        self.reason = reason
+        self.failures = failures
+    }
+}

@@ -1,0 +1,179 @@
+import ContinuityCore
+import ContinuityHTTP
+import Foundation
+import Testing
+
+/// Approvals against a real `serve`, by the command line, with tokens of different people.
+@Suite struct ApprovalServeTests {
+    private static let policy = """
+        policy_id: p
+        strategy: manual
+        approvals: {failover: 1, groups: [sre]}
+
+        """
+
+    private func withServer(
+        _ body: (ServeFixture, PlayedAgents) async throws -> Void
+    ) async throws {
+        let fixture = try ServeFixture(policy: Self.policy)
+        let configuration = try String(contentsOfFile: fixture.configFile, encoding: .utf8)
+        // The channel is bob's own.
+        let approver = "approver: {person: bob, base_url: \"http://127.0.0.1:\(fixture.port)\"}"
+        try fixture.folder.write(
+            configuration.replacing(
+                "secret_file: oncall.whsec", with: "secret_file: oncall.whsec, \(approver)")
+                + "groups: [{name: sre, people: [bob, carl]}]\n", to: "serve.yaml")
+        try await fixture.start()
+        defer { fixture.kill() }
+        let agents = PlayedAgents(fixture)
+        try await agents.live {
+            _ = try await eventually("the cluster is healthy") {
+                let status = try await fixture.send("GET", "status").json
+                return status["clusters"]?.array?.first?["state"]?.string == "HEALTHY" ? true : nil
+            }
+            try await body(fixture, agents)
+        }
+    }
+
+    /// A token of a person's own, and how the command line uses it.
+    private func access(
+        _ fixture: ServeFixture, _ person: String, _ role: String, name: String = "laptop"
+    ) async throws -> [String] {
+        let file = fixture.folder.path + "/\(person)-\(name)"
+        let made = try await Programs.run(
+            [
+                "token", "create", "--name", name, "--owner", person, "--role", role, "--out",
+                file,
+            ] + fixture.access)
+        #expect(made.exitCode == 0, "\(made.errors)")
+        return ["--server", "http://127.0.0.1:\(fixture.port)", "--token-file", file]
+    }
+
+    private func approvalID(_ text: String) throws -> String {
+        try #require(
+            text.split(whereSeparator: { " \n\"".contains($0) })
+                .first { $0.hasPrefix("approval-") }.map(String.init), "\(text)")
+    }
+
+    @Test func aFailoverWaitsForSomebodyElseOfTheGroup() async throws {
+        try await withServer { fixture, agents in
+            let ada = try await access(fixture, "ada", "operator")
+            let bob = try await access(fixture, "bob", "operator")
+            let ask = ["failover", "--cluster", "demo", "--reason", "disk smells"]
+            let asked = try await Programs.run(ask + ada)
+            #expect(asked.exitCode == 0, "\(asked.errors)")
+            let id = try approvalID(asked.output)
+            #expect(asked.output.contains("continuity approve \(id)"), "\(asked.output)")
+            func approve(_ access: [String]) async throws -> Programs.Result {
+                try await Programs.run(
+                    ["approve", id, "--cluster", "demo", "--reason", "seen"] + access)
+            }
+            // By another token of the same person, by a name that is only claimed, by an outsider.
+            let phone = try await access(fixture, "ada", "admin", name: "phone")
+            let own = try await approve(phone)
+            #expect(own.exitCode == 3 && own.errors.contains("same-person"), "\(own.errors)")
+            let claimed = try await approve(ada + ["--requested-by", "bob"])
+            #expect(claimed.errors.contains("same-person"), "\(claimed.errors)")
+            let dave = try await access(fixture, "dave", "operator")
+            let outsider = try await approve(dave)
+            #expect(outsider.errors.contains("not-an-approver"), "\(outsider.errors)")
+            let watcher = try await access(fixture, "carl", "viewer")
+            #expect(try await approve(watcher).errors.contains("forbidden"))
+            #expect(agents.orders.isEmpty)
+            let status = try await Programs.run(["status"] + ada)
+            #expect(status.output.contains("APPROVAL \(id): failover from node-1"))
+
+            // It is there after a crash of the server, and then somebody else agrees.
+            fixture.kill()
+            try await fixture.start()
+            _ = try await eventually("bob's approval starts the run") {
+                let done = try await approve(bob)
+                return done.exitCode == 0 && done.output.contains("has begun") ? true : nil
+            }
+            _ = try await eventually("the run is committed") {
+                try await fixture.entries().contains {
+                    $0["kind"]?.string == "run_finished"
+                        && $0["body"]?["state"]?.string == "committed"
+                } ? true : nil
+            }
+            let given = try await fixture.entries().first { $0["kind"]?.string == "approval_given" }
+            #expect(given?["actor"]?.string == "bob")
+            #expect(given?["body"]?["consent"]?["by"]?["address"]?.string == "127.0.0.1")
+            #expect(given?["body"]?["consent"]?["reason"]?.string == "seen")
+        }
+    }
+
+    @Test func anAlertsLinkAnswersOnceAndOnlyByItsButton() async throws {
+        try await withServer { fixture, agents in
+            let receiver = try AlertReceiver(port: fixture.alertPort, secret: ServeFixture.secret)
+            let receiving = Task { try await receiver.run() }
+            defer { receiving.cancel() }
+            let ada = try await access(fixture, "ada", "operator")
+            let ask = ["failover", "--cluster", "demo", "--reason", "<b>smells</b>"]
+            #expect(try await Programs.run(ask + ada).exitCode == 0)
+            let event = try await eventually("the alert with its links") { () -> JSONValue? in
+                for item in receiver.accepted {
+                    let event = try JSONDecoder().decode(
+                        JSONValue.self, from: Data(item.body.utf8))
+                    if event["type"]?.string == "continuity.approval.requested" { return event }
+                }
+                return nil
+            }
+            let link = try #require(event["data"]?["approve_url"]?.string)
+            let client = ContinuityHTTP.HTTPClient(maxConcurrent: 2)
+            defer { client.shutdown() }
+            let page = try await client.send(.init(url: link))
+            let text = String(decoding: page.body, as: UTF8.self)
+            #expect(page.status == 200 && text.contains("Approve as bob"), "\(text)")
+            #expect(text.contains("&lt;b&gt;smells") && !text.contains("<b>"))
+            #expect(agents.orders.isEmpty, "looking at it changes nothing")
+            func press(_ url: String, _ body: String = "reason=seen+it") async throws -> Int {
+                try await client.send(
+                    .init(
+                        method: "POST", url: url,
+                        headers: ["content-type": "application/x-www-form-urlencoded"],
+                        body: Array(body.utf8))
+                ).status
+            }
+            // One character of what is signed, then of the signature.
+            let dot = try #require(link.lastIndex(of: "."))
+            for index in [link.index(before: dot), link.index(before: link.endIndex)] {
+                var other = link
+                other.replaceSubrange(index...index, with: link[index] == "A" ? "B" : "A")
+                #expect(try await press(other) == 404)
+            }
+            #expect(try await press(link, "reason=") == 400)
+            #expect(try await press(link) == 200)
+            let given = try await fixture.entries().first { $0["kind"]?.string == "approval_given" }
+            #expect(given?["actor"]?.string == "bob")
+            #expect(given?["body"]?["consent"]?["reason"]?.string == "seen it")
+            #expect(try await press(link) == 404, "it is used up")
+        }
+    }
+
+    @Test func theGlassTakesTwoAdminsAndLeavesAReviewOpen() async throws {
+        try await withServer { fixture, _ in
+            let ada = try await access(fixture, "ada", "admin")
+            let bob = try await access(fixture, "bob", "admin")
+            let operatorOnly = try await access(fixture, "carl", "operator")
+            let ask = ["break-glass", "--cluster", "demo", "--reason", "nobody of sre answers"]
+            #expect(try await Programs.run(ask + operatorOnly).errors.contains("forbidden"))
+            let asked = try await Programs.run(ask + ada)
+            let id = try approvalID(asked.output)
+            let approve = ["approve", id, "--cluster", "demo", "--reason", "yes"]
+            let second = try await Programs.run(approve + operatorOnly)
+            #expect(second.errors.contains("not-an-admin"), "\(second.errors)")
+            let done = try await Programs.run(approve + bob)
+            #expect(done.output.contains("has begun"), "\(done.output)\(done.errors)")
+            let status = try await Programs.run(["status"] + ada)
+            let review = try #require(
+                status.output.split(separator: " ").first { $0.hasPrefix("review-") })
+            let close = [
+                "review", "close", String(review), "--cluster", "demo", "--reason", "it was right",
+            ]
+            #expect(try await Programs.run(close + ada).errors.contains("same-person"))
+            #expect(try await Programs.run(close + bob).exitCode == 0)
+            #expect(try await !Programs.run(["status"] + ada).output.contains("REVIEW"))
+        }
+    }
+}
