@@ -62,7 +62,9 @@ package enum Redaction {
         case .object(let members):
             var kept: [String: JSONValue] = [:]
             for (key, member) in members {
-                guard wanted.contains(key), let less = withheld(member) else {
+                guard wanted.contains(key), key != "requested_by" || member.string != nil,
+                    let less = withheld(member)
+                else {
                     kept[key] = untouched.contains(key) ? member : withhold(member, wanted, &found)
                     continue
                 }

@@ -18,7 +18,9 @@ import Testing
         ])
         _ = try await serve.send("POST", "failover", body: order)
         let requested = try await eventually("the request is journaled") {
-            try await serve.entries().first { $0["kind"]?.string == "run_requested" }
+            try await serve.entries().first { entry in
+                String(decoding: CanonicalJSON.bytes(entry), as: UTF8.self).contains(Self.person)
+            }
         }
         let seq = try #require(requested["seq"]?.int)
         func redact(_ extra: String...) async throws -> Programs.Result {
