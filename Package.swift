@@ -69,10 +69,17 @@ let package = Package(
             name: "ContinuityCrypto", dependencies: ["ContinuityCore", "COpenSSL"],
             swiftSettings: swiftRules),
         .target(
+            name: "ContinuityAudit",
+            dependencies: ["ContinuityCore", "ContinuityConfig", "ContinuityCrypto"],
+            swiftSettings: swiftRules),
+        .target(
             name: "ContinuityHTTP", dependencies: ["CCurl"], swiftSettings: swiftRules),
         .target(
             name: "ContinuityStore",
-            dependencies: ["ContinuityCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "ContinuityCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityAlerts",
@@ -128,7 +135,8 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                "ContinuityBroker", "ContinuityTransport", lifecycle, logging, signals,
+                "ContinuityBroker", "ContinuityAudit", "ContinuityTransport", lifecycle, logging,
+                signals,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -150,16 +158,15 @@ let package = Package(
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
                 "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", "ContinuityAPI",
-                lifecycle, logging,
-                signals,
+                "ContinuityAudit", lifecycle, logging, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity-benchmarks",
             dependencies: [
-                "ContinuityCore", "ContinuityCrypto", "ContinuityHooks", "HookSandbox", logging,
-                subprocess, system,
+                "ContinuityCore", "ContinuityCrypto", "ContinuityHooks", "ContinuityStore",
+                "HookSandbox", logging, subprocess, system,
             ],
             path: "Benchmarks", swiftSettings: swiftRules),
         .testTarget(
@@ -179,8 +186,8 @@ let package = Package(
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
                 "ContinuityAPI", "ContinuityPostgres", "ContinuityCrypto", "ContinuityAlerts",
-                "ContinuityHTTP", hummingbird, logging,
-                subprocess, system,
+                "ContinuityAudit", "ContinuityHTTP", hummingbird, logging, subprocess, system,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftRules),
         .testTarget(

@@ -2,8 +2,8 @@ import Foundation
 
 /// Runs every benchmark: a table for people or, with `JSON=1`, one JSON object a line.
 ///
-/// `REPEAT` sets how often each fault is repeated (10); `ONLY=planning` or `ONLY=hooks` runs that
-/// part alone, without the real PostgreSQL.
+/// `REPEAT` sets how often each fault is repeated (10); `ONLY=planning`, `ONLY=audit` or
+/// `ONLY=hooks` runs that part alone, without the real PostgreSQL.
 @main
 struct Benchmarks {
     static func main() async throws {
@@ -12,6 +12,7 @@ struct Benchmarks {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         var results: [Result] = []
         if only == nil || only == "planning" { results += try PlanningBenchmark.run() }
+        if only == nil || only == "audit" { results += try await AuditBenchmark.run() }
         if only == nil || only == "hooks" {
             let sandbox = own.deletingLastPathComponent().appending(path: "continuity-hook-sandbox")
             results += try await HookBenchmark(sandboxPath: sandbox.path).run()

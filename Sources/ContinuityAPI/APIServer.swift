@@ -107,6 +107,16 @@ package final class APIServer: Service {
             answer.headers.append(contentsOf: reports.headers)
             return answer
         }
+        // What proves to a witness that one checkpoint extends another.
+        api.get("agent/links") { [orchestrator] request, _ in
+            let after = try Self.number("after", request, in: 0...Int64.max, default: 0)
+            let limit = try Self.number(
+                "limit", request, in: 1...Int64(Self.maxEntries), default: 100)
+            let entries = try await Self.journaled {
+                try await orchestrator.entries(after: after, limit: Int(limit), waitMs: 0)
+            }
+            return try Self.json(encoding: ChainLinks(links: entries.map(ChainLink.init(of:))))
+        }
     }
 
     // MARK: Operators

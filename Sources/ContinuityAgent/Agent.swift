@@ -23,6 +23,7 @@ package final class Agent: Service {
     private let http: HTTPClient
     private let monitor: ServiceMonitor
     private let desk: CommandDesk
+    private let witness: WitnessKeeper
     private let boundPort = Mutex<Int?>(nil)
 
     /// - Throws: `StateFileError` when the state file cannot be read, written or locked.
@@ -34,6 +35,7 @@ package final class Agent: Service {
         self.logger = logger
         state = try NodeState(configuration: configuration, logger: logger)
         http = HTTPClient(maxConcurrent: 16, maxWaiting: 64)
+        witness = try WitnessKeeper(configuration: configuration, http: http, logger: logger)
         let environment = [OrphanReaper.tagVariable: state.bootID]
         let status = StatusReader(
             template: configuration.commands[.status] ?? CommandTemplate(argv: [], timeoutMs: 1),
@@ -95,20 +97,23 @@ package final class Agent: Service {
 
     /// Everything but the endpoints. Runs until the task is cancelled.
     private func work() async {
-        let reporter = Reporter(state: state, http: http, logger: logger)
-        let prober = PeerProber(state: state, http: http)
+        let reporter = Reporter(
+            state: state, witness: witness, http: http, logger: logger)
+        let prober = PeerProber(state: state, witness: witness, http: http)
         let guardian = leaseGuard()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.monitor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await prober.run() }
             group.addTask { await guardian.run() }
+            group.addTask { await self.witness.run() }
         }
     }
 
     private func serve() async throws {
         let peers = PeerRegistry()
-        let endpoints = Endpoints(state: state, desk: desk, peers: peers, logger: logger)
+        let endpoints = Endpoints(
+            state: state, desk: desk, witness: witness, peers: peers, logger: logger)
         let keeper = try configuration.tls.map {
             try TLSKeeper(files: $0.files, clientCertificates: .required, logger: logger)
         }

@@ -21,6 +21,11 @@ final class Driver: Service, OrchestratorPort {
     private let clusters: [ClusterConfigured]
     private let brake: BrakeSettings
     private let executor: EffectExecutor
+    private let witnesses = WitnessWatch()
+    private let restored: JournalRestored?
+    private let initialSigner: CheckpointSigner?
+    /// Why nothing is decided or done: the journal cannot be written.
+    private let suspended = Mutex<String?>(nil)
     private let logger: Logger
     private let ready = Mutex(false)
     private let fine = Mutex(false)
@@ -36,7 +41,7 @@ final class Driver: Service, OrchestratorPort {
     init(
         orchestrator: Orchestrator, store: JournalStore, instanceID: String,
         clusters: [ClusterConfigured], brake: BrakeSettings, executor: EffectExecutor,
-        logger: Logger
+        signer: CheckpointSigner?, restored: JournalRestored?, logger: Logger
     ) {
         initial = orchestrator
         self.store = store
@@ -44,18 +49,23 @@ final class Driver: Service, OrchestratorPort {
         self.clusters = clusters
         self.brake = brake
         self.executor = executor
+        initialSigner = signer
+        self.restored = restored
         self.logger = logger
         tokensByDigest = Mutex(Self.byDigest(orchestrator.state.tokens))
     }
 
     // MARK: The loop
 
-    /// - Throws: when the journal cannot be written: what was decided must not be done then, and
-    ///   the process ends rather than act on a state that is not recorded.
+    /// While the journal cannot be written nothing is decided and nothing done: what was decided
+    /// unrecorded is forgotten, and reads go on. It tries again by itself.
+    ///
+    /// - Throws: when the journal cannot even be read.
     func run() async throws {
         defer { ready.withLock { $0 = false } }
         inbox.submit(
             .leadershipGained(instanceID: instanceID, clusters: clusters, brake: brake))
+        if let restored { inbox.submit(.journalRestored(restored)) }
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
                 group.addTask { await self.tick() }
@@ -75,34 +85,67 @@ final class Driver: Service, OrchestratorPort {
     }
 
     private func drive() async throws {
-        var orchestrator = initial
+        var lead = Lead(orchestrator: initial, signer: initialSigner)
+        var retry = RetryAfterFailure()
         try await withThrowingDiscardingTaskGroup { effects in
             defer { inbox.close() }
             for await item in inbox.items {
                 inbox.took(item)
-                switch item {
-                case .query(let body): body(orchestrator)
-                case .input(let input, let reply):
-                    let result = orchestrator.step(input, at: SystemClock.now())
-                    do {
-                        try commit(result)
-                    } catch {
-                        reply?.resume(throwing: error)
-                        throw error
+                guard case .input(var input, let reply) = item else {
+                    if case .query(let body) = item { body(lead.orchestrator) }
+                    continue
+                }
+                if let reason = suspended.withLock(\.self) {
+                    guard case .tick = input, retry.isDue(SystemClock.now()) else {
+                        reply?.resume(throwing: Suspended(reason: reason))
+                        continue
                     }
+                    // As after a start: what was under way is taken up from the journal.
+                    input = .leadershipGained(
+                        instanceID: instanceID, clusters: clusters, brake: brake)
+                }
+                do {
+                    let result = try lead.step(input, commit)
+                    resumed()
                     if result.entries.contains(where: { $0.kind.hasPrefix("token_") }) {
-                        let tokens = Self.byDigest(orchestrator.state.tokens)
+                        let tokens = Self.byDigest(lead.orchestrator.state.tokens)
                         tokensByDigest.withLock { $0 = tokens }
                     }
                     reply?.resume(returning: result.reply)
                     for effect in result.effects {
                         effects.addTask { await self.executor.carryOut(effect, self.inbox) }
                     }
-                    fine.withLock { $0 = orchestrator.needsFineTicks }
+                } catch {
+                    reply?.resume(throwing: Suspended(reason: "\(error)"))
+                    suspend(error)
+                    retry.failed(SystemClock.now())
+                    // What was decided is not recorded, so it was never decided.
+                    lead = try Lead(
+                        orchestrator: Orchestrator(
+                            state: JournalRecovery.fold(store), digest: .openSSL),
+                        signer: initialSigner)
                 }
+                fine.withLock { $0 = lead.orchestrator.needsFineTicks }
             }
             effects.cancelAll()
         }
+    }
+
+    private func suspend(_ error: any Error) {
+        ready.withLock { $0 = false }
+        let isNews = suspended.withLock { reason in
+            defer { reason = "\(error)" }
+            return reason == nil
+        }
+        guard isNews else { return }
+        logger.critical(
+            "the journal cannot be written: nothing is decided or done until it can",
+            metadata: ["error": "\(error)"])
+    }
+
+    private func resumed() {
+        let wasSuspended = suspended.withLock { $0.take() } != nil
+        if wasSuspended { logger.notice("the journal can be written again") }
     }
 
     private func commit(_ result: StepResult) throws {
@@ -127,7 +170,14 @@ final class Driver: Service, OrchestratorPort {
     var isReady: Bool { ready.withLock(\.self) }
 
     func report(_ report: NodeReport) async throws -> Reply {
-        try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        // Another's journal is no reason to refuse a lease; it is one to wake somebody.
+        if let alarm = try witnesses.finding(in: report, store) {
+            logger.critical(
+                "a witness contradicts the journal",
+                metadata: ["node_id": "\(alarm.nodeID)", "finding": "\(alarm.finding)"])
+            inbox.submit(.witnessAlarmed(alarm, report.clusterID))
+        }
+        return try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
     }
 
     func request(_ request: OperatorRequest) async throws -> Reply {
@@ -182,7 +232,15 @@ final class Driver: Service, OrchestratorPort {
     }
 
     func status() async throws -> StatusReport {
-        try await inbox.query { $0.statusReport(at: SystemClock.now()) }
+        var report = try await inbox.query { orchestrator in
+            var report = orchestrator.statusReport(at: SystemClock.now())
+            report.audit = AuditStatus(
+                signedSeq: orchestrator.state.checkpoint?.seq, witnesses: [], suspended: nil)
+            return report
+        }
+        report.audit?.witnesses = witnesses.statuses
+        report.audit?.suspended = suspended.withLock(\.self)
+        return report
     }
 
     func entries(

@@ -33,6 +33,8 @@ package struct Server {
     /// - Throws: ``ConfigError``, `StoreError` or `SandboxError` when it cannot start; whatever
     ///   made it stop otherwise.
     package func run() async throws {
+        // A file that may grow no more is an error that a write reports, not a reason to die.
+        _ = signal(SIGXFSZ, SIG_IGN)
         try checkPort()
         let channels = try alertChannels()
         let runtime =
@@ -46,22 +48,21 @@ package struct Server {
             configuration.packs.isEmpty
             ? nil : try HookRuntime(sandboxPath: sandboxPath, workers: 1, logger: logger)
         defer { drillRuntime?.shutdown() }
-        let store = try JournalStore.open(path: configuration.journal)
-        var state = OrchestratorState()
-        try store.verify(digest: .openSSL) { entry throws(JournalFault) in
-            try state.replay(entry)
-        }
+        let (store, state, restored) = try JournalRecovery.open(
+            journal: configuration.journal, backup: configuration.audit.backup?.file,
+            logger: logger)
         let client = HTTPClient(maxConcurrent: 256)
         defer { client.shutdown() }
         try await run(
             Orchestrator(state: state, digest: .openSSL), store, channels,
-            (runtime, drillRuntime), client)
+            (runtime, drillRuntime), client, restored)
         try store.close()
     }
 
     private func run(
         _ orchestrator: Orchestrator, _ store: JournalStore, _ channels: [AlertChannel],
-        _ runtimes: (real: HookRuntime?, drill: HookRuntime?), _ client: HTTPClient
+        _ runtimes: (real: HookRuntime?, drill: HookRuntime?), _ client: HTTPClient,
+        _ restored: JournalRestored?
     ) async throws {
         // The outbox reports to the driver, and the driver feeds the outbox.
         let driverBox = Mutex<Driver?>(nil)
@@ -78,6 +79,7 @@ package struct Server {
         let driver = Driver(
             orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
             clusters: configuration.clusters, brake: configuration.brake, executor: executor,
+            signer: configuration.audit.signer(state: orchestrator.state), restored: restored,
             logger: logger)
         driver.reloader.withLock {
             $0 = PackReloader(
@@ -97,10 +99,15 @@ package struct Server {
                 outbox, driver, api, HangupListener(driver: driver, logger: logger),
                 AgentWarmer(
                     way: way, client: client, clusters: configuration.clusters.map(\.cluster)),
-            ],
+            ] + backups(of: store),
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         ).run()
+    }
+
+    private func backups(of store: JournalStore) -> [any Service] {
+        guard let backup = configuration.audit.backup else { return [] }
+        return [BackupService(store: store, configuration: backup, logger: logger)]
     }
 
     /// Beside the journal, whose entries name what stands there.

@@ -16,6 +16,7 @@ package struct ServerConfiguration: Sendable {
     /// Who may ask, and how much.
     package var access: AccessRules
     package var journal: String
+    package var audit: AuditConfiguration
     package var hookWorkers: Int
     package var hookStrictness: SandboxStrictness
     /// How many hook calls are kept on disk for `hooks replay`.
@@ -46,6 +47,7 @@ package struct ServerConfiguration: Sendable {
             host: address.host, port: address.port,
             access: try access(reader, host: address.host),
             journal: reader.path(of: try reader.string("journal")),
+            audit: try AuditConfiguration(reading: reader.optionalMapping("audit")),
             hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
             recordings: hooks.recordings, packFolders: hooks.folders, ceiling: hooks.ceiling,
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)

@@ -12,8 +12,34 @@ package final class JournalStore: Sendable {
     private static let applicationID: Int32 = 0x434E_5459
     private static let schemaVersion: Int32 = 1
 
+    /// As SQLite keeps it, so that a change to it can be told.
+    static let schema = [
+        """
+        CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY,
+            epoch INTEGER NOT NULL,
+            at_ms INTEGER NOT NULL,
+            actor TEXT NOT NULL,
+            cluster_id TEXT,
+            kind TEXT NOT NULL,
+            body BLOB NOT NULL,
+            body_sha256 TEXT NOT NULL,
+            prev TEXT NOT NULL,
+            hash TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+        """,
+        """
+        CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END
+        """,
+    ]
+
     package let path: String
-    private let database: any DatabaseWriter
+    let database: any DatabaseWriter
     /// `nil` when only read.
     private let lock: JournalFileLock?
 
@@ -63,24 +89,9 @@ package final class JournalStore: Sendable {
     private static func migrate(_ db: Database, isNew: Bool) throws {
         let count = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
         guard isNew || count == 0 else { return }
+        for statement in schema { try db.execute(sql: statement) }
         try db.execute(
             sql: """
-                CREATE TABLE journal (
-                    seq INTEGER PRIMARY KEY,
-                    epoch INTEGER NOT NULL,
-                    at_ms INTEGER NOT NULL,
-                    actor TEXT NOT NULL,
-                    cluster_id TEXT,
-                    kind TEXT NOT NULL,
-                    body BLOB NOT NULL,
-                    body_sha256 TEXT NOT NULL,
-                    prev TEXT NOT NULL,
-                    hash TEXT NOT NULL
-                ) STRICT;
-                CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
-                BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-                CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
-                BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
                 PRAGMA application_id = \(applicationID);
                 PRAGMA user_version = \(schemaVersion);
                 """)
@@ -99,16 +110,29 @@ package final class JournalStore: Sendable {
 
     private struct NotAJournal: Error { let reason: String }
 
-    private static func error(_ path: String, _ error: any Error) -> StoreError {
+    static func error(_ path: String, _ error: any Error) -> StoreError {
         if let notAJournal = error as? NotAJournal {
             return StoreError(
                 file: path, message: notAJournal.reason,
                 remedy: "name another file, or use the version that wrote it")
         }
+        let code = (error as? DatabaseError)?.resultCode
         let reason = (error as? DatabaseError)?.message ?? "\(error)"
-        return StoreError(
-            file: path, message: "cannot be used as a journal: \(reason)",
-            remedy: "check its permissions; if it is damaged, restore it from a backup")
+        return switch code {
+        case .SQLITE_FULL, .SQLITE_IOERR:
+            StoreError(
+                file: path, message: "cannot be written: \(reason)",
+                remedy: "make room on its disk, and look at the disk itself")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            StoreError(
+                file: path, message: "the journal is damaged: \(reason)",
+                remedy: "keep the file as evidence and restore a backup (continuity restore)",
+                isDamage: true)
+        default:
+            StoreError(
+                file: path, message: "cannot be used as a journal: \(reason)",
+                remedy: "check its permissions; if it is damaged, restore it from a backup")
+        }
     }
 
     /// Closes the file, so that the whole journal stands in it and no write-ahead log beside it.
@@ -127,22 +151,23 @@ package final class JournalStore: Sendable {
     /// Appends in one transaction: all of it is durable, or nothing.
     package func append(_ entries: [JournalEntry]) throws(StoreError) {
         do {
-            try database.write { db in
-                let statement = try db.cachedStatement(
-                    sql: """
-                        INSERT INTO journal (seq, epoch, at_ms, actor, cluster_id, kind, body,
-                            body_sha256, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                        """)
-                for entry in entries {
-                    try statement.execute(arguments: [
-                        entry.seq, entry.epoch, entry.atMs, entry.actor,
-                        entry.clusterID?.rawValue, entry.kind, Data(entry.body),
-                        entry.bodySHA256, entry.prev, entry.hash,
-                    ])
-                }
-            }
+            try database.write { db in try Self.insert(entries, db) }
         } catch {
             throw Self.error(path, error)
+        }
+    }
+
+    static func insert(_ entries: [JournalEntry], _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO journal (seq, epoch, at_ms, actor, cluster_id, kind, body,
+                    body_sha256, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        for entry in entries {
+            try statement.execute(arguments: [
+                entry.seq, entry.epoch, entry.atMs, entry.actor, entry.clusterID?.rawValue,
+                entry.kind, Data(entry.body), entry.bodySHA256, entry.prev, entry.hash,
+            ])
         }
     }
 
@@ -160,30 +185,6 @@ package final class JournalStore: Sendable {
             }
         } catch {
             throw Self.error(path, error)
-        }
-    }
-
-    /// Calls `body` with each entry from the first, checked against the chain.
-    ///
-    /// - Throws: ``StoreError`` naming the first entry that does not fit.
-    @discardableResult
-    package func verify(
-        digest: ContentDigest, _ body: (JournalEntry) throws(JournalFault) -> Void = { _ in }
-    ) throws(StoreError) -> JournalHead {
-        var verifier = ChainVerifier(digest: digest)
-        while true {
-            let batch = try entries(after: verifier.head.seq, limit: 1000)
-            do throws(JournalFault) {
-                for entry in batch {
-                    try verifier.check(entry)
-                    try body(entry)
-                }
-            } catch {
-                throw StoreError(
-                    file: path, message: "the journal is damaged at \(error)",
-                    remedy: "keep the file as evidence and restore a backup")
-            }
-            if batch.count < 1000 { return verifier.head }
         }
     }
 

@@ -16,7 +16,7 @@ struct Continuity: AsyncParsableCommand {
             SimulateCommand.self, Failover.self, Switchover.self, Approve.self, Refuse.self,
             BreakGlass.self, ReviewCommand.self, BrakeCommand.self, Pause.self, Resume.self,
             Maintenance.self, ScheduleCommand.self, DrillCommand.self, HooksCommand.self,
-            Audit.self, PKICommand.self, TokenCommand.self, WhoAmI.self, AccessCommand.self,
-            PostgresCommand.self,
+            Audit.self, Backup.self, Restore.self, PKICommand.self, TokenCommand.self,
+            WhoAmI.self, AccessCommand.self, PostgresCommand.self,
         ])
 }

@@ -35,6 +35,11 @@ import Testing
                     return error
                 }
             }
+            do throws(JournalFault) {
+                try verifier.finish()
+            } catch {
+                return error
+            }
             return nil
         }
         #expect(fault(journal) == nil)

@@ -6,7 +6,7 @@ package import ContinuityCore
 /// a test asks a real server for every cell of that table.
 package enum APIOperation: String, CaseIterable, Sendable {
     case live, ready
-    case report
+    case report, links
     case whoAmI, status, auditList, auditShow, drillShow
     case failover, switchover, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
@@ -60,6 +60,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
             // Its sequence and boot id, and the session, take the place of time and nonce.
             Rule(
                 method: "POST", path: Self.prefix + "/agent/report", need: .agent,
+                commands: ["agent"])
+        case .links:
+            Rule(
+                method: "GET", path: Self.prefix + "/agent/links", need: .agent,
                 commands: ["agent"])
         case .whoAmI: read("/whoami", .role(.viewer), "whoami")
         case .status: read("/status", .role(.viewer), "status")

@@ -37,6 +37,7 @@ extension AgentConfiguration {
         let hookCommands = try readHookCommands(try reader.optionalMapping("hook_commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
         let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
+        let auditPublicKey = try readAuditKey(reader)
         try reader.finish()
         var configuration = AgentConfiguration(
             clusterID: clusterID, nodeID: nodeID, orchestrators: orchestrators, token: token,
@@ -44,11 +45,28 @@ extension AgentConfiguration {
             service: service, commands: commands, hookCommands: hookCommands,
             onShutdown: onShutdown, guardProcess: guardProcess)
         configuration.healthListen = healthListen
+        configuration.auditPublicKey = auditPublicKey
         configuration.healthIsPlain = isPlainPermitted
         if let healthListen, isPlainPermitted || tls == nil {
             try checkPlain(healthListen, "health_listen", isPlainPermitted, reader)
         }
         return configuration
+    }
+
+    private static func readAuditKey(
+        _ reader: ConfigReader
+    ) throws(ConfigError) -> Ed25519.PublicKey? {
+        guard try reader.optionalString("audit_public_key") != nil else { return nil }
+        let file = try absolutePath("audit_public_key", reader: reader)
+        do {
+            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            return try Ed25519.PublicKey(pem: text)
+        } catch {
+            throw reader.error(
+                "the public key \(file) cannot be used: it \(error)",
+                remedy: "copy the file that 'continuity audit key init' wrote (….pub)",
+                at: "audit_public_key")
+        }
     }
 
     private static func readTLS(

@@ -98,6 +98,8 @@ package struct AgentConfiguration: Sendable {
     package var onShutdown: ShutdownBehaviour
     /// `nil`: no guard process is started. `load` always sets one.
     package var guardProcess: GuardConfiguration?
+    /// What the orchestrator's checkpoints must be signed with; `nil`: their chain alone counts.
+    package var auditPublicKey: Ed25519.PublicKey?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, orchestrators: [String], token: String,

@@ -35,13 +35,15 @@ struct Endpoints: Sendable {
         var leaseRemainingMs: Int64
         var peers: [NodeID: PeerView]
         var guardProcess: GuardStatus
+        /// What it keeps of the audit journal's checkpoints.
+        var witness: WitnessState?
 
         private enum CodingKeys: String, CodingKey {
             case clusterID = "cluster_id"
             case nodeID = "node_id"
             case bootID = "boot_id"
             case highestEpoch = "highest_epoch"
-            case service, peers
+            case service, peers, witness
             case guardProcess = "guard"
             case leaseRemainingMs = "lease_remaining_ms"
         }
@@ -49,6 +51,7 @@ struct Endpoints: Sendable {
 
     let state: NodeState
     let desk: CommandDesk
+    let witness: WitnessKeeper
     let peers: PeerRegistry
     let logger: Logger
 
@@ -105,7 +108,8 @@ struct Endpoints: Sendable {
                 clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
                 bootID: state.bootID, highestEpoch: state.highestEpoch, service: service,
                 leaseRemainingMs: leaseMs, peers: state.views,
-                guardProcess: state.guardLink?.status ?? GuardStatus()))
+                guardProcess: state.guardLink?.status ?? GuardStatus(),
+                witness: witness.state))
     }
 
     // MARK: Orders

@@ -1,15 +1,18 @@
 import ContinuityCore
 import ContinuityHTTP
+import Foundation
 import Synchronization
 
 /// Forms this node's view of the other nodes, one probe per peer and interval.
 final class PeerProber: Sendable {
     private let state: NodeState
+    private let witness: WitnessKeeper
     private let http: HTTPClient
     private let inFlight = Mutex<Set<NodeID>>([])
 
-    init(state: NodeState, http: HTTPClient) {
+    init(state: NodeState, witness: WitnessKeeper, http: HTTPClient) {
         self.state = state
+        self.witness = witness
         self.http = http
     }
 
@@ -54,9 +57,24 @@ final class PeerProber: Sendable {
         if state.configuration.tls != nil {
             state.configuration.sign(&request, to: .peer(peer.nodeID))
         }
-        if let response = try? await http.send(request), response.isSuccess { return .reachable }
+        if let response = try? await http.send(request), response.isSuccess {
+            hearWitness(response.body, of: peer.nodeID)
+            return .reachable
+        }
         guard let service = Endpoint(peer.serviceAddress) else { return .unreachable }
         let failure = await TCPProbe.failure(connectingTo: service, timeoutMs: timeoutMs)
         return failure == nil ? .serviceOnly : .unreachable
+    }
+
+    private struct PeerHealth: Decodable {
+        var witness: WitnessState?
+    }
+
+    /// Witnesses that were shown different histories find out from each other.
+    private func hearWitness(_ body: [UInt8], of node: NodeID) {
+        guard let health = try? JSONDecoder().decode(PeerHealth.self, from: Data(body)),
+            let kept = health.witness
+        else { return }
+        witness.compare(with: kept, of: node)
     }
 }

@@ -22,12 +22,14 @@ final class Reporter: Sendable {
     static let maxInFlight = 2
 
     private let state: NodeState
+    private let witness: WitnessKeeper
     private let http: HTTPClient
     private let logger: Logger
     private let progress = Mutex(Progress())
 
-    init(state: NodeState, http: HTTPClient, logger: Logger) {
+    init(state: NodeState, witness: WitnessKeeper, http: HTTPClient, logger: Logger) {
         self.state = state
+        self.witness = witness
         self.http = http
         self.logger = logger
     }
@@ -77,8 +79,11 @@ final class Reporter: Sendable {
         let urls = state.configuration.orchestrators
         let first = progress.withLock(\.preferred)
         let body: [UInt8]
+        let stated = witness.state
         do {
-            body = try CanonicalJSON.bytes(encoding: state.nextReport())
+            var report = state.nextReport()
+            report.witness = stated
+            body = try CanonicalJSON.bytes(encoding: report)
         } catch {
             return logger.error("the report cannot be encoded", metadata: ["error": "\(error)"])
         }
@@ -86,7 +91,7 @@ final class Reporter: Sendable {
         for offset in urls.indices {
             let index = (first + offset) % urls.count
             guard !Task.isCancelled else { return }
-            if let failure = await send(body, to: urls[index]) {
+            if let failure = await send(body, stating: stated, to: urls[index]) {
                 failures.append(failure)
                 continue
             }
@@ -99,15 +104,20 @@ final class Reporter: Sendable {
     private static let sessionField = "Continuity-Session"
 
     /// - Returns: why there was no usable answer, or `nil`.
-    private func send(_ body: [UInt8], to url: String) async -> String? {
+    private func send(
+        _ body: [UInt8], stating stated: WitnessState?, to url: String
+    ) async -> String? {
         let known = progress.withLock { $0.sessions[url] }
-        let failure = await sendOnce(body, to: url)
+        let failure = await sendOnce(body, stating: stated, to: url)
         // An orchestrator that has started since names another session, and wants it at once.
         let current = progress.withLock { $0.sessions[url] }
-        return current == known ? failure : failure == nil ? nil : await sendOnce(body, to: url)
+        return current == known
+            ? failure : failure == nil ? nil : await sendOnce(body, stating: stated, to: url)
     }
 
-    private func sendOnce(_ body: [UInt8], to url: String) async -> String? {
+    private func sendOnce(
+        _ body: [UInt8], stating stated: WitnessState?, to url: String
+    ) async -> String? {
         let timeoutMs = min(max(state.intervalMs, 500), 10_000)
         var request = HTTPRequest(
             method: "POST", url: "\(url)/api/v1/continuity/agent/report",
@@ -132,6 +142,7 @@ final class Reporter: Sendable {
             guard try await state.accept(reply, sentAt: sentAt) else {
                 return "\(url): epoch \(reply.epoch) is stale, \(state.highestEpoch) is known"
             }
+            witness.hear(reply.checkpoint, stated: stated, from: url)
             state.peersNow.signal()
             return nil
         } catch {

@@ -13,11 +13,13 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var peers: [NodeID: PeerView]
     /// What the agent's clock showed when it sent this, in milliseconds since its machine started.
     package var clockMs: Int64?
+    /// What it keeps of the journal's checkpoints; `nil` before the first.
+    package var witness: WitnessState?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
         highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView],
-        clockMs: Int64? = nil
+        clockMs: Int64? = nil, witness: WitnessState? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -27,6 +29,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         self.service = service
         self.peers = peers
         self.clockMs = clockMs
+        self.witness = witness
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -35,7 +38,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case bootID = "boot_id"
         case sequence
         case highestEpoch = "highest_epoch"
-        case service, peers
+        case service, peers, witness
         case clockMs = "clock_ms"
     }
 }
@@ -112,16 +115,19 @@ package struct ReportReply: Codable, Hashable, Sendable {
     package var leaseMs: Int64?
     /// The other nodes of the cluster, so that the agent can form its view of them.
     package var peers: [PeerAddress]
+    /// The journal's newest checkpoint, for the agent to keep.
+    package var checkpoint: Checkpoint?
 
     package init(
         epoch: Int64, intervalMs: Int64, jitterPermille: Int64, leaseMs: Int64?,
-        peers: [PeerAddress]
+        peers: [PeerAddress], checkpoint: Checkpoint? = nil
     ) {
         self.epoch = epoch
         self.intervalMs = intervalMs
         self.jitterPermille = jitterPermille
         self.leaseMs = leaseMs
         self.peers = peers
+        self.checkpoint = checkpoint
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -129,7 +135,7 @@ package struct ReportReply: Codable, Hashable, Sendable {
         case intervalMs = "interval_ms"
         case jitterPermille = "jitter_permille"
         case leaseMs = "lease_ms"
-        case peers
+        case peers, checkpoint
     }
 }
 

@@ -26,6 +26,10 @@ package enum JournalBody: Sendable {
     indirect case drillStep(DrillStep)
     case drillFinished(DrillFinished)
     case hookPacksChanged(HookPacksChanged)
+    case checkpointSigned(Checkpoint)
+    case entryRedacted(EntryRedacted)
+    case witnessAlarmed(WitnessAlarm)
+    case journalRestored(JournalRestored)
     case fleetConfigured(FleetConfigured)
     case brakeLatched(BrakeLatched)
     case brakeCleared(BrakeCleared)
@@ -74,6 +78,10 @@ extension JournalBody {
         case .drillStep: "drill_step"
         case .drillFinished: "drill_finished"
         case .hookPacksChanged: "hook_packs_changed"
+        case .checkpointSigned: "checkpoint_signed"
+        case .entryRedacted: "entry_redacted"
+        case .witnessAlarmed: "witness_alarmed"
+        case .journalRestored: "journal_restored"
         case .fleetConfigured: "fleet_configured"
         case .brakeLatched: "brake_latched"
         case .brakeCleared: "brake_cleared"
@@ -122,6 +130,10 @@ extension JournalBody {
         case .drillStep(let body): body
         case .drillFinished(let body): body
         case .hookPacksChanged(let body): body
+        case .checkpointSigned(let body): body
+        case .entryRedacted(let body): body
+        case .witnessAlarmed(let body): body
+        case .journalRestored(let body): body
         case .fleetConfigured(let body): body
         case .brakeLatched(let body): body
         case .brakeCleared(let body): body
@@ -198,6 +210,10 @@ extension JournalBody {
         case "drill_step": return .drillStep(try body())
         case "drill_finished": return .drillFinished(try body())
         case "hook_packs_changed": return .hookPacksChanged(try body())
+        case "checkpoint_signed": return .checkpointSigned(try body())
+        case "entry_redacted": return .entryRedacted(try body())
+        case "witness_alarmed": return .witnessAlarmed(try body())
+        case "journal_restored": return .journalRestored(try body())
         case "fleet_configured": return .fleetConfigured(try body())
         case "brake_latched": return .brakeLatched(try body())
         case "brake_cleared": return .brakeCleared(try body())

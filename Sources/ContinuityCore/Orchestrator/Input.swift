@@ -16,6 +16,11 @@ package enum Input: Sendable {
     case hookEffect(HookEffectIntended, ClusterID)
     case alertDelivered(AlertDelivered)
     case alertDead(AlertDead)
+    /// The journal's head was signed.
+    case checkpointed(Checkpoint)
+    /// An agent keeps a checkpoint that the journal does not bear out.
+    case witnessAlarmed(WitnessAlarm, ClusterID)
+    case journalRestored(JournalRestored)
     case tokenCreated(AccessToken)
     case tokenRevoked(TokenID, reason: String, by: String)
     case loginRefused(LoginRefused)

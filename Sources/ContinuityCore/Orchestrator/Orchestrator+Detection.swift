@@ -38,7 +38,8 @@ extension Orchestrator {
         }
         return ReportReply(
             epoch: state.epoch, intervalMs: settings.intervalMs,
-            jitterPermille: settings.jitterPermille, leaseMs: leaseMs, peers: peers)
+            jitterPermille: settings.jitterPermille, leaseMs: leaseMs, peers: peers,
+            checkpoint: state.checkpoint)
     }
 
     /// The lease is what makes a lost primary safe to replace: it is not renewed for a primary

@@ -39,6 +39,9 @@ package struct Orchestrator: Sendable {
         case .hookEffect(let effect, let cluster): intend(effect, in: cluster, now)
         case .alertDelivered(let body): settle(body, now)
         case .alertDead(let body): settle(body, now)
+        case .checkpointed(let checkpoint): keep(checkpoint, now)
+        case .witnessAlarmed(let alarm, let cluster): take(alarm, in: cluster, now)
+        case .journalRestored(let restored): keep(restored, now)
         case .tokenCreated(let token): create(token, now)
         case .tokenRevoked(let id, let reason, let person):
             revoke(id, reason: reason, by: person, now)

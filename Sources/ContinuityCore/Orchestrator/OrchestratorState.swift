@@ -4,6 +4,8 @@ package struct OrchestratorState: Hashable, Sendable {
     package var epoch: Int64 = 0
     package var clusters: [ClusterID: ClusterState] = [:]
     package var alertChannels: [String] = []
+    /// The newest that was signed; agents keep it as witnesses.
+    package var checkpoint: Checkpoint?
     /// Alerts that some channel has not taken yet.
     package var pendingAlerts: [AlertID: PendingAlert] = [:]
 
@@ -31,7 +33,9 @@ extension OrchestratorState {
         switch body {
         case .leadershipStarted:
             for id in clusters.keys { clusters[id]?.doubtPendingPointers() }
-        case .hookPacksChanged, .loginRefused: break
+        case .hookPacksChanged, .loginRefused, .entryRedacted, .witnessAlarmed, .journalRestored:
+            break
+        case .checkpointSigned(let body): checkpoint = body
         case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
         case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .clusterConfigured(let body):
@@ -120,7 +124,8 @@ extension ClusterState {
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
-            .tokenCreated, .tokenRevoked, .loginRefused:
+            .tokenCreated, .tokenRevoked, .loginRefused, .checkpointSigned, .entryRedacted,
+            .witnessAlarmed, .journalRestored:
             break
         }
     }

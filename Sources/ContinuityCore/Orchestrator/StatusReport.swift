@@ -5,12 +5,51 @@ package struct StatusReport: Codable, Hashable, Sendable {
     package var pendingAlerts: Int
     package var brake: BrakeStatus
     package var clusters: [ClusterStatus]
+    /// The journal's own state.
+    package var audit: AuditStatus?
 
     private enum CodingKeys: String, CodingKey {
         case epoch, seq
         case pendingAlerts = "pending_alerts"
         case brake
-        case clusters
+        case clusters, audit
+    }
+}
+
+package struct AuditStatus: Codable, Hashable, Sendable {
+    package struct WitnessStatus: Codable, Hashable, Sendable {
+        package var nodeID: NodeID
+        /// The last checkpoint that it keeps.
+        package var seq: Int64
+        package var alarm: String?
+
+        package init(nodeID: NodeID, seq: Int64, alarm: String?) {
+            self.nodeID = nodeID
+            self.seq = seq
+            self.alarm = alarm
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case nodeID = "node_id"
+            case seq, alarm
+        }
+    }
+
+    /// The entry of the newest checkpoint; `nil`: nothing was ever signed.
+    package var signedSeq: Int64?
+    package var witnesses: [WitnessStatus]
+    /// Why nothing is decided or done at the moment; `nil`: all is well.
+    package var suspended: String?
+
+    package init(signedSeq: Int64?, witnesses: [WitnessStatus], suspended: String?) {
+        self.signedSeq = signedSeq
+        self.witnesses = witnesses
+        self.suspended = suspended
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case signedSeq = "signed_seq"
+        case witnesses, suspended
     }
 }
 

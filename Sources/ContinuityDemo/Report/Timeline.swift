@@ -133,6 +133,8 @@ final class Timeline: Sendable {
             return (
                 "packs", "\(packs.changes.count) changed, \(packs.rejected.count) not taken"
             )
+        case .witnessAlarmed(let alarm): return ("audit", "\(alarm.nodeID): \(alarm.finding)")
+        case .journalRestored(let restored): return ("audit", "restored: \(restored.damage)")
         case .brakeLatched(let brake): return ("brake", brake.evidence)
         // The rest is bookkeeping, or cannot happen in the demo.
         default:

@@ -1,3 +1,4 @@
+import ContinuityCrypto
 import ContinuityPostgres
 
 /// The configuration files of the demo: what a person would write, with the reasons beside it.
@@ -14,6 +15,9 @@ struct DemoFiles: Sendable {
         try layout.pki.write(layout)
         try folder.write(layout.secrets.webhook + "\n", to: "oncall.whsec", mode: 0o600)
         try folder.write(layout.nameServer.key + "\n", to: "dns.key", mode: 0o600)
+        let auditKey = Ed25519.PrivateKey()
+        try folder.write(auditKey.pem, to: "audit.key", mode: 0o600)
+        try folder.write(auditKey.publicKey.pem, to: "audit.key.pub")
         try layout.nameServer.write(
             nodes: layout.members.map(\.id), primary: layout.members[0].id)
         try folder.write(serve, to: "serve.yaml")
@@ -40,6 +44,10 @@ struct DemoFiles: Sendable {
 
         # Every decision, in a hash chain: continuity audit verify --journal journal.sqlite
         journal: journal.sqlite
+
+        # Signs the chain's head, and agents keep what was signed: continuity audit verify
+        # --public-key audit.key.pub --witness . Mode 0600.
+        audit: {key_file: audit.key, checkpoint_entries: 100, checkpoint_s: 1}
 
         # How often clusters may move by themselves before a person must look. A demo is all about
         # moving; five within ten minutes, the default, suits a real fleet better.
@@ -172,6 +180,9 @@ struct DemoFiles: Sendable {
 
             # What must survive the agent's own restart: the highest epoch, promises, receipts.
             state_file: \(yaml(layout.folder.file("agent-\(member.id).state")))
+
+            # What the journal's checkpoints, which it keeps as a witness, must be signed with.
+            audit_public_key: \(yaml(layout.folder.file("audit.key.pub")))
 
             # When the agent itself is stopped, nobody holds the lease any more.
             on_shutdown: stop_primary

@@ -53,6 +53,7 @@ extension World {
         if settings.mutation == .journalLosesEntry, entry.seq == 40 { return }
         do {
             try serve.chain.check(entry)
+            try serve.chain.finish()
             try serve.durable.replay(entry)
             check(entry, try JournalBody(of: entry))
         } catch {

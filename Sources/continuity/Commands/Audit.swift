@@ -7,7 +7,10 @@ import Foundation
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read and check the journal: every decision, and the evidence for it.",
-        subcommands: [AuditList.self, AuditShow.self, AuditVerify.self])
+        subcommands: [
+            AuditList.self, AuditShow.self, AuditVerify.self, AuditKeyCommand.self,
+            AuditExport.self, AuditRedact.self, AuditAccess.self,
+        ])
 }
 
 /// One entry as the API and `--json` print it.
@@ -127,40 +130,6 @@ struct AuditShow: AsyncParsableCommand {
                 hash     \(entry.hash)
                 body     \(String(decoding: try encoder.encode(entry.body), as: UTF8.self))
                 """)
-        }
-    }
-}
-
-struct AuditVerify: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "verify",
-        abstract: "Check the whole hash chain of a journal, offline.",
-        discussion: "Exits with 65 and names the first entry that does not fit.")
-
-    @Option(help: "The journal's file.")
-    var journal: String
-
-    @Flag(help: "Print JSON.")
-    var json = false
-
-    private struct Verdict: Encodable {
-        var ok: Bool
-        var entries: Int64
-        var head: String
-    }
-
-    func run() async throws {
-        try await reporting {
-            let store = try JournalStore.read(path: journal)
-            var state = OrchestratorState()
-            // Replaying too: a chain of entries that nobody can read proves little.
-            let head = try store.verify(digest: .openSSL) { entry throws(JournalFault) in
-                try state.replay(entry)
-            }
-            if json {
-                return try printJSON(Verdict(ok: true, entries: head.seq, head: head.hash))
-            }
-            print("\(journal): \(head.seq) entries, the chain holds; head \(head.hash)")
         }
     }
 }

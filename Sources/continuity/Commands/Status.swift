@@ -19,7 +19,16 @@ struct Status: AsyncParsableCommand {
             if report.pendingAlerts > 0 {
                 print("\(report.pendingAlerts) alerts wait for their receiver")
             }
+            if let audit = report.audit { print(Self.text(audit), terminator: "") }
         }
+    }
+
+    private static func text(_ audit: AuditStatus) -> String {
+        var lines = audit.witnesses.compactMap { witness in
+            witness.alarm.map { "AUDIT ALARM of \(witness.nodeID): \($0)" }
+        }
+        if let reason = audit.suspended { lines.append("SUSPENDED, nothing is done: \(reason)") }
+        return lines.map { $0 + "\n" }.joined()
     }
 
     private static func text(_ suspension: Suspension) -> String {

@@ -10,6 +10,7 @@ final class FakeOrchestrator: Service {
         var reply = ReportReply(
             epoch: 1, intervalMs: 50, jitterPermille: 100, leaseMs: nil, peers: [])
         var isSilent = false
+        var links: [ChainLink] = []
         var reports: [NodeReport] = []
         var port: Int?
     }
@@ -24,6 +25,9 @@ final class FakeOrchestrator: Service {
     func answer(_ change: (inout ReportReply) -> Void) {
         storage.withLock { change(&$0.reply) }
     }
+
+    /// What `agent/links` shows, from entry 1.
+    func show(_ links: [ChainLink]) { storage.withLock { $0.links = links } }
 
     /// From now on reports get a 503.
     func fallSilent() { storage.withLock { $0.isSilent = true } }
@@ -50,6 +54,13 @@ final class FakeOrchestrator: Service {
                 return Response(status: .serviceUnavailable)
             }
             let bytes = try CanonicalJSON.bytes(encoding: reply)
+            return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        }
+        router.get("/api/v1/continuity/agent/links") { request, _ -> Response in
+            let after = Int(request.uri.queryParameters["after"] ?? "") ?? 0
+            let limit = Int(request.uri.queryParameters["limit"] ?? "") ?? 0
+            let links = self.storage.withLock { Array($0.links.dropFirst(after).prefix(limit)) }
+            let bytes = try CanonicalJSON.bytes(encoding: ChainLinks(links: links))
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         }
         let application = Application(

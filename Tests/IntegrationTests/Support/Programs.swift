@@ -27,9 +27,11 @@ enum Programs {
         try await run(program: continuity, arguments)
     }
 
+    /// Any program, by its path or, as a shell finds it, its name.
     static func run(program: String, _ arguments: [String]) async throws -> Result {
         let result = try await Subprocess.run(
-            .path(FilePath(program)), arguments: .init(arguments),
+            program.hasPrefix("/") ? .path(FilePath(program)) : .name(program),
+            arguments: .init(arguments),
             output: .string(limit: 16 << 20), error: .string(limit: 16 << 20))
         let code: Int32? =
             if case .exited(let code) = result.terminationStatus { code } else { nil }
@@ -43,10 +45,9 @@ enum Programs {
 final class TemporaryFolder {
     let path: String
 
-    init() throws {
-        path =
-            FileManager.default.temporaryDirectory
-            .appending(path: "continuity-test-\(UUID().uuidString)").path
+    /// - Parameter name: A short one where sockets stand in it: their paths have 107 bytes.
+    init(name: String = "continuity-test-\(UUID().uuidString)") throws {
+        path = FileManager.default.temporaryDirectory.appending(path: name).path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

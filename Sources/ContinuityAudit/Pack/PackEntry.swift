@@ -1,0 +1,129 @@
+package import ContinuityCore
+import Foundation
+
+/// A journal entry as a pack holds it: whole where it is about the run, else its header alone.
+package struct PackEntry: Codable, Hashable, Sendable {
+    package var link: ChainLink
+    package var prev: String
+    package var hash: String
+    package var body: JSONValue?
+    /// A part of the body was withheld: it does not have the digest that the header states.
+    package var redacted: Bool?
+
+    package init(_ entry: JournalEntry, withBody: Bool, digest: ContentDigest) throws {
+        link = ChainLink(of: entry)
+        prev = entry.prev
+        hash = entry.hash
+        guard withBody else { return }
+        body = try JSONDecoder().decode(JSONValue.self, from: Data(entry.body))
+        redacted = digest.hex(entry.body) == entry.bodySHA256 ? nil : true
+    }
+
+    package init(from decoder: any Decoder) throws {
+        link = try ChainLink(from: decoder)
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        prev = try container.decode(String.self, forKey: .prev)
+        hash = try container.decode(String.self, forKey: .hash)
+        body = try container.decodeIfPresent(JSONValue.self, forKey: .body)
+        redacted = try container.decodeIfPresent(Bool.self, forKey: .redacted)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try link.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(prev, forKey: .prev)
+        try container.encode(hash, forKey: .hash)
+        try container.encodeIfPresent(body, forKey: .body)
+        try container.encodeIfPresent(redacted, forKey: .redacted)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case prev, hash, body, redacted
+    }
+
+    var seq: Int64 { link.seq }
+    var kind: String { link.kind }
+
+    /// What the body says, where the pack has it.
+    ///
+    /// - Throws: ``JournalFault`` when it does not fit its kind.
+    func content() throws(JournalFault) -> JournalBody? {
+        guard let body else { return nil }
+        return try JournalBody(
+            of: JournalEntry(
+                seq: link.seq, epoch: link.epoch, atMs: link.atMs, actor: link.actor,
+                clusterID: link.clusterID, kind: link.kind, body: CanonicalJSON.bytes(body),
+                bodySHA256: link.bodySHA256, prev: prev, hash: hash))
+    }
+
+    /// Checks a chain of entries from the first to the last.
+    ///
+    /// - Throws: ``JournalFault`` naming the first entry that does not fit.
+    package static func check(
+        _ entries: [PackEntry], digest: ContentDigest
+    ) throws(JournalFault) {
+        var before: PackEntry?
+        for entry in entries {
+            func fault(_ reason: String) -> JournalFault {
+                JournalFault(seq: entry.seq, reason: reason)
+            }
+            if let before {
+                guard entry.seq == before.seq + 1 else { throw fault("entries are missing") }
+                guard entry.prev == before.hash else {
+                    throw fault("does not name the hash of the entry before")
+                }
+            }
+            guard entry.link.hash(after: entry.prev, digest: digest) == entry.hash else {
+                throw fault("its hash does not follow from its content")
+            }
+            if let body = entry.body, entry.redacted != true {
+                guard digest.hex(CanonicalJSON.bytes(body)) == entry.link.bodySHA256 else {
+                    throw fault("its body does not have the digest that it states")
+                }
+            }
+            before = entry
+        }
+    }
+
+    /// The entries of one run, and the headers of those in between, up to the first checkpoint
+    /// after its last.
+    ///
+    /// - Throws: ``JournalFault`` when the journal knows no such run, or it has not ended.
+    package static func select(
+        run: RunID, from entries: [JournalEntry], digest: ContentDigest
+    ) throws -> [PackEntry] {
+        var related = Set<Int64>()
+        var alerts = Set<String>()
+        var end: Int64?
+        for entry in entries {
+            let body = try JSONDecoder().decode(JSONValue.self, from: Data(entry.body))
+            let alert = body["alert"]?["alert_id"]?.string ?? body["alert_id"]?.string
+            let isAbout =
+                body["run_id"]?.string == run.rawValue
+                || body["operation"]?["run_id"]?.string == run.rawValue
+                || body["operation"]?.string?.hasPrefix(run.rawValue + "/") == true
+                || body["alert"]?["subject"]?.string == run.rawValue
+                || alert.map(alerts.contains) == true
+            guard isAbout else { continue }
+            // What happened to it long after it ended is of another story.
+            if let end, entry.kind != "alert_delivered", entry.seq > end + 1 { continue }
+            if let alert { alerts.insert(alert) }
+            related.insert(entry.seq)
+            if entry.kind == "run_finished" { end = entry.seq }
+        }
+        guard let first = related.min(), let end else {
+            throw JournalFault(
+                seq: entries.last?.seq ?? 0,
+                reason: related.isEmpty
+                    ? "the journal up to here knows no run '\(run)'" : "\(run) has not ended yet")
+        }
+        let checkpoint = entries.first { $0.kind == "checkpoint_signed" && $0.seq > end }?.seq
+        let last = checkpoint ?? related.max() ?? end
+        return try entries.filter { (first...last).contains($0.seq) }.map { entry in
+            try PackEntry(
+                entry,
+                withBody: related.contains(entry.seq) || entry.kind == "checkpoint_signed",
+                digest: digest)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import ContinuityCore
+
+/// The orchestrator and who signs for it: one step is its own entries and, where one is due, a
+/// checkpoint of them.
+struct Lead {
+    private(set) var orchestrator: Orchestrator
+    private var signer: CheckpointSigner?
+
+    init(orchestrator: Orchestrator, signer: CheckpointSigner?) {
+        self.orchestrator = orchestrator
+        self.signer = signer
+    }
+
+    /// - Throws: what `commit` throws; this value is of no use then.
+    mutating func step(
+        _ input: Input, _ commit: (StepResult) throws -> Void
+    ) throws -> StepResult {
+        let now = SystemClock.now()
+        let result = orchestrator.step(input, at: now)
+        try commit(result)
+        signer?.saw(result.entries, at: now)
+        if let checkpoint = signer?.checkpoint(of: orchestrator.state.head, at: now) {
+            try commit(orchestrator.step(.checkpointed(checkpoint), at: now))
+            signer?.signed()
+        }
+        return result
+    }
+}
+
+/// The journal cannot be written at the moment.
+struct Suspended: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { reason }
+}
+
+/// When to try again: soon, then ever more seldom.
+struct RetryAfterFailure {
+    private static let firstMs: Int64 = 1000
+    private static let longestMs: Int64 = 16_000
+    private var pauseMs: Int64 = firstMs / 2
+    private var dueMs: Int64 = 0
+    private var lastFailureMs: Int64?
+
+    mutating func failed(_ now: Moment) {
+        // A new trouble begins with a short pause.
+        let isNew = lastFailureMs.map { now.monotonicMs - $0 > 4 * Self.longestMs } ?? true
+        pauseMs = isNew ? Self.firstMs : min(2 * pauseMs, Self.longestMs)
+        lastFailureMs = now.monotonicMs
+        dueMs = now.monotonicMs + pauseMs
+    }
+
+    func isDue(_ now: Moment) -> Bool { now.monotonicMs >= dueMs }
+}
