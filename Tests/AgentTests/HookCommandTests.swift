@@ -114,7 +114,6 @@ struct HookCommandTests {
             token_file: \(token)
             insecure_plain_http: true
             listen: 127.0.0.1:7101
-            insecure_plain_http: true
             state_file: /tmp/n1.json
             service: {address: "127.0.0.1:5432", pid_file: /tmp/d/p, directory: /tmp/d}
             \(commands)\(section)

@@ -70,7 +70,9 @@ struct MemoryPressureTests {
             await ProgramRunner.run(
                 argv: [
                     "/bin/sh", "-c",
-                    "echo $$ > \(group.path)/cgroup.procs; while :; do tail /dev/zero; done",
+                    // Where the guard may not be left out, the hog at least comes first.
+                    "echo 1000 > /proc/self/oom_score_adj; echo $$ > \(group.path)/cgroup.procs; "
+                        + "while :; do tail /dev/zero; done",
                 ], environment: [:], timeoutMs: 20_000)
         }
         defer { hog.cancel() }

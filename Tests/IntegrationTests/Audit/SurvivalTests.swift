@@ -118,23 +118,6 @@ import Testing
         #expect(Array(now.prefix(entries.count)) == entries)
         #expect(try await fixture.verify(fixture.journal).exitCode == 0)
         #expect(FileManager.default.fileExists(atPath: fixture.journal + ".damaged-1"))
-
-        // Damage behind the backup's end cannot be mended without a loss: a person decides.
-        try damage(fixture, try #require(now.last { $0.kind == "hold_changed" }))
-        let old = fixture.folder + "/old.sqlite"
-        try FileManager.default.copyItem(atPath: fixture.journal + ".damaged-1", toPath: old)
-        let copy = try await Programs.run(
-            "restore", "--from", old, "--journal", fixture.journal)
-        #expect(copy.exitCode == 65, "a damaged backup is no backup: \(copy.errors)")
-        try FileManager.default.removeItem(atPath: backup)
-        try FileManager.default.copyItem(atPath: fixture.folder + "/early.sqlite", toPath: backup)
-        let refused = try await Programs.run("serve", "--config", fixture.serve.configFile)
-        #expect(refused.exitCode == 65)
-        #expect(refused.errors.contains("would be lost"), "\(refused.errors)")
-        let accepted = try await Programs.run(
-            "restore", "--from", backup, "--journal", fixture.journal, "--accept-loss")
-        #expect(accepted.exitCode == 0, "\(accepted.errors)")
-        #expect(try await fixture.verify(fixture.journal).exitCode == 0)
     }
 
     /// Changes one bit of an entry's body; the file as it was stands in `early.sqlite` before the

@@ -5,10 +5,11 @@ import Testing
 /// A real `serve` hears from an agent that witnessed another journal.
 @Suite(.serialized) struct WitnessServeTests {
     private func report(
-        _ fixture: AuditFixture, node: Int, _ witness: WitnessState
+        _ fixture: AuditFixture, node: Int, _ witness: WitnessState, sequence: Int64 = 1000
     ) async throws -> JSONValue {
         let report = NodeReport(
-            clusterID: "demo", nodeID: NodeID("node-\(node)"), bootID: "test", sequence: 1000,
+            clusterID: "demo", nodeID: NodeID("node-\(node)"), bootID: "test",
+            sequence: sequence,
             highestEpoch: 0, service: ServiceReport(state: .running, role: .secondary),
             peers: [:], witness: witness)
         return try await fixture.serve.send(
@@ -31,8 +32,9 @@ import Testing
         #expect(links["links"]?.array?.first?["body"] == nil)
 
         let wrong = String(repeating: "ab", count: 32)
-        for _ in 1...3 {
-            _ = try await report(fixture, node: 2, WitnessState(seq: 3, hash: wrong))
+        for sequence in Int64(1001)...1003 {
+            _ = try await report(
+                fixture, node: 2, WitnessState(seq: 3, hash: wrong), sequence: sequence)
         }
         _ = try await report(fixture, node: 3, WitnessState(seq: 9999, hash: wrong))
         let found = try await eventually("both are journaled") {
