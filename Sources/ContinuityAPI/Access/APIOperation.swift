@@ -113,10 +113,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
 package enum AccessTable {
     /// Commands that ask no server: what the machine lets their user do, they may.
     package static let localCommands = [
-        "serve", "demo", "plan", "simulate", "access", "audit verify", "hooks check",
-        "hooks doctor",
-        "hooks list", "hooks new", "hooks replay", "hooks run", "hooks test", "pki init",
-        "pki issue", "pki renew", "pki show", "postgres rejoin",
+        "serve", "demo", "plan", "simulate", "access", "audit verify", "audit export",
+        "audit redact", "audit access", "audit key init", "audit key show", "backup", "restore",
+        "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
+        "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",
     ]
 
     package static var markdown: String {
