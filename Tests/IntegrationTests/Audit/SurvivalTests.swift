@@ -120,15 +120,10 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: fixture.journal + ".damaged-1"))
     }
 
-    /// Changes one bit of an entry's body; the file as it was stands in `early.sqlite` before the
-    /// first time.
+    /// Changes one bit of an entry's body.
     private func damage(_ fixture: AuditFixture, _ entry: JournalEntry) throws {
         let url = URL(fileURLWithPath: fixture.journal)
         var bytes = try Data(contentsOf: url)
-        let early = fixture.folder + "/early.sqlite"
-        if !FileManager.default.fileExists(atPath: early) {
-            try bytes.write(to: URL(fileURLWithPath: early))
-        }
         let place = try #require(
             bytes.range(of: Data(entry.body + Array(entry.bodySHA256.utf8))))
         bytes[place.lowerBound + 2] ^= 1
