@@ -10,9 +10,9 @@ import Synchronization
 
 /// The HTTP interface of `serve`.
 package final class APIServer: Service {
-    private static let maxBodyBytes = 1 << 20
-    private static let maxEntries = 1000
-    private static let maxWaitMs: Int64 = 30_000
+    private static let maxBodyBytes = ContractMiddleware.bodyBytesMax
+    static let maxEntries = 1000
+    static let maxWaitMs: Int64 = 30_000
 
     private let host: String
     private let port: Int
@@ -71,16 +71,19 @@ package final class APIServer: Service {
         // Outside of the problems, so that it sees their status.
         router.add(middleware: RequestMetrics(metrics: metrics))
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(
             middleware: AccessMiddleware(
                 authenticator: Authenticator(
                     rules: rules, peers: peers, orchestrator: orchestrator, nowMs: nowMs),
                 gate: AccessGate(
                     limits: rules.limits, orchestrator: orchestrator, nowMs: nowMs,
-                    logger: logger)))
+                    logger: logger))
+        ).add(middleware: ContractMiddleware())
         addHealthRoutes(to: checked)
         addMetricsRoute(to: checked)
         let api = checked.group("/api/v1/continuity")
+        api.get("openapi.json") { _, _ in Self.json(bytes: OpenAPIDocument.bytes) }
         addAgentRoutes(to: api)
         addOperatorRoutes(to: api)
         addDrillRoutes(to: api)
@@ -262,9 +265,10 @@ package final class APIServer: Service {
         case .hookPacksChanged(let body): return try json(encoding: body)
         case .noted(let seq): return json(["seq": .int(seq)])
         case .problem(let problem):
+            // What is malformed was refused before: `bad-` here is what the state forbids.
             let status: HTTPResponse.Status =
                 problem.type.hasPrefix("no-such-")
-                ? .notFound : problem.type.hasPrefix("bad-") ? .badRequest : .conflict
+                ? .notFound : problem.type.hasPrefix("bad-") ? .unprocessableContent : .conflict
             throw Problem(status, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(

@@ -5,7 +5,7 @@ package import ContinuityCore
 /// What has no case here is refused, whoever asks. `docs/security/access.md` is made from it, and
 /// a test asks a real server for every cell of that table.
 package enum APIOperation: String, CaseIterable, Sendable {
-    case live, ready, deepHealth, metrics
+    case live, ready, deepHealth, metrics, openAPI
     case report, links
     case whoAmI, status, auditList, auditShow, events, drillShow
     case failover, switchover, drill
@@ -60,6 +60,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .deepHealth:
             Rule(method: "GET", path: "/health/deep", need: .role(.viewer))
         case .metrics: Rule(method: "GET", path: "/metrics", need: .role(.viewer))
+        case .openAPI:
+            Rule(
+                method: "GET", path: Self.prefix + "/openapi.json", need: .anyone,
+                commands: [])
         case .report:
             // Its sequence and boot id, and the session, take the place of time and nonce.
             Rule(
@@ -118,7 +122,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
 package enum AccessTable {
     /// Commands that ask no server: what the machine lets their user do, they may.
     package static let localCommands = [
-        "serve", "demo", "plan", "simulate", "access", "audit verify", "audit export",
+        "serve", "demo", "plan", "simulate", "access", "openapi", "audit verify", "audit export",
         "audit redact", "audit access", "audit key init", "audit key show", "backup", "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",

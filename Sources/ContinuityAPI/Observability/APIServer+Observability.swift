@@ -31,7 +31,7 @@ extension APIServer {
         }
         checked.get("/health/deep") { [orchestrator] _, context in
             let health = DeepHealth(
-                report: try await Self.visible(orchestrator, to: context.caller),
+                report: try? await Self.visible(orchestrator, to: context.caller),
                 isReady: orchestrator.isReady)
             var response = Self.json(bytes: try CanonicalJSON.bytes(encoding: health))
             response.headers[.contentType] = "application/health+json"

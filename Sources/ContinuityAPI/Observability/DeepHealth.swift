@@ -24,20 +24,24 @@ struct DeepHealth: Encodable {
 
     /// Failing means that the server cannot do its work; whatever a cluster suffers from, which the
     /// server is there for, is a warning.
-    init(report: StatusReport, isReady: Bool) {
+    ///
+    /// - Parameter report: `nil` when the server's state cannot be had.
+    init(report: StatusReport?, isReady: Bool) {
         var checks: [String: [Check]] = [:]
         func check(_ name: String, _ worse: Status, _ trouble: String?) {
             checks[name] = [Check(status: trouble == nil ? .pass : worse, output: trouble)]
         }
         check("server:leadership", .fail, isReady ? nil : "the server does not lead")
-        check("journal:writable", .fail, report.audit?.suspended)
-        for witness in report.audit?.witnesses ?? [] {
+        check(
+            "journal:writable", .fail,
+            report == nil ? "the server's state cannot be read" : report?.audit?.suspended)
+        for witness in report?.audit?.witnesses ?? [] {
             check("witness/\(witness.nodeID):agreement", .fail, witness.alarm)
         }
         check(
             "brake:latch", .warn,
-            report.brake.latch.map { _ in "the fleet-wide brake holds every automatic failover" })
-        for cluster in report.clusters {
+            report?.brake.latch.map { _ in "the fleet-wide brake holds every automatic failover" })
+        for cluster in report?.clusters ?? [] {
             let name = "cluster/\(cluster.clusterID)"
             check(
                 name + ":state", .warn,
