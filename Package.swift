@@ -217,7 +217,7 @@ let package = Package(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
-                "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport", "CLinux",
+                "ContinuityPostgres", "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport", "CLinux",
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),
