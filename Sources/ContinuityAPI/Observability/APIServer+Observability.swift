@@ -62,7 +62,7 @@ extension APIServer {
             let caller = context.caller
             let all: ClosedRange<Int64> = 0...Int64.max
             var after: Int64?
-            if let text = request.headers[.lastEventID] {
+            if let text = HTTPField.Name("last-event-id").flatMap({ request.headers[$0] }) {
                 guard let seq = Int64(text), all.contains(seq) else {
                     throw Problem(
                         .badRequest, "bad-header",
@@ -86,8 +86,4 @@ extension APIServer {
         report.clusters.removeAll { !caller.reaches($0.clusterID) }
         return report
     }
-}
-
-extension HTTPField.Name {
-    fileprivate static let lastEventID = Self("Last-Event-ID")!
 }
