@@ -19,6 +19,7 @@ package final class APIServer: Service {
     let rules: AccessRules
     let openLink: @Sendable (String) -> SignedLink?
     private let reports = ReportGuard()
+    let metrics = ServerMetrics()
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
@@ -67,6 +68,8 @@ package final class APIServer: Service {
 
     func router(_ peers: PeerRegistry) -> Router<APIContext> {
         let router = Router(context: APIContext.self)
+        // Outside of the problems, so that it sees their status.
+        router.add(middleware: RequestMetrics(metrics: metrics))
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(
@@ -77,13 +80,8 @@ package final class APIServer: Service {
                     limits: rules.limits, orchestrator: orchestrator, nowMs: nowMs,
                     logger: logger))
         ).add(middleware: ContractMiddleware())
-        checked.get("/health/live") { _, _ in Self.json(["status": "live"]) }
-        checked.get("/health/ready") { [orchestrator] _, _ in
-            guard orchestrator.isReady else {
-                throw Problem(.serviceUnavailable, "not-ready", "the server does not lead yet")
-            }
-            return Self.json(["status": "ready"])
-        }
+        addHealthRoutes(to: checked)
+        addMetricsRoute(to: checked)
         let api = checked.group("/api/v1/continuity")
         api.get("openapi.json") { _, _ in Self.json(bytes: OpenAPIDocument.bytes) }
         addAgentRoutes(to: api)
@@ -95,6 +93,7 @@ package final class APIServer: Service {
         addScheduleRoutes(to: api)
         addAuditRoutes(to: api)
         addTokenRoutes(to: api)
+        addEventRoute(to: api, EventStreams(bounds: rules.limits.bounds))
         return router
     }
 
@@ -142,9 +141,7 @@ package final class APIServer: Service {
 
     private func addOperatorRoutes(to api: RouterGroup<APIContext>) {
         api.get("status") { [orchestrator] _, context in
-            var report = try await Self.journaled { try await orchestrator.status() }
-            report.clusters.removeAll { !context.caller.reaches($0.clusterID) }
-            return try Self.json(encoding: report)
+            try Self.json(encoding: try await Self.visible(orchestrator, to: context.caller))
         }
         for kind in [PlanKind.failover, .switchover] {
             api.post("\(kind.rawValue)") { [self] request, context in
@@ -197,7 +194,7 @@ package final class APIServer: Service {
 
     // MARK: Bodies and answers
 
-    private static func number(
+    static func number(
         _ name: String, _ request: Request, in range: ClosedRange<Int64>, default fallback: Int64
     ) throws -> Int64 {
         guard let text = request.uri.queryParameters[Substring(name)] else { return fallback }

@@ -5,9 +5,9 @@ package import ContinuityCore
 /// What has no case here is refused, whoever asks. `docs/security/access.md` is made from it, and
 /// a test asks a real server for every cell of that table.
 package enum APIOperation: String, CaseIterable, Sendable {
-    case live, ready, openAPI
+    case live, ready, deepHealth, metrics, openAPI
     case report, links
-    case whoAmI, status, auditList, auditShow, drillShow
+    case whoAmI, status, auditList, auditShow, events, drillShow
     case failover, switchover, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
     case scheduleList, schedule, scheduleCancel
@@ -56,6 +56,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
         return switch self {
         case .live: Rule(method: "GET", path: "/health/live", need: .anyone)
         case .ready: Rule(method: "GET", path: "/health/ready", need: .anyone)
+        // They tell more than a stranger should know.
+        case .deepHealth:
+            Rule(method: "GET", path: "/health/deep", need: .role(.viewer))
+        case .metrics: Rule(method: "GET", path: "/metrics", need: .role(.viewer))
         case .openAPI:
             Rule(
                 method: "GET", path: Self.prefix + "/openapi.json", need: .anyone,
@@ -73,6 +77,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .status: read("/status", .role(.viewer), "status")
         case .auditList: read("/audit", .role(.viewer), "audit list")
         case .auditShow: read("/audit/{seq}", .role(.viewer), "audit show")
+        case .events: read("/events", .role(.viewer))
         case .drillShow: read("/drill/{drill_id}", .role(.viewer), "drill run")
         case .failover: change("/failover", .operator, "failover")
         case .switchover: change("/switchover", .operator, "switchover")

@@ -5,6 +5,7 @@ extension APIOperation {
     package var description: OperationDescription {
         switch self {
         case .live, .ready, .openAPI: healthDescription
+        case .deepHealth, .metrics, .events: observabilityDescription
         case .report, .links: agentDescription
         case .whoAmI, .tokenCreate, .tokenList, .tokenRevoke: accessDescription
         case .status: statusDescription
