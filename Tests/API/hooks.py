@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 import uuid
 
@@ -18,6 +19,10 @@ def before_load_schema(context, raw_schema):
     for path in raw_schema["paths"].values():
         for operation in path.values():
             for answer in operation["responses"].values():
+                for content in answer["content"].values():
+                    # What schemathesis takes for the schema of one event.
+                    if "x-continuity-event" in content:
+                        content["schema"] = content["x-continuity-event"]
                 close(answer)
     close(raw_schema["components"]["schemas"])
     if os.environ.get("CONTINUITY_API_LIE"):
@@ -50,8 +55,21 @@ def is_time(text):
     )
 
 
+def is_count(text):
+    return str(text) == "0" or is_time(text)
+
+
 def is_nonce(text):
     return isinstance(text, str) and 16 <= len(text) <= 64 and all("!" <= c <= "~" for c in text)
+
+
+def is_witness(value):
+    return (
+        isinstance(value, dict)
+        and is_count(value.get("seq"))
+        and re.fullmatch("[0-9a-f]{64}", str(value.get("hash"))) is not None
+        and isinstance(value.get("alarm", ""), str)
+    )
 
 
 @schemathesis.hook
@@ -70,6 +88,16 @@ def before_call(context, case, kwargs):
     wait = case.query.get("wait_ms")
     if is_time(wait) and 100 < int(wait) <= 30000:
         case.query["wait_ms"] = 100
+    # A witness of another journal makes /health/deep answer 503, as it should; WitnessServeTests
+    # asks for that. What it says wrongly stays wrong.
+    if isinstance(case.body, dict) and is_witness(case.body.get("witness")):
+        del case.body["witness"]
+    # A stream that begins with the first entry shows some at once.
+    if case.path.endswith("/events"):
+        if is_count(case.query.get("after", 0)):
+            case.query["after"] = 0
+        if is_count(headers.get("Last-Event-ID")):
+            headers["Last-Event-ID"] = "0"
     # A name that was made up is of no cluster; every other time it is one that there is.
     body = case.body
     if (
