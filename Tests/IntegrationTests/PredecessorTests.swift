@@ -106,9 +106,11 @@ import Testing
             #expect(audit.json["execution"]?["total_duration_ms"] == ended["body"]?["duration_ms"])
             #expect(audit.json["verification"]?["passed"]?.bool == true)
             #expect(audit.json["confidence"] == done.json["confidence"])
-            for id in ["run-0000000000000000", "x", "%00", ""] {
+            for (id, status) in [
+                ("run-0000000000000000", 404), ("x", 400), ("%00", 400), ("", 400),
+            ] {
                 let unknown = try await fixture.send("GET", "audit?audit_id=\(id)")
-                #expect(unknown.status == 404, "\(id): \(unknown.json)")
+                #expect(unknown.status == status, "\(id): \(unknown.json)")
             }
 
             // The primary is another one now: the plan is void, and says in what.
@@ -269,25 +271,27 @@ import Testing
         }
         let good = text(["cluster": Self.cluster, "policy": Self.policy])
         let cases: [(route: String, body: String, named: String)] = [
-            ("plan", "", "it ends too early"), ("plan", "[]", "not a mapping"),
+            ("plan", "", "is missing"), ("plan", "[]", "must be an object"),
             ("plan", "{}", "'cluster' is missing"), ("plan", "{\"a\u{0}\":1}", "control"),
-            ("plan", #"{"a\u0000":1}"#, "NUL"), ("plan", "{\"cluster\":NaN}", "no JSON value"),
-            ("plan", String(repeating: "[", count: 100_000), "deeper than"),
-            ("plan", String(repeating: #"{"a":"#, count: 100_000), "deeper than"),
+            ("plan", #"{"a\u0000":1}"#, "not known"),
+            ("plan", "{\"cluster\":NaN}", "no JSON value"),
+            ("plan", String(repeating: "[", count: 100_000), "nested too deeply"),
+            ("plan", String(repeating: #"{"a":"#, count: 100_000), "nested too deeply"),
             ("plan", good + " x", "follows"),
             ("plan", good.replacing("100.0", with: "92.5"), "cluster.nodes[0].capacity"),
             ("plan", good.replacing("100.0", with: "1e999"), "cluster.nodes[0].capacity"),
             ("plan", good.replacing("100.0", with: "1e9999999999"), "capacity"),
             ("plan", good.replacing("100.0", with: #""100""#), "must be a whole number"),
             ("plan", good.replacing("node-2", with: "node-1"), "cluster.nodes[1].node_id"),
-            ("plan", good.replacing(#""site""#, with: #""sight""#), "unknown field"),
+            ("plan", good.replacing(#""site""#, with: #""sight""#), "sight"),
             (
                 "plan", good.replacing(#""cluster_id":"demo""#, with: #""cluster_id":7"#),
-                "non-empty"
+                "must be a text"
             ),
             ("plan", good.replacing(#""strategy""#, with: #""strategie""#), "policy.strategie"),
             (
-                "plan", text(["cluster": ["cluster_id": "x", "nodes": []], "policy": [:]]),
+                "plan",
+                text(["cluster": ["cluster_id": "x", "nodes": []], "policy": Self.policy]),
                 "no nodes"
             ),
             ("execute", "{}", "'plan' is missing"),
@@ -306,7 +310,8 @@ import Testing
         ]
         for (route, body, named) in cases {
             let answer = try await fixture.send("POST", route, body: Array(body.utf8))
-            #expect(answer.status == 400, "\(route) \(body.prefix(80)): \(answer.json)")
+            #expect(
+                [400, 422].contains(answer.status), "\(route) \(body.prefix(80)): \(answer.json)")
             #expect(answer.type == "application/problem+json")
             #expect(
                 answer.json["detail"]?.string?.contains(named) == true,
@@ -318,7 +323,7 @@ import Testing
         changed["failover_target_id"] = "node-3"
         let forged = try await fixture.send(
             "POST", "execute", body: CanonicalJSON.bytes(["plan": .object(changed)]))
-        #expect(forged.status == 400 && "\(forged.json)".contains("does not follow"))
+        #expect(forged.status == 422 && "\(forged.json)".contains("does not follow"))
         // One of another cluster, or for another policy, is not carried out.
         var foreign = Self.cluster.object ?? [:]
         foreign["cluster_id"] = "elsewhere"

@@ -86,13 +86,14 @@ extension APIServer {
         )
     }
 
-    /// What a file would be refused for is the sender's mistake.
+    /// What a file would be refused for, and no schema can say.
     static func described<Value>(_ body: () throws(ConfigError) -> Value) throws -> Value {
         do throws(ConfigError) {
             return try body()
         } catch {
             let remedy = error.remedy.isEmpty ? "" : "; \(error.remedy)"
-            throw Problem(.badRequest, "bad-body", error.message + remedy)
+            throw Problem(
+                .unprocessableContent, "invalid-description", error.message + remedy)
         }
     }
 

@@ -10,8 +10,8 @@ import SystemPackage
 /// Simulates for `serve` in a process of its own: whatever a described cluster makes of it, the
 /// server loses nothing by it.
 struct SimulationProcess: SimulationPort {
-    private static let wallTime: Duration = .seconds(15)
-    private static let cpuS: UInt64 = 10
+    private static let wallTime: Duration = .seconds(10)
+    private static let cpuS: UInt64 = 8
     private static let memoryBytes: UInt64 = 2 << 30
     private static let outputBytesMax = 8 << 20
 
