@@ -68,13 +68,12 @@ package final class ConfigReader {
     ///
     /// - Throws: ``ConfigError`` without a line; its message names the place by the path of fields.
     package static func parse(json bytes: [UInt8]) throws(ConfigError) -> ConfigReader {
-        var parser = JSONBodyParser(bytes)
         let node: YAMLNode
         do {
-            node = try parser.parse()
+            node = YAMLNode(try JSONTree(parsing: bytes))
         } catch {
             throw ConfigError(
-                file: "body", line: nil, message: "at byte \(error.offset): \(error.message)",
+                file: "body", line: nil, message: "\(error)",
                 remedy: "send one JSON object (RFC 8259)")
         }
         return try ConfigReader(file: "body", path: "", node: node, isBody: true)

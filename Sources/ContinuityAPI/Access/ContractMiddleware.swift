@@ -98,7 +98,7 @@ struct ContractMiddleware: RouterMiddleware {
     private static func check(_ bytes: [UInt8], _ body: OperationDescription.Body) throws {
         do {
             switch body.form {
-            case .json: try body.schema.check(try JSONTreeReader.read(bytes))
+            case .json: try body.schema.check(try JSONTree(parsing: bytes))
             case .urlEncoded: try body.schema.check(try form(bytes))
             }
         } catch let fault as JSONFault {
