@@ -259,6 +259,18 @@ final class Driver: Service, OrchestratorPort {
         try store.entries(after: seq - 1, limit: 1).first { $0.seq == seq }
     }
 
+    func beginning(of run: RunID) async throws -> JournalEntry? {
+        try store.last(kind: "run_requested", containing: "\"\(run)\"")
+    }
+
+    func servedCluster(_ id: ClusterID) async throws -> ServedCluster? {
+        try await inbox.query { orchestrator in
+            orchestrator.state.clusters[id].map {
+                ServedCluster(cluster: $0.cluster, policy: $0.policy, estimates: $0.estimates)
+            }
+        }
+    }
+
     /// The result of an alert's delivery, to be journaled.
     func submit(_ input: Input) { inbox.submit(input) }
 }

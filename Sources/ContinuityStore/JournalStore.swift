@@ -188,6 +188,25 @@ package final class JournalStore: Sendable {
         }
     }
 
+    /// The newest entry of a kind whose body holds the text; `nil`: there is none. It looks through
+    /// the entries of all kinds, without reading those of another.
+    package func last(kind: String, containing text: String) throws(StoreError) -> JournalEntry? {
+        do {
+            return try database.read { db in
+                try Row.fetchOne(
+                    db,
+                    sql: """
+                        SELECT * FROM journal WHERE kind = ? AND instr(body, CAST(? AS BLOB)) > 0
+                        ORDER BY seq DESC LIMIT 1
+                        """,
+                    arguments: [kind, text]
+                ).map(Self.entry)
+            }
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
     private static func entry(_ row: Row) throws -> JournalEntry {
         JournalEntry(
             seq: row["seq"], epoch: row["epoch"], atMs: row["at_ms"], actor: row["actor"],

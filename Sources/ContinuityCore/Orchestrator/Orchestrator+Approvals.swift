@@ -28,7 +28,8 @@ extension Orchestrator {
             start(
                 plan, kind: request.kind, trigger: trigger,
                 by: request.requestedBy.actor, reason: request.reason,
-                targetIsFixed: request.targetNodeID != nil, id, now)
+                // A plan that was sent whole is carried out as it is; no score turns it into another.
+                targetIsFixed: request.targetNodeID != nil || request.expectedPlan != nil, id, now)
             guard let run = state.clusters[id]?.run else { return .unknownCluster(id) }
             advance(id, now)
             return .accepted(runID: run.runID, planID: plan.planID)
