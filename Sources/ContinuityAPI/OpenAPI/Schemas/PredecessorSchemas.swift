@@ -98,10 +98,12 @@ enum PredecessorSchemas {
         .required("policy_ok", .boolean), .required("quorum_ok", .boolean),
     ]
 
-    private static let deduction = Schema.object([
-        .required("check", .choice(of: Verification.Check.self)),
-        .required("points", .integer(0...100)), .required("evidence", CommonSchemas.text),
-    ])
+    private static let deductions = Schema.array(
+        .object([
+            .required("check", .choice(of: Verification.Check.self)),
+            .required("points", .count), .required("evidence", CommonSchemas.text),
+        ])
+    ).noted("What was found, and what it takes off the confidence.")
 
     static let audit = Schema.named(
         "RunAudit",
@@ -113,17 +115,16 @@ enum PredecessorSchemas {
                 .object(
                     execution + [
                         .required("execution_id", CommonSchemas.runID),
-                        .required("total_duration_ms", .orNull(.count), "null: it is running."),
+                        .required("total_duration_ms", .orNull(.count)),
                         .required("cluster_id", CommonSchemas.clusterID),
-                        .required("kind", PlanSchemas.kind),
-                        .required("trigger", CommonSchemas.text),
+                        .required("kind", PlanSchemas.kind), .required("trigger", name),
                         .required("requested_by", CommonSchemas.text),
                         .required("primary_node_id", CommonSchemas.nodeID),
                         .required("failover_target_id", CommonSchemas.nodeID),
                     ])),
             .required(
-                "verification",
-                .orNull(.object(checks + [.required("deductions", .array(deduction))]))),
+                "verification", .orNull(.object(checks + [.required("deductions", deductions)])),
+                "null: it did not come so far."),
             .required("confidence", confidence),
         ]))
 
