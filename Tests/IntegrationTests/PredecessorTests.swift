@@ -1,3 +1,4 @@
+import ContinuityAPI
 import ContinuityCore
 import Foundation
 import Glibc
@@ -55,6 +56,18 @@ import Testing
         #expect(fixture.terminate() == 0)
     }
 
+    /// Every answer is what the interface's description says, and says no more than that.
+    private func described(
+        _ operation: APIOperation, _ answer: (status: Int, json: JSONValue, type: String?)
+    ) throws -> JSONValue {
+        let schema = operation.description.answers.first { $0.status == answer.status }?.schema
+        #expect(throws: Never.self, "\(operation): \(answer.json)") {
+            try schema?.check(JSONTree(answer.json))
+        }
+        try #require(schema != nil, "\(answer.status): \(answer.json)")
+        return answer.json
+    }
+
     private func plan(
         _ fixture: ServeFixture, kind: String? = nil, cluster: JSONValue = cluster
     ) async throws -> JSONValue {
@@ -62,7 +75,7 @@ import Testing
         if let kind { body["kind"] = .string(kind) }
         let answer = try await fixture.send("POST", "plan", body: Self.wire(.object(body)))
         try #require(answer.status == 200, "\(answer.json)")
-        return answer.json
+        return try described(.plan, answer)
     }
 
     // MARK: From a plan to a run
@@ -84,6 +97,7 @@ import Testing
             let done = try await fixture.send(
                 "POST", "execute", body: CanonicalJSON.bytes(request))
             try #require(done.status == 200, "\(done.json)")
+            _ = try described(.execute, done)
             #expect(done.json["success"]?.bool == true, "\(done.json)")
             #expect(done.json["actions_executed"]?.int == 5)
             #expect(done.json["actions_failed"]?.int == 0)
@@ -102,6 +116,7 @@ import Testing
 
             let audit = try await fixture.send("GET", "audit?audit_id=\(run)")
             #expect(audit.status == 200, "\(audit.json)")
+            _ = try described(.auditList, audit)
             #expect(audit.json["execution"]?["requested_by"]?.string == "ana")
             #expect(audit.json["execution"]?["total_duration_ms"] == ended["body"]?["duration_ms"])
             #expect(audit.json["verification"]?["passed"]?.bool == true)
@@ -131,6 +146,7 @@ import Testing
                 "POST", "execute",
                 body: CanonicalJSON.bytes(["plan": planned["plan"] ?? .null, "dry_run": true]))
             try #require(done.status == 200, "\(done.json)")
+            _ = try described(.execute, done)
             #expect(done.json["success"]?.bool == true, "\(done.json)")
             #expect(done.json["dry_run"]?.bool == true && done.json["audit_id"] == .null)
             #expect(done.json["actions_executed"]?.int == 5)
@@ -150,6 +166,7 @@ import Testing
                     "plan": planned["plan"] ?? .null, "requested_by": "ana", "reason": "patching",
                 ]))
             #expect(asked.status == 202, "\(asked.json)")
+            _ = try described(.execute, asked)
             #expect(asked.json["status"]?.string == "awaiting_approval")
             #expect(asked.json["success"] == nil && asked.json["execution_id"] == nil)
             let approval = try #require(asked.json["approval_id"]?.string)
@@ -180,12 +197,58 @@ import Testing
                 "POST", "execute",
                 body: CanonicalJSON.bytes(["plan": planned["plan"] ?? .null, "wait_s": 0]))
             #expect(begun.status == 202, "\(begun.json)")
+            _ = try described(.execute, begun)
             #expect(begun.json["status"]?.string == "running" && begun.json["success"] == nil)
             let run = try #require(begun.json["execution_id"]?.string)
             _ = try await eventually("the run ends") {
                 let audit = try await fixture.send("GET", "audit?audit_id=\(run)")
                 return audit.json["execution"]?["success"]?.bool == true ? true : nil
             }
+        }
+    }
+
+    @Test func whoHangsUpLosesNothing() async throws {
+        try await played { fixture, agents in
+            let planned = try await plan(fixture)
+            let body = fixture.folder.path + "/body.json"
+            try fixture.folder.write(
+                String(
+                    decoding: CanonicalJSON.bytes(["plan": planned["plan"] ?? .null]),
+                    as: UTF8.self), to: "body.json")
+            // The real curl, which gives up while the promotion is under way.
+            agents.delays(.promote, true)
+            let curl = try await Tool.curl([
+                "--max-time", "0.5", "--header", "Authorization: Bearer \(ServeFixture.token)",
+                "--header",
+                "Continuity-Timestamp: \(Int64(Date().timeIntervalSince1970 * 1000))",
+                "--header", "Continuity-Nonce: \(UUID().uuidString)", "--data", "@\(body)",
+                "http://127.0.0.1:\(fixture.port)/api/v1/continuity/execute",
+            ])
+            #expect(curl.exitCode == 28, "it gave up: \(curl.output)")
+            agents.delays(.promote, false)
+            let run = try await eventually("the run ends") {
+                try await fixture.entries().first { $0["kind"]?.string == "run_finished" }
+            }
+            let id = run["body"]?["run_id"]?.string ?? ""
+            let audit = try await fixture.send("GET", "audit?audit_id=\(id)")
+            #expect(audit.json["execution"]?["success"]?.bool == true, "\(audit.json)")
+        }
+    }
+
+    @Test func aRunThatFailsSaysSo() async throws {
+        try await played { fixture, agents in
+            agents.refuses(.promote, true)
+            let planned = try await plan(fixture)
+            let done = try await fixture.send(
+                "POST", "execute",
+                body: CanonicalJSON.bytes(["plan": planned["plan"] ?? .null]))
+            try #require(done.status == 200, "\(done.json)")
+            let json = try described(.execute, done)
+            #expect(json["success"]?.bool == false && json["status"]?.string == "failed")
+            #expect(json["actions_executed"]?.int == 1 && json["actions_failed"]?.int == 1)
+            #expect(json["reason"]?.string?.contains("node-2 was not promoted") == true)
+            #expect(json["confidence"] == .null, "nothing was verified: \(json)")
+            agents.refuses(.promote, false)
         }
     }
 
@@ -212,6 +275,7 @@ import Testing
             let answer = try await fixture.send(
                 "POST", "status", body: Self.wire(["cluster": .object(other)]))
             #expect(answer.json["source"]?.string == "described", "\(answer.json)")
+            _ = try described(.statusOfBody, answer)
             #expect(answer.json["total_nodes"]?.int == 3)
             #expect(answer.json["healthy_nodes"]?.int == 1)
             #expect(answer.json["quorum_size"]?.int == 2)
@@ -228,7 +292,7 @@ import Testing
             let answer = try await fixture.send(
                 "POST", "simulate", body: Self.wire(.object(body.merging(more) { $1 })))
             try #require(answer.status == 200, "\(answer.json)")
-            return answer.json
+            return try described(.simulate, answer)
         }
         let first = try await simulate()
         #expect(first["scenario"]?.string == "primary_failure")

@@ -98,6 +98,13 @@ enum PredecessorSchemas {
         .required("policy_ok", .boolean), .required("quorum_ok", .boolean),
     ]
 
+    private static let deductions = Schema.array(
+        .object([
+            .required("check", .choice(of: Verification.Check.self)),
+            .required("points", .count), .required("evidence", CommonSchemas.text),
+        ])
+    ).noted("What was found, and what it takes off the confidence.")
+
     static let audit = Schema.named(
         "RunAudit",
         .object([
@@ -109,8 +116,15 @@ enum PredecessorSchemas {
                     execution + [
                         .required("execution_id", CommonSchemas.runID),
                         .required("total_duration_ms", .orNull(.count)),
+                        .required("cluster_id", CommonSchemas.clusterID),
+                        .required("kind", PlanSchemas.kind), .required("trigger", name),
+                        .required("requested_by", CommonSchemas.text),
+                        .required("primary_node_id", CommonSchemas.nodeID),
+                        .required("failover_target_id", CommonSchemas.nodeID),
                     ])),
-            .required("verification", .orNull(.object(checks))),
+            .required(
+                "verification", .orNull(.object(checks + [.required("deductions", deductions)])),
+                "null: it did not come so far."),
             .required("confidence", confidence),
         ]))
 
