@@ -67,6 +67,7 @@ package final class APIServer: Service {
 
     func router(_ peers: PeerRegistry) -> Router<APIContext> {
         let router = Router(context: APIContext.self)
+        router.add(middleware: BrowserMiddleware())
         router.add(middleware: ProblemMiddleware())
         let checked = router.group("").add(
             middleware: AccessMiddleware(
