@@ -73,6 +73,7 @@ package final class APIServer: Service {
         let router = Router(context: APIContext.self)
         // Outside of the problems, so that it sees their status.
         router.add(middleware: RequestMetrics(metrics: metrics))
+        router.add(middleware: BrowserMiddleware())
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(

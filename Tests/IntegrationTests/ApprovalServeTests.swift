@@ -151,6 +151,64 @@ import Testing
         }
     }
 
+    /// A page of another site may neither read, frame nor press anything; and what a browser keeps
+    /// or passes on must not be the link, which is a credential.
+    @Test func aBrowserIsToldToKeepToItself() async throws {
+        try await withServer { fixture, _ in
+            let receiver = try AlertReceiver(port: fixture.alertPort, secret: ServeFixture.secret)
+            let receiving = Task { try await receiver.run() }
+            defer { receiving.cancel() }
+            let ada = try await access(fixture, "ada", "operator")
+            let ask = ["failover", "--cluster", "demo", "--reason", "seen"]
+            #expect(try await Programs.run(ask + ada).exitCode == 0)
+            let link = try await eventually("the alert with its link") { () -> String? in
+                for item in receiver.accepted {
+                    let event = try JSONDecoder().decode(
+                        JSONValue.self, from: Data(item.body.utf8))
+                    if let link = event["data"]?["approve_url"]?.string { return link }
+                }
+                return nil
+            }
+            let base = "http://127.0.0.1:\(fixture.port)"
+            let client = ContinuityHTTP.HTTPClient(maxConcurrent: 2)
+            defer { client.shutdown() }
+            // A page, a value, what nobody may ask without a name, and what is not there.
+            let urls = [
+                (link, 200), (base + "/health/live", 200),
+                (base + "/api/v1/continuity/status", 401), (base + "/nowhere", 404),
+            ]
+            for (url, status) in urls {
+                let answer = try await client.send(.init(url: url))
+                #expect(answer.status == status, "\(url)")
+                let policy = answer.headers["content-security-policy"] ?? ""
+                for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
+                    #expect(policy.contains(part), "\(url): \(policy)")
+                }
+                #expect(policy.contains("form-action 'self'") == (url == link))
+                #expect(answer.headers["x-content-type-options"] == "nosniff")
+                #expect(answer.headers["referrer-policy"] == "no-referrer")
+                #expect(answer.headers["x-frame-options"] == "DENY")
+                #expect(answer.headers["cache-control"] == "no-store")
+                #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
+                #expect(answer.headers["access-control-allow-origin"] == nil)
+                #expect(answer.headers["set-cookie"] == nil, "nothing is kept in a browser")
+            }
+            func press(from site: String) async throws -> Int {
+                try await client.send(
+                    .init(
+                        method: "POST", url: link,
+                        headers: [
+                            "content-type": "application/x-www-form-urlencoded",
+                            "sec-fetch-site": site,
+                        ], body: Array("reason=seen".utf8))
+                ).status
+            }
+            #expect(try await press(from: "cross-site") == 403)
+            #expect(try await press(from: "same-site") == 403, "a neighbour is another site")
+            #expect(try await press(from: "same-origin") == 200)
+        }
+    }
+
     @Test func theGlassTakesTwoAdminsAndLeavesAReviewOpen() async throws {
         try await withServer { fixture, _ in
             let ada = try await access(fixture, "ada", "admin")
