@@ -59,7 +59,8 @@ extension APIServer {
             let wish = ScheduleWish(
                 clusterID: order.clusterID, kind: order.kind, targetNodeID: order.targetNodeID,
                 atMs: Int64((date.timeIntervalSince1970 * 1000).rounded()),
-                windowS: order.windowS ?? 0, reason: order.reason)
+                windowS: order.windowS ?? 0, reason: order.reason,
+                knownBy: context.caller.knowers(rules))
             return try await take(
                 .schedule(wish), by: context.caller.requester(claimed: order.requestedBy))
         }

@@ -141,6 +141,18 @@ final class Driver: Service, OrchestratorPort {
         logger.critical(
             "the journal cannot be written: nothing is decided or done until it can",
             metadata: ["error": "\(error)"])
+        let atMs = SystemClock.now().utcMs
+        for cluster in clusters.map(\.cluster.clusterID) {
+            let seed = Array("suspended/\(cluster)/\(instanceID)/\(atMs)".utf8)
+            executor.tell(
+                Alert(
+                    alertID: AlertID("alert-" + ContentDigest.openSSL.hex(seed).prefix(16)),
+                    type: "continuity.audit.suspended", severity: .critical, clusterID: cluster,
+                    subject: "journal",
+                    summary: "the journal cannot be written, so nothing is decided or done for "
+                        + "\(cluster): \(error)",
+                    atMs: atMs, data: .object([:])))
+        }
     }
 
     private func resumed() {

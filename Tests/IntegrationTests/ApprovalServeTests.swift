@@ -22,7 +22,11 @@ import Testing
         try fixture.folder.write(
             configuration.replacing(
                 "secret_file: oncall.whsec", with: "secret_file: oncall.whsec, \(approver)")
-                + "groups: [{name: sre, people: [bob, carl]}]\n", to: "serve.yaml")
+                + "groups: [{name: sre, people: [bob, carl]}]\n"
+                + "audit: {key_file: audit.key}\n", to: "serve.yaml")
+        let made = try await Programs.run(
+            "audit", "key", "init", "--key", fixture.folder.path + "/audit.key")
+        try #require(made.exitCode == 0, "\(made.errors)")
         try await fixture.start()
         defer { fixture.kill() }
         let agents = PlayedAgents(fixture)
@@ -100,7 +104,52 @@ import Testing
             #expect(given?["actor"]?.string == "bob")
             #expect(given?["body"]?["consent"]?["by"]?["address"]?.string == "127.0.0.1")
             #expect(given?["body"]?["consent"]?["reason"]?.string == "seen")
+            try await expectPack(of: fixture, approval: id)
         }
+    }
+
+    /// What an auditor gets of an approved run: who asked, who agreed, from where, why, to what.
+    private func expectPack(of fixture: ServeFixture, approval id: String) async throws {
+        let started = try #require(
+            try await fixture.entries().first { $0["kind"]?.string == "run_requested" })
+        let run = try #require(started["body"]?["run_id"]?.string)
+        let plan = try #require(started["body"]?["plan"]?["plan_id"]?.string)
+        _ = try await eventually("the run's end is signed") {
+            try await fixture.entries().last?["kind"]?.string == "checkpoint_signed" ? true : nil
+        }
+        let pack = fixture.folder.path + "/pack"
+        let key = fixture.folder.path + "/audit.key"
+        let made = try await Programs.run(
+            "audit", "export", run, "--journal", fixture.journalFile, "--key", key, "--output",
+            pack)
+        #expect(made.exitCode == 0, "\(made.errors)")
+        let checked = try await Programs.run("audit", "verify", pack, "--public-key", key + ".pub")
+        #expect(checked.exitCode == 0, "\(checked.errors)")
+        func file(_ name: String) throws -> JSONValue {
+            try JSONDecoder().decode(
+                JSONValue.self, from: Data(contentsOf: URL(fileURLWithPath: pack + "/" + name)))
+        }
+        let steps = try #require(try file("approvals.json")["approvals"]?.array)
+        #expect(
+            steps.map { $0["kind"]?.string } == [
+                "approval_requested", "approval_given", "approval_ended",
+            ])
+        let asked = steps.first?["body"]?["approval"]
+        #expect(asked?["approval_id"]?.string == id)
+        #expect(asked?["plan"]?["plan_id"]?.string == plan)
+        #expect(asked?["requested_by"]?["person"]?.string == "ada")
+        #expect(asked?["requested_by"]?["address"]?.string == "127.0.0.1")
+        #expect(asked?["reason"]?.string == "disk smells")
+        let consent = steps.dropFirst().first?["body"]?["consent"]
+        #expect(consent?["by"]?["person"]?.string == "bob")
+        #expect(consent?["reason"]?.string == "seen")
+        let claims = try file("L20-verification.json")["claims"]?.array ?? []
+        let held = claims.filter { $0["holds"]?.bool == true }.compactMap { $0["claim"]?.string }
+        #expect(held.contains("the plan that ran is the one that was approved"))
+        #expect(held.contains("as many others approved it as were needed"))
+        let readme = try String(contentsOfFile: pack + "/README.md", encoding: .utf8)
+        #expect(readme.contains("approval_given by bob"), "\(readme)")
+        #expect(readme.contains(": plan \(plan), from 127.0.0.1, \"disk smells\""), "\(readme)")
     }
 
     @Test func anAlertsLinkAnswersOnceAndOnlyByItsButton() async throws {

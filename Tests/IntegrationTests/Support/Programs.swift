@@ -66,9 +66,11 @@ final class TemporaryFolder {
 final class Background {
     private let process = Process()
 
-    init(_ arguments: [String], log: String) throws {
-        process.executableURL = URL(fileURLWithPath: Programs.continuity)
-        process.arguments = arguments
+    /// - Parameter wrapper: A program that runs `continuity` in its own place.
+    init(_ arguments: [String], log: String, wrapper: [String] = []) throws {
+        let command = wrapper + [Programs.continuity] + arguments
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         try #require(FileManager.default.createFile(atPath: log, contents: nil))
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try handle.seekToEnd()
