@@ -35,6 +35,9 @@ import Testing
         try await fixture.decide(2)
 
         for round in 1...2 {
+            let token = try await makeToken(serve, "round-\(round)")
+            let id = try #require(token.json["token_id"]?.string)
+            let secret = try #require(token.json["token"]?.string)
             try fill(seen)
             // Space that the file has already may take a few entries more.
             _ = try await eventually("the journal cannot be written") {
@@ -55,6 +58,10 @@ import Testing
                         service: ServiceReport(state: .running, role: .primary), peers: [:])))
             #expect(answer.json["lease_ms"] == nil, "no lease without a record: \(answer)")
             #expect(try await serve.entries() == before, "reads go on")
+            // Who may ask is what is recorded: nobody new, and nobody less.
+            #expect(try await makeToken(serve, "lost-\(round)").status == 503)
+            #expect(try await revoke(serve, id) == 503)
+            #expect(try await serve.send("GET", "status", token: secret).status == 200)
             #expect(serve.serve?.isRunning == true)
             _ = try await eventually("somebody is told") {
                 receiver.accepted.filter {
@@ -71,6 +78,9 @@ import Testing
                 let entries = try await serve.entries()
                 return entries.count > before.count ? entries : nil
             }
+            #expect(try await serve.send("GET", "status", token: secret).status == 200)
+            #expect(try await revoke(serve, id) == 200)
+            #expect(try await serve.send("GET", "status", token: secret).status == 401)
             #expect(Array(after.prefix(before.count)) == before, "nothing is lost")
             let verdict = try await Programs.run(
                 program: "nsenter",
@@ -80,6 +90,23 @@ import Testing
                 ])
             #expect(verdict.exitCode == 0, "\(verdict.errors)")
         }
+    }
+
+    private func makeToken(
+        _ serve: ServeFixture, _ name: String
+    ) async throws -> (status: Int, json: JSONValue) {
+        let order: JSONValue = [
+            "name": .string(name), "owner": "ben", "role": "viewer", "expires_in_s": .int(600),
+        ]
+        let answer = try await serve.send("POST", "tokens", body: CanonicalJSON.bytes(order))
+        return (answer.status, answer.json)
+    }
+
+    private func revoke(_ serve: ServeFixture, _ id: String) async throws -> Int {
+        let order: JSONValue = ["token_id": .string(id)]
+        return try await serve.send(
+            "POST", "tokens/revoke", body: CanonicalJSON.bytes(order)
+        ).status
     }
 
     /// Takes every byte that is left.
