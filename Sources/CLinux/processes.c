@@ -96,7 +96,33 @@ static int wait_connected(int descriptor, int64_t deadline_ms) {
     }
 }
 
-static int connect_once(const struct addrinfo *address, int64_t deadline_ms) {
+// Sends the question and waits for one byte, or for an orderly end: the kernel of a process that
+// is stopped gives neither.
+static int ask_once(
+    int descriptor, const void *question, size_t length, int64_t deadline_ms) {
+    // Fits any socket's buffer when it is new.
+    if (send(descriptor, question, length, MSG_NOSIGNAL) != (ssize_t)length) {
+        return errno != 0 ? errno : EIO;
+    }
+    for (;;) {
+        int64_t remaining_ms = deadline_ms - continuity_boot_milliseconds();
+        struct pollfd entry = {.fd = descriptor, .events = POLLIN, .revents = 0};
+        int ready = poll(&entry, 1, remaining_ms < 0 ? 0 : (int)remaining_ms);
+        if (ready == 0) {
+            return ETIMEDOUT;
+        }
+        char answer;
+        if (ready > 0 && recv(descriptor, &answer, 1, 0) >= 0) {
+            return 0;
+        }
+        if (errno != EINTR && errno != EAGAIN) {
+            return errno;
+        }
+    }
+}
+
+static int connect_once(
+    const struct addrinfo *address, const void *question, size_t length, int64_t deadline_ms) {
     int descriptor = socket(
         address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
     if (descriptor < 0) {
@@ -106,11 +132,15 @@ static int connect_once(const struct addrinfo *address, int64_t deadline_ms) {
     if (connect(descriptor, address->ai_addr, address->ai_addrlen) != 0) {
         failure = errno == EINPROGRESS ? wait_connected(descriptor, deadline_ms) : errno;
     }
+    if (failure == 0 && length > 0) {
+        failure = ask_once(descriptor, question, length, deadline_ms);
+    }
     (void)close(descriptor);
     return failure;
 }
 
-int continuity_tcp_probe(const char *host, const char *port, int timeout_ms) {
+int continuity_tcp_probe(
+    const char *host, const char *port, const void *question, size_t length, int timeout_ms) {
     int64_t deadline_ms = continuity_boot_milliseconds() + timeout_ms;
     struct addrinfo hints = {0};
     hints.ai_socktype = SOCK_STREAM;
@@ -120,7 +150,7 @@ int continuity_tcp_probe(const char *host, const char *port, int timeout_ms) {
     }
     int failure = EHOSTUNREACH;
     for (struct addrinfo *entry = list; entry != NULL && failure != 0; entry = entry->ai_next) {
-        failure = connect_once(entry, deadline_ms);
+        failure = connect_once(entry, question, length, deadline_ms);
     }
     freeaddrinfo(list);
     return failure;

@@ -14,7 +14,7 @@ package enum ClusterFile {
         for nodeReader in nodeReaders { nodes.append(try node(nodeReader)) }
         let id = ClusterID(try reader.string("cluster_id"))
         let quorum = try reader.optionalInt("quorum_size", in: 1...100_000)
-        let cluster = Cluster(
+        var cluster = Cluster(
             clusterID: id,
             name: try reader.optionalString("name") ?? id.rawValue,
             topology: try reader.choice("topology", default: .activePassive),
@@ -22,6 +22,9 @@ package enum ClusterFile {
             regions: try reader.strings("regions", default: []),
             nodes: nodes,
             metadata: try reader.stringMap("metadata"))
+        if try reader.optionalString("service_probe") != nil {
+            cluster.serviceProbe = try reader.choice("service_probe")
+        }
         try reader.finish()
         if let problem = cluster.firstProblem() {
             let place = problem.nodeIndex.map { nodeReaders[$0] } ?? reader

@@ -1,4 +1,5 @@
 import ContinuityCore
+import Foundation
 import Testing
 
 @Suite struct DetectionTests {
@@ -45,6 +46,52 @@ import Testing
         world.run(forMs: 20_000)
         #expect(world.state.primary == "node-1")
         #expect(world.holds == [.peersReachPrimary])
+    }
+
+    @Test func whatOutlivedItsLeaseIsNotGivenUpWhenItStopsAnswering() {
+        var world = TestWorld()
+        world.settle()
+        // Agent and guard are dead, the service takes writes for long after its lease.
+        world.services["node-1"]?.agentIsUp = false
+        world.run(forMs: 20_000)
+        // Now it is only too slow for its peers: nobody has fenced it.
+        let slow: [NodeID: PeerView] = ["node-1": .unreachable]
+        for _ in 0..<80 {
+            world.nowMs += 250
+            world.heartbeat("node-2", views: slow)
+            world.heartbeat("node-3", views: slow)
+            world.step(.tick)
+        }
+        #expect(world.state.primary == "node-1")
+        #expect(world.state.hold?.rule == .peersReachPrimary)
+        #expect(world.state.hold?.evidence.contains("nothing fences it") == true)
+        #expect(world.finishedRuns.isEmpty)
+        // Its agent is back and then lost with the whole machine: that is another matter.
+        world.services["node-1"]?.agentIsUp = true
+        world.settle()
+        world.services["node-1"]?.agentIsUp = false
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 20_000)
+        #expect(world.state.primary == "node-2")
+    }
+
+    @Test func agentsLearnWhatToAskTheServiceOfAPeer() {
+        var world = TestWorld()
+        world.settle()
+        guard case .report(let reply) = world.heartbeat("node-2") else {
+            Issue.record("no answer to a report")
+            return
+        }
+        #expect(reply.peers.map(\.probe) == [.tcp, .tcp])
+        // An older journal, or a newer orchestrator, changes nothing for the worse.
+        let known = #"{"agent_url":"u","node_id":"n","service_address":"a:1","#
+        for (text, probe) in [
+            (known + #""service_probe":"postgresql"}"#, ServiceProbe.postgresql),
+            (known + #""service_probe":"telepathy"}"#, .tcp),
+        ] {
+            let peer = try? JSONDecoder().decode(PeerAddress.self, from: Data(text.utf8))
+            #expect(peer?.probe == probe)
+        }
     }
 
     @Test func withoutQuorumNothingMoves() {

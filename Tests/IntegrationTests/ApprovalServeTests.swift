@@ -200,8 +200,59 @@ import Testing
         }
     }
 
+    @Test func refusingIsForTheCommandLineAndForLinks() async throws {
+        try await withServer { fixture, agents in
+            let receiver = try AlertReceiver(port: fixture.alertPort, secret: ServeFixture.secret)
+            let receiving = Task { try await receiver.run() }
+            defer { receiving.cancel() }
+            let ada = try await access(fixture, "ada", "operator")
+            let bob = try await access(fixture, "bob", "operator")
+            let ask = ["failover", "--cluster", "demo", "--reason", "disk smells"]
+            func ended() async throws -> [JSONValue] {
+                try await fixture.entries().filter { $0["kind"]?.string == "approval_ended" }
+            }
+            let first = try approvalID(try await Programs.run(ask + ada).output)
+            let refused = try await Programs.run(
+                ["refuse", first, "--cluster", "demo", "--reason", "not during the batch"] + bob)
+            #expect(refused.exitCode == 0, "\(refused.errors)")
+            var end = try #require(try await ended().last)
+            #expect(end["body"]?["outcome"]?.string == "refused")
+            #expect(end["body"]?["by"]?["person"]?.string == "bob")
+            #expect(end["body"]?["by"]?["address"]?.string == "127.0.0.1")
+            #expect(end["body"]?["reason"]?.string == "not during the batch")
+
+            let second = try approvalID(try await Programs.run(ask + ada).output)
+            let link = try await eventually("the alert with its links") { () -> String? in
+                for item in receiver.accepted {
+                    let event = try JSONDecoder().decode(
+                        JSONValue.self, from: Data(item.body.utf8))
+                    let data = event["data"]
+                    guard data?["approval_id"]?.string == second else { continue }
+                    if let link = data?["refuse_url"]?.string { return link }
+                }
+                return nil
+            }
+            let client = ContinuityHTTP.HTTPClient(maxConcurrent: 2)
+            defer { client.shutdown() }
+            let pressed = try await client.send(
+                .init(
+                    method: "POST", url: link,
+                    headers: ["content-type": "application/x-www-form-urlencoded"],
+                    body: Array("reason=not+now".utf8)))
+            #expect(pressed.status == 200)
+            end = try #require(try await ended().last)
+            #expect(end["body"]?["approval_id"]?.string == second)
+            #expect(end["body"]?["outcome"]?.string == "refused")
+            #expect(end["body"]?["reason"]?.string == "not now")
+            #expect(agents.orders.isEmpty)
+        }
+    }
+
     @Test func theGlassTakesTwoAdminsAndLeavesAReviewOpen() async throws {
         try await withServer { fixture, _ in
+            let receiver = try AlertReceiver(port: fixture.alertPort, secret: ServeFixture.secret)
+            let receiving = Task { try await receiver.run() }
+            defer { receiving.cancel() }
             let ada = try await access(fixture, "ada", "admin")
             let bob = try await access(fixture, "bob", "admin")
             let operatorOnly = try await access(fixture, "carl", "operator")
@@ -214,6 +265,19 @@ import Testing
             #expect(second.errors.contains("not-an-admin"), "\(second.errors)")
             let done = try await Programs.run(approve + bob)
             #expect(done.output.contains("has begun"), "\(done.output)\(done.errors)")
+            // Loud: critical alerts, received.
+            _ = try await eventually("the glass is heard") {
+                let critical = try receiver.accepted.map {
+                    try JSONDecoder().decode(JSONValue.self, from: Data($0.body.utf8))
+                }.filter { $0["data"]?["severity"]?.string == "critical" }
+                    .compactMap { $0["type"]?.string }
+                return Set(critical).isSuperset(of: [
+                    "continuity.approval.requested", "continuity.break_glass.used",
+                ]) ? true : nil
+            }
+            // Open until somebody closes it, over a crash too.
+            fixture.kill()
+            try await fixture.start()
             let status = try await Programs.run(["status"] + ada)
             let review = try #require(
                 status.output.split(separator: " ").first { $0.hasPrefix("review-") })

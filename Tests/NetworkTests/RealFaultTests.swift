@@ -57,7 +57,12 @@ extension RealProcesses {
                     for victim in Victim.allCases {
                         let woken = Mutex<(ContinuousClock.Instant, String)?>(nil)
                         let expected: CaseReport.Expectation =
-                            victim == .guardProcess ? .none : .either
+                            switch victim {
+                            case .guardProcess: .none
+                            // Peers see that nothing of it answers: nobody waits until it wakes.
+                            case .all where seconds > 2: .failover
+                            case .all, .agent, .database: .either
+                            }
                         reports.append(
                             try await bench.play(
                                 "\(victim.rawValue) stopped for \(seconds) s", expected
@@ -69,6 +74,10 @@ extension RealProcesses {
                                 woken.withLock { $0 = (.now, old.id) }
                                 bench.send(SIGCONT, to: pids)
                             })
+                        if victim == .all, seconds > 2, let report = reports.last {
+                            let newPrimaryMs = try #require(report.untilNewPrimaryMs)
+                            #expect(newPrimaryMs < 10_000, "it did not wait for the end")
+                        }
                         if victim == .all, let (at, old) = woken.withLock(\.self) {
                             try bench.expectFencedAtOnce(old, wokenAt: at)
                         }

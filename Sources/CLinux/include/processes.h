@@ -2,6 +2,7 @@
 // Every function returns -1 and sets errno on failure, unless it says otherwise.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -38,6 +39,8 @@ int64_t continuity_owner(const char *path);
 int64_t continuity_boot_milliseconds(void);
 
 // Waits until a TCP connection to host and port stands, then closes it again.
-// host may be a name or a numeric address. Returns 0 or an errno value; ETIMEDOUT at the deadline,
-// EHOSTUNREACH when the name does not resolve.
-int continuity_tcp_probe(const char *host, const char *port, int timeout_ms);
+// With a question of some bytes it is sent, and whoever listens must answer a byte or close the
+// connection in order. host may be a name or a numeric address. Returns 0 or an errno value;
+// ETIMEDOUT at the deadline, EHOSTUNREACH when the name does not resolve.
+int continuity_tcp_probe(
+    const char *host, const char *port, const void *question, size_t length, int timeout_ms);

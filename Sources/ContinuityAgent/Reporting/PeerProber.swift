@@ -62,7 +62,8 @@ final class PeerProber: Sendable {
             return .reachable
         }
         guard let service = Endpoint(peer.serviceAddress) else { return .unreachable }
-        let failure = await TCPProbe.failure(connectingTo: service, timeoutMs: timeoutMs)
+        let failure = await TCPProbe.failure(
+            connectingTo: service, asking: peer.probe, timeoutMs: timeoutMs)
         return failure == nil ? .serviceOnly : .unreachable
     }
 

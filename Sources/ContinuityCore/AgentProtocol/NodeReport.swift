@@ -145,16 +145,24 @@ package struct PeerAddress: Codable, Hashable, Sendable {
     package var agentURL: String
     /// `host:port` of the peer's service.
     package var serviceAddress: String
+    /// What the service is asked when the agent does not answer; a newer orchestrator may know
+    /// more probes than this agent: then ``ServiceProbe/tcp``, which rather finds it alive.
+    package var probe: ServiceProbe { serviceProbe.flatMap(ServiceProbe.init) ?? .tcp }
+    private var serviceProbe: String?
 
-    package init(nodeID: NodeID, agentURL: String, serviceAddress: String) {
+    package init(
+        nodeID: NodeID, agentURL: String, serviceAddress: String, probe: ServiceProbe? = nil
+    ) {
         self.nodeID = nodeID
         self.agentURL = agentURL
         self.serviceAddress = serviceAddress
+        serviceProbe = probe?.rawValue
     }
 
     private enum CodingKeys: String, CodingKey {
         case nodeID = "node_id"
         case agentURL = "agent_url"
         case serviceAddress = "service_address"
+        case serviceProbe = "service_probe"
     }
 }

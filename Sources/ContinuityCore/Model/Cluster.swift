@@ -3,6 +3,16 @@ package enum Topology: String, Codable, Hashable, Sendable, CaseIterable {
     case activeActive = "active_active"
 }
 
+/// How peers find out whether a node's service still answers when its agent does not.
+package enum ServiceProbe: String, Codable, Hashable, Sendable, CaseIterable {
+    /// A TCP connection. The kernel makes it for a process that is stopped, too.
+    case tcp
+    /// The first question of PostgreSQL's protocol, which the server process itself answers.
+    case postgresql
+    /// `GET /`, answered with any status.
+    case http
+}
+
 /// The nodes that together offer one service.
 package struct Cluster: Codable, Hashable, Sendable {
     package var clusterID: ClusterID
@@ -13,11 +23,13 @@ package struct Cluster: Codable, Hashable, Sendable {
     package var regions: [String]
     package var nodes: [Node]
     package var metadata: [String: String]
+    /// `nil`: ``ServiceProbe/tcp``.
+    package var serviceProbe: ServiceProbe?
 
     package init(
         clusterID: ClusterID, name: String = "", topology: Topology = .activePassive,
         quorumSize: Int? = nil, regions: [String] = [], nodes: [Node],
-        metadata: [String: String] = [:]
+        metadata: [String: String] = [:], serviceProbe: ServiceProbe? = nil
     ) {
         self.clusterID = clusterID
         self.name = name
@@ -26,6 +38,7 @@ package struct Cluster: Codable, Hashable, Sendable {
         self.regions = regions
         self.nodes = nodes
         self.metadata = metadata
+        self.serviceProbe = serviceProbe
     }
 
     /// Every node votes, a witness too.
@@ -40,6 +53,7 @@ package struct Cluster: Codable, Hashable, Sendable {
         case name, topology
         case quorumSize = "quorum_size"
         case regions, nodes, metadata
+        case serviceProbe = "service_probe"
     }
 }
 

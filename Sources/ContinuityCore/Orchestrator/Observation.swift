@@ -16,6 +16,8 @@ struct Observation: Hashable, Sendable {
     var startOrder: StartOrder?
     var upkeepNotBeforeMs: Int64 = 0
     var upkeepFailures: Int = 0
+    /// Whether peers reached the service long after its lease, while its agent was silent.
+    var outlivedLease = false
 
     struct StartOrder: Hashable, Sendable {
         var untilMs: Int64
@@ -44,6 +46,7 @@ struct Observation: Hashable, Sendable {
         }
         self.report = report
         heardAtMs = atMs
+        outlivedLease = false
     }
 
     /// A reading of the two clocks grows worse by a fiftieth of its age: each may run at a speed

@@ -1,4 +1,7 @@
 extension Orchestrator {
+    /// Two looks at agent and service, the pause between two rounds, and the way here.
+    private static let oldestViewIntervals: Int64 = 6
+
     // MARK: Hearing
 
     mutating func hear(_ report: NodeReport, _ now: Moment) {
@@ -9,9 +12,25 @@ extension Orchestrator {
         }
         if observations[id]?.nodes[report.nodeID]?.isStale(report) == false {
             observations[id]?.nodes[report.nodeID]?.hear(report, atMs: now.monotonicMs)
+            noteSurvivors(report, id, now)
             evaluate(id, now)
         }
         reply(.report(answer(to: report, cluster: state.clusters[id] ?? cluster, now)))
+    }
+
+    /// A service that answers a peer although its agent is silent and its lease is long over has
+    /// nobody who fences it. From then on the lease's end proves nothing of it, also when it is
+    /// not reached any more: it may be paused, or overloaded. Until its agent is heard.
+    private mutating func noteSurvivors(_ report: NodeReport, _ id: ClusterID, _ now: Moment) {
+        guard let intervalMs = state.clusters[id]?.policy.detection.intervalMs else { return }
+        for (node, view) in report.peers where view == .serviceOnly {
+            // What a peer reports it may have seen some intervals ago.
+            guard observations[id]?.nodes[node]?.outlivedLease == false,
+                !isHeard(node, in: id, now),
+                now.monotonicMs >= leaseEndMs(node, id) + Self.oldestViewIntervals * intervalMs
+            else { continue }
+            observations[id]?.nodes[node]?.outlivedLease = true
+        }
     }
 
     private mutating func answer(
@@ -34,7 +53,8 @@ extension Orchestrator {
         let peers = cluster.cluster.nodes.compactMap { node -> PeerAddress? in
             guard node.nodeID != report.nodeID, let url = node.agentURL else { return nil }
             return PeerAddress(
-                nodeID: node.nodeID, agentURL: url, serviceAddress: node.serviceAddress ?? "")
+                nodeID: node.nodeID, agentURL: url, serviceAddress: node.serviceAddress ?? "",
+                probe: cluster.cluster.serviceProbe)
         }
         return ReportReply(
             epoch: state.epoch, intervalMs: settings.intervalMs,
@@ -157,6 +177,11 @@ extension Orchestrator {
         }
         let votes = votes(on: node.nodeID, in: id, now)
         let count = cluster.cluster.nodes.count
+        if observations[id]?.nodes[node.nodeID]?.outlivedLease == true {
+            return Judgement(
+                status: .unknown,
+                evidence: "not heard, and its service was reached after its lease had ended")
+        }
         guard cluster.policy.needsQuorum else {
             return votes.serviceOnly > 0
                 ? Judgement(

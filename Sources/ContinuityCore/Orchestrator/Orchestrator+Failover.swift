@@ -51,6 +51,12 @@ extension Orchestrator {
                 evidence: "\(node) is not heard here, but "
                     + "\(votes.reachable + votes.serviceOnly) of \(count) voters reach it")
         }
+        if observations[id]?.nodes[node]?.outlivedLease == true {
+            return Hold(
+                rule: .peersReachPrimary,
+                evidence: "\(node) is not heard, and peers reached its service after its lease "
+                    + "had ended: nothing fences it")
+        }
         return Hold(
             rule: .noQuorum,
             evidence: "\(node) is not heard; \(votes.heard) of \(count) voters are, "

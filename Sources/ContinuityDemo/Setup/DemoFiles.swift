@@ -84,6 +84,8 @@ struct DemoFiles: Sendable {
             name: Demo PostgreSQL
             topology: active_passive
             regions: [region-1, region-2]
+            # What peers ask the service when its agent is silent; a stopped server answers none.
+            service_probe: postgresql
             nodes:
 
             """

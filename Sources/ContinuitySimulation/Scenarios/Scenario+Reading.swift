@@ -15,6 +15,7 @@ extension Scenario {
         case "topology": topology = try choice(words.first)
         case "quorum": quorumSize = Int(try number(words.first))
         case "synchronous": isSynchronous = true
+        case "probe": probe = try choice(words.first)
         case "seed": seed = UInt64(try number(words.first))
         case "run": runMs = try time(words.first)
         case "policy": for word in words { try readPolicy(word) }

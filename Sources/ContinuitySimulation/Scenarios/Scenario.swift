@@ -8,6 +8,7 @@ package struct Scenario {
     var quorumSize: Int?
     var topology = Topology.activePassive
     var isSynchronous = false
+    var probe = ServiceProbe.postgresql
     var seed: UInt64 = 1
     var runMs: Int64 = 60_000
     var events: [(atMs: Int64, fault: Fault)] = []
@@ -46,7 +47,8 @@ package struct Scenario {
 
     var cluster: Cluster {
         Cluster(
-            clusterID: "scenario", topology: topology, quorumSize: quorumSize, nodes: nodes
+            clusterID: "scenario", topology: topology, quorumSize: quorumSize, nodes: nodes,
+            serviceProbe: probe
         ).readyToSimulate
     }
 

@@ -36,7 +36,9 @@ struct FaultPlan {
                 agentURL: "http://node-\(index + 1):7000",
                 serviceAddress: "node-\(index + 1):5432")
         }
-        let cluster = Cluster(clusterID: "simulated", nodes: nodes)
+        // Not drawn: a seed goes on meaning what it meant.
+        let cluster = Cluster(
+            clusterID: "simulated", nodes: nodes, serviceProbe: seed % 4 == 0 ? .tcp : .postgresql)
         let isSynchronous = chance.chance(600)
         var detection = chance.chance(400) ? DetectionSettings.lan : .standard
         detection.recoveryThreshold = chance.int(1...2)

@@ -138,12 +138,17 @@ extension World {
             } else if agents[other].isUp, !agents[other].isPaused(nowMs) {
                 view = .reachable
             } else {
-                // A paused process's socket still takes connections.
-                view = databases[other].isRunning ? .serviceOnly : .unreachable
+                view = serviceAnswers(other) ? .serviceOnly : .unreachable
             }
             agents[node].views[other] = view
         }
         checker.looked(node, at: agents[node].views, nowMs)
+    }
+
+    /// A paused process's socket still takes connections, but gives no answer.
+    private func serviceAnswers(_ node: Int) -> Bool {
+        databases[node].isRunning
+            && (!databases[node].isPaused(nowMs) || (cluster.serviceProbe ?? .tcp) == .tcp)
     }
 
     // MARK: The lease

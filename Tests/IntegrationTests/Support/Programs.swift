@@ -66,9 +66,12 @@ final class TemporaryFolder {
 final class Background {
     private let process = Process()
 
-    /// - Parameter wrapper: A program that runs `continuity` in its own place.
-    init(_ arguments: [String], log: String, wrapper: [String] = []) throws {
-        let command = wrapper + [Programs.continuity] + arguments
+    /// - Parameter wrapper: A program that runs `program` in its own place.
+    init(
+        _ arguments: [String], program: String = Programs.continuity, log: String,
+        wrapper: [String] = []
+    ) throws {
+        let command = wrapper + [program] + arguments
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
         try #require(FileManager.default.createFile(atPath: log, contents: nil))
