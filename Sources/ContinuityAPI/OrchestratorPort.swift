@@ -33,6 +33,8 @@ package protocol OrchestratorPort: Sendable {
     func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply
     /// Journals it, as far as such entries are not too many.
     func noteLoginRefused(_ refusal: LoginRefused) async
+    /// Journals it where it was not lately. Returns without, when it cannot.
+    func noteCredentialUsed(_ use: CredentialUsed, by person: String) async
     func status() async throws -> StatusReport
     /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
     func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]

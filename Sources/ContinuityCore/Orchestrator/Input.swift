@@ -24,6 +24,7 @@ package enum Input: Sendable {
     case tokenCreated(AccessToken)
     case tokenRevoked(TokenID, reason: String, by: String)
     case loginRefused(LoginRefused)
+    case credentialUsed(CredentialUsed, by: String)
 }
 
 /// A person's (or their automation's) wish.

@@ -131,6 +131,7 @@ extension Orchestrator {
         }
         checkApproval(id, now)
         let pending = try pending(id, approvalID)
+        try checkIsAnother(principal, than: pending.requestedBy)
         try checkRight(of: principal, to: pending)
         let consent = Consent(by: principal, reason: reason, atMs: now.utcMs)
         if let accepted {
@@ -142,8 +143,11 @@ extension Orchestrator {
                     "data-loss-greater",
                     "the move may lose more than that\(described(loss)): accept that or refuse")
             }
-        } else if pending.consents.contains(where: { $0.by.person == principal.person }) {
-            throw OrderProblem("already-approved", "\(principal.person) has approved it already")
+        } else if let earlier = pending.consents.first(where: {
+            !$0.by.couldBeOne(with: principal).isEmpty
+        }) {
+            let names = earlier.by.couldBeOne(with: principal).joined(separator: ", ")
+            throw OrderProblem("already-approved", "\(names) has approved it already")
         }
         emit(
             .approvalGiven(
@@ -164,7 +168,8 @@ extension Orchestrator {
     ) throws(OrderProblem) {
         try check(reason: reason)
         let pending = try pending(id, approvalID)
-        // Who asked may take it back; anybody else must be one who could have approved.
+        // Who asked may take it back; anybody else must be one who may approve. Whoever it is, to
+        // refuse needs no second person.
         if principal.person != pending.requestedBy.person {
             try checkRight(of: principal, to: pending)
         }
@@ -202,13 +207,33 @@ extension Orchestrator {
         return pending
     }
 
+    /// Two people, whatever credentials they use: nobody who knows the secrets of both sides.
+    private func checkIsAnother(
+        _ principal: Principal, than first: Principal
+    ) throws(OrderProblem) {
+        let names = principal.couldBeOne(with: first)
+        guard !names.isEmpty else { return }
+        if principal.person == first.person, principal.person != Principal.anybody {
+            throw OrderProblem(
+                "same-person",
+                "\(principal.person) asked for it: somebody else must do this")
+        }
+        if names == [Principal.anybody] {
+            throw OrderProblem(
+                "same-person",
+                "the token of token_file, or one made with it, could be in anybody's hands: both "
+                    + "sides need a certificate, or a token that its owner made with one")
+        }
+        throw OrderProblem(
+            "same-person",
+            "\(names.joined(separator: ", ")) could be behind both \(first.person) and "
+                + "\(principal.person), knowing their tokens: use a certificate, or a token that "
+                + "its owner made with one")
+    }
+
     private func checkRight(
         of principal: Principal, to approval: PendingApproval
     ) throws(OrderProblem) {
-        guard principal.person != approval.requestedBy.person else {
-            throw OrderProblem(
-                "same-person", "\(principal.person) asked for it: somebody else must approve")
-        }
         if approval.kind == .breakGlass, !principal.isAdmin {
             throw OrderProblem("not-an-admin", "breaking the glass takes two admins")
         }
@@ -305,10 +330,7 @@ extension Orchestrator {
         try check(reason: note)
         guard let review = state.clusters[id]?.reviews.first(where: { $0.reviewID == reviewID })
         else { throw OrderProblem("no-such-review", "\(id) has no open review '\(reviewID)'") }
-        guard review.people.first?.person != principal.person else {
-            throw OrderProblem(
-                "same-person", "\(principal.person) broke the glass: somebody else must review it")
-        }
+        if let first = review.people.first { try checkIsAnother(principal, than: first) }
         emit(
             .reviewClosed(ReviewClosed(reviewID: reviewID, note: note, by: principal)),
             cluster: id, actor: principal.actor, now)
