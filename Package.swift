@@ -217,7 +217,8 @@ let package = Package(
             name: "AgentTests",
             dependencies: [
                 "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
-                "ContinuityPostgres", "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport", "CLinux",
+                "ContinuityPostgres", "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport",
+                "CLinux",
                 hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),

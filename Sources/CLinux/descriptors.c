@@ -124,20 +124,22 @@ static int classify(ssize_t moved) {
     }
 }
 
-int continuity_read_exact(int socket, void *bytes, size_t length, int64_t deadline_ns) {
-    char *into = bytes;
-    while (length > 0) {
-        ssize_t got = recv(socket, into, length, MSG_DONTWAIT);
+int continuity_read_some(
+    int socket, void *bytes, size_t capacity, size_t *length, int64_t deadline_ns
+) {
+    *length = 0;
+    for (;;) {
+        // Who reads has just asked, so there is nothing yet: to look first would be in vain.
+        int result = wait_ready(socket, POLLIN, deadline_ns);
+        if (result != CONTINUITY_IO_DONE) return result;
+        ssize_t got = recv(socket, bytes, capacity, MSG_DONTWAIT);
         if (got > 0) {
-            into += got;
-            length -= (size_t)got;
-            continue;
+            *length = (size_t)got;
+            return CONTINUITY_IO_DONE;
         }
-        int result = classify(got);
-        if (result == CONTINUITY_IO_DONE) result = wait_ready(socket, POLLIN, deadline_ns);
+        result = classify(got);
         if (result != CONTINUITY_IO_DONE) return result;
     }
-    return CONTINUITY_IO_DONE;
 }
 
 int continuity_write_exact(int socket, const void *bytes, size_t length, int64_t deadline_ns) {

@@ -1,6 +1,5 @@
 import ContinuityCore
 import ContinuityTransport
-import Foundation
 import Hummingbird
 
 /// Moves that are arranged for a time.
@@ -46,19 +45,14 @@ extension APIServer {
         api.post("schedules") { [self] request, context in
             let order = try await Self.body(Arrangement.self, of: request)
             try context.caller.require(order.clusterID)
-            guard
-                let date = (try? Date(order.at, strategy: .iso8601))
-                    ?? (try? Date(
-                        order.at,
-                        strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
-            else {
+            guard let atMs = APITime.milliseconds(of: order.at) else {
                 throw Problem(
                     .badRequest, "bad-time",
                     "'at' is a time after RFC 3339, for example 2026-12-24T02:00:00Z")
             }
             let wish = ScheduleWish(
                 clusterID: order.clusterID, kind: order.kind, targetNodeID: order.targetNodeID,
-                atMs: Int64((date.timeIntervalSince1970 * 1000).rounded()),
+                atMs: atMs,
                 windowS: order.windowS ?? 0, reason: order.reason)
             return try await take(
                 .schedule(wish), by: context.caller.requester(claimed: order.requestedBy))

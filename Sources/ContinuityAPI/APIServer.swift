@@ -10,15 +10,16 @@ import Synchronization
 
 /// The HTTP interface of `serve`.
 package final class APIServer: Service {
-    private static let maxBodyBytes = 1 << 20
-    private static let maxEntries = 1000
-    private static let maxWaitMs: Int64 = 30_000
+    private static let maxBodyBytes = ContractMiddleware.bodyBytesMax
+    static let maxEntries = 1000
+    static let maxWaitMs: Int64 = 30_000
 
     private let host: String
     private let port: Int
     let rules: AccessRules
     let openLink: @Sendable (String) -> SignedLink?
     private let reports = ReportGuard()
+    let metrics = ServerMetrics()
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     private let logger: Logger
@@ -67,22 +68,22 @@ package final class APIServer: Service {
 
     func router(_ peers: PeerRegistry) -> Router<APIContext> {
         let router = Router(context: APIContext.self)
+        // Outside of the problems, so that it sees their status.
+        router.add(middleware: RequestMetrics(metrics: metrics))
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(
             middleware: AccessMiddleware(
                 authenticator: Authenticator(
                     rules: rules, peers: peers, orchestrator: orchestrator, nowMs: nowMs),
                 gate: AccessGate(
                     limits: rules.limits, orchestrator: orchestrator, nowMs: nowMs,
-                    logger: logger)))
-        checked.get("/health/live") { _, _ in Self.json(["status": "live"]) }
-        checked.get("/health/ready") { [orchestrator] _, _ in
-            guard orchestrator.isReady else {
-                throw Problem(.serviceUnavailable, "not-ready", "the server does not lead yet")
-            }
-            return Self.json(["status": "ready"])
-        }
+                    logger: logger))
+        ).add(middleware: ContractMiddleware())
+        addHealthRoutes(to: checked)
+        addMetricsRoute(to: checked)
         let api = checked.group("/api/v1/continuity")
+        api.get("openapi.json") { _, _ in Self.json(bytes: OpenAPIDocument.bytes) }
         addAgentRoutes(to: api)
         addOperatorRoutes(to: api)
         addDrillRoutes(to: api)
@@ -92,6 +93,7 @@ package final class APIServer: Service {
         addScheduleRoutes(to: api)
         addAuditRoutes(to: api)
         addTokenRoutes(to: api)
+        addEventRoute(to: api, EventStreams(bounds: rules.limits.bounds))
         return router
     }
 
@@ -139,9 +141,7 @@ package final class APIServer: Service {
 
     private func addOperatorRoutes(to api: RouterGroup<APIContext>) {
         api.get("status") { [orchestrator] _, context in
-            var report = try await Self.journaled { try await orchestrator.status() }
-            report.clusters.removeAll { !context.caller.reaches($0.clusterID) }
-            return try Self.json(encoding: report)
+            try Self.json(encoding: try await Self.visible(orchestrator, to: context.caller))
         }
         for kind in [PlanKind.failover, .switchover] {
             api.post("\(kind.rawValue)") { [self] request, context in
@@ -194,7 +194,7 @@ package final class APIServer: Service {
 
     // MARK: Bodies and answers
 
-    private static func number(
+    static func number(
         _ name: String, _ request: Request, in range: ClosedRange<Int64>, default fallback: Int64
     ) throws -> Int64 {
         guard let text = request.uri.queryParameters[Substring(name)] else { return fallback }
@@ -265,9 +265,10 @@ package final class APIServer: Service {
         case .hookPacksChanged(let body): return try json(encoding: body)
         case .noted(let seq): return json(["seq": .int(seq)])
         case .problem(let problem):
+            // What is malformed was refused before: `bad-` here is what the state forbids.
             let status: HTTPResponse.Status =
                 problem.type.hasPrefix("no-such-")
-                ? .notFound : problem.type.hasPrefix("bad-") ? .badRequest : .conflict
+                ? .notFound : problem.type.hasPrefix("bad-") ? .unprocessableContent : .conflict
             throw Problem(status, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(

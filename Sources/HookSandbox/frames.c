@@ -9,13 +9,39 @@
 
 enum { TOGETHER_MAX_BYTES = 4096 };
 
-static bool read_exact(int fd, char *into, size_t length) {
-    while (length > 0) {
+/// What was read beyond what was asked for. serve speaks only when asked, so that is the rest of
+/// a frame: its head and a body of usual length come with one system call.
+static char ahead[TOGETHER_MAX_BYTES];
+static size_t ahead_start, ahead_end;
+
+/// At least one byte and at most `length`; 0 when the peer is gone.
+static size_t read_some(int fd, char *into, size_t length) {
+    for (;;) {
         ssize_t got = read(fd, into, length);
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        into += got;
-        length -= (size_t)got;
+        return got <= 0 ? 0 : (size_t)got;
+    }
+}
+
+static bool read_exact(int fd, char *into, size_t length) {
+    while (length > 0) {
+        if (ahead_start < ahead_end) {
+            size_t count = ahead_end - ahead_start;
+            if (count > length) count = length;
+            memcpy(into, ahead + ahead_start, count);
+            ahead_start += count;
+            into += count;
+            length -= count;
+        } else if (length < sizeof ahead) {
+            ahead_start = 0;
+            ahead_end = read_some(fd, ahead, sizeof ahead);
+            if (ahead_end == 0) return false;
+        } else {
+            size_t count = read_some(fd, into, length);
+            if (count == 0) return false;
+            into += count;
+            length -= count;
+        }
     }
     return true;
 }
@@ -60,3 +86,5 @@ bool frame_write(int fd, const char *body, size_t length) {
     }
     return write_exact(fd, (const char *)&header, sizeof header) && write_exact(fd, body, length);
 }
+
+void frames_rehearse(void) { memset(ahead, 0, sizeof ahead); }

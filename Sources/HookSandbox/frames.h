@@ -19,3 +19,6 @@ bool frame_read(int fd, size_t max, char **body, size_t *length);
 
 /// Writes one frame whole. `false`: the peer is gone.
 bool frame_write(int fd, const char *body, size_t length);
+
+/// Touches the memory that frames are read into, so that the first one finds it there.
+void frames_rehearse(void);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
 #include "json_lua.h"
 #include "lua_env.h"
 #include "output.h"
@@ -60,6 +61,7 @@ static int perform(lua_State *state) {
 }
 
 void rehearse(void) {
+    frames_rehearse();
     // Not with the allocator of the limits: what is used here counts for nobody.
     lua_State *state = luaL_newstate();
     if (state == NULL) return;

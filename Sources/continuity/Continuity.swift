@@ -17,6 +17,6 @@ struct Continuity: AsyncParsableCommand {
             BreakGlass.self, ReviewCommand.self, BrakeCommand.self, Pause.self, Resume.self,
             Maintenance.self, ScheduleCommand.self, DrillCommand.self, HooksCommand.self,
             Audit.self, Backup.self, Restore.self, PKICommand.self, TokenCommand.self,
-            WhoAmI.self, AccessCommand.self, PostgresCommand.self,
+            WhoAmI.self, AccessCommand.self, OpenAPICommand.self, PostgresCommand.self,
         ])
 }

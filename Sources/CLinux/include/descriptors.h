@@ -38,8 +38,10 @@ int continuity_receive_packet(
 /// Sends one packet without waiting.
 int continuity_send_packet(int socket, const void *bytes, size_t length);
 
-/// Reads exactly `length` bytes from a stream socket.
-int continuity_read_exact(int socket, void *bytes, size_t length, int64_t deadline_ns);
+/// Waits for bytes on a stream socket and reads what is there, at most `capacity`; `*length` says
+/// how much, at least 1 when this is CONTINUITY_IO_DONE.
+int continuity_read_some(
+    int socket, void *bytes, size_t capacity, size_t *length, int64_t deadline_ns);
 
 /// Writes all `length` bytes to a stream socket.
 int continuity_write_exact(int socket, const void *bytes, size_t length, int64_t deadline_ns);

@@ -5,9 +5,9 @@ package import ContinuityCore
 /// What has no case here is refused, whoever asks. `docs/security/access.md` is made from it, and
 /// a test asks a real server for every cell of that table.
 package enum APIOperation: String, CaseIterable, Sendable {
-    case live, ready
+    case live, ready, deepHealth, metrics, openAPI
     case report, links
-    case whoAmI, status, auditList, auditShow, drillShow
+    case whoAmI, status, auditList, auditShow, events, drillShow
     case failover, switchover, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
     case scheduleList, schedule, scheduleCancel
@@ -56,6 +56,14 @@ package enum APIOperation: String, CaseIterable, Sendable {
         return switch self {
         case .live: Rule(method: "GET", path: "/health/live", need: .anyone)
         case .ready: Rule(method: "GET", path: "/health/ready", need: .anyone)
+        // They tell more than a stranger should know.
+        case .deepHealth:
+            Rule(method: "GET", path: "/health/deep", need: .role(.viewer))
+        case .metrics: Rule(method: "GET", path: "/metrics", need: .role(.viewer))
+        case .openAPI:
+            Rule(
+                method: "GET", path: Self.prefix + "/openapi.json", need: .anyone,
+                commands: [])
         case .report:
             // Its sequence and boot id, and the session, take the place of time and nonce.
             Rule(
@@ -69,6 +77,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .status: read("/status", .role(.viewer), "status")
         case .auditList: read("/audit", .role(.viewer), "audit list")
         case .auditShow: read("/audit/{seq}", .role(.viewer), "audit show")
+        case .events: read("/events", .role(.viewer))
         case .drillShow: read("/drill/{drill_id}", .role(.viewer), "drill run")
         case .failover: change("/failover", .operator, "failover")
         case .switchover: change("/switchover", .operator, "switchover")
@@ -113,7 +122,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
 package enum AccessTable {
     /// Commands that ask no server: what the machine lets their user do, they may.
     package static let localCommands = [
-        "serve", "demo", "plan", "simulate", "access", "audit verify", "audit export",
+        "serve", "demo", "plan", "simulate", "access", "openapi", "audit verify", "audit export",
         "audit redact", "audit access", "audit key init", "audit key show", "backup", "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",

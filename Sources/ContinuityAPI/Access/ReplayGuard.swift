@@ -25,12 +25,13 @@ struct ReplayGuard: Sendable {
             guard let timeName = ReplayGuard.timestampField,
                 let nonceName = ReplayGuard.nonceField,
                 let time = headers[timeName], let atMs = Int64(time), atMs > 0,
-                let nonce = headers[nonceName], (16...64).contains(nonce.utf8.count)
+                let nonce = headers[nonceName], (16...64).contains(nonce.utf8.count),
+                nonce.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
             else {
                 throw Problem(
                     .badRequest, "no-nonce",
                     "send the time as 'Continuity-Timestamp: <milliseconds since 1970>' and a "
-                        + "random 'Continuity-Nonce' of 16 to 64 characters")
+                        + "random 'Continuity-Nonce' of 16 to 64 characters without blanks")
             }
             self.atMs = atMs
             self.nonce = nonce

@@ -89,6 +89,7 @@ struct Endpoints: Sendable {
             }
         }
         router.get("/health") { _, _ in health() }
+        router.get("/metrics") { _, _ in metrics() }
     }
 
     // MARK: Roles

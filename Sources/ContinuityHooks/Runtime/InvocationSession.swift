@@ -99,7 +99,7 @@ struct InvocationSession: Sendable {
         logs: inout [String], coverage: inout HookCoverage
     ) -> HookOutcome {
         let budgets = invocation.pack.manifest.budgets
-        let channel = WorkerChannel(
+        var channel = WorkerChannel(
             socket: worker.socket,
             frameBytesMax: Int(budgets.outputBytes + 6 * budgets.logBytes) + (128 << 10)
                 + (coversLines ? Self.coverageBytesMax : 0),

@@ -107,7 +107,7 @@ struct ServerOptions: ParsableArguments {
         let code: ExitCode =
             switch status {
             case 409, 401, 403: Exit.refused
-            case 404, 400: Exit.badFile
+            case 404, 400, 422: Exit.badFile
             default: Exit.unavailable
             }
         return failure("\(rule): \(detail)", code)

@@ -34,6 +34,11 @@ import Testing
         for path in ["/status", "/audit?limit=1000", "/tokens", "/whoami", "/nothing", "/audit/x"] {
             for each in [token, SecureServe.bootstrap, guess, nil] { try await ask(each, path) }
         }
+        for path in ["/metrics", "/health/deep", "/\(token)"] {
+            let answer = try await server.curl(
+                nil, server.url + path, ["--header", "Authorization: Bearer \(token)"])
+            told += answer.headers + answer.body
+        }
         // Errors are where secrets get told: bodies that are wrong, around the secret.
         for body in [token, "{\"name\":\"\(token)", #"{"cluster_id":"\#(token)"}"#] {
             try await ask(token, "/drill", SecureServe.change(body))
@@ -51,6 +56,7 @@ import Testing
             told += String(decoding: bytes, as: UTF8.self)
         }
         #expect(told.contains("token_created"), "it looks where it should")
+        #expect(told.contains("continuity_http_requests_total{"), "and at the metrics")
         var planted = [
             "the bootstrap token": SecureServe.bootstrap, "the webhook's secret": webhook,
             "the TSIG key": tsig, "a wrong token": guess,

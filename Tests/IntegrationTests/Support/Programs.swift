@@ -66,8 +66,10 @@ final class TemporaryFolder {
 final class Background {
     private let process = Process()
 
-    init(_ arguments: [String], log: String) throws {
-        process.executableURL = URL(fileURLWithPath: Programs.continuity)
+    init(
+        _ arguments: [String], program: String = Programs.continuity, log: String
+    ) throws {
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         try #require(FileManager.default.createFile(atPath: log, contents: nil))
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))

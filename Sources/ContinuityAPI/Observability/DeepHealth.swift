@@ -1,0 +1,60 @@
+import ContinuityCore
+
+/// `GET /health/deep`: what is not well, and whether the server can still do its work.
+///
+/// The shape is that of draft-inadarei-api-health-check-06.
+struct DeepHealth: Encodable {
+    enum Status: String, Encodable, Comparable {
+        case pass, warn, fail
+
+        private var rank: Int { self == .pass ? 0 : self == .warn ? 1 : 2 }
+
+        static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+    }
+
+    struct Check: Encodable {
+        var status: Status
+        /// Why it is not `pass`.
+        var output: String?
+    }
+
+    var status: Status
+    /// By component and measurement, `component:measurement`.
+    var checks: [String: [Check]]
+
+    /// Failing means that the server cannot do its work; whatever a cluster suffers from, which the
+    /// server is there for, is a warning.
+    ///
+    /// - Parameter report: `nil` when the server's state cannot be had.
+    init(report: StatusReport?, isReady: Bool) {
+        var checks: [String: [Check]] = [:]
+        func check(_ name: String, _ worse: Status, _ trouble: String?) {
+            checks[name] = [Check(status: trouble == nil ? .pass : worse, output: trouble)]
+        }
+        check("server:leadership", .fail, isReady ? nil : "the server does not lead")
+        check(
+            "journal:writable", .fail,
+            report == nil ? "the server's state cannot be read" : report?.audit?.suspended)
+        for witness in report?.audit?.witnesses ?? [] {
+            check("witness/\(witness.nodeID):agreement", .fail, witness.alarm)
+        }
+        check(
+            "brake:latch", .warn,
+            report?.brake.latch.map { _ in "the fleet-wide brake holds every automatic failover" })
+        for cluster in report?.clusters ?? [] {
+            let name = "cluster/\(cluster.clusterID)"
+            check(
+                name + ":state", .warn,
+                cluster.state == .healthy ? nil : "the cluster is \(cluster.state.rawValue)")
+            check(
+                name + ":hold", .warn,
+                cluster.holds.first.map { "\($0.rule.rawValue): \($0.evidence)" })
+            let silent = cluster.nodes.filter { $0.heardMsAgo == nil }.map(\.nodeID.rawValue)
+            check(
+                name + ":agents", .warn,
+                silent.isEmpty ? nil : "never heard: \(silent.joined(separator: ", "))")
+        }
+        self.checks = checks
+        status = checks.values.joined().map(\.status).max() ?? .pass
+    }
+}

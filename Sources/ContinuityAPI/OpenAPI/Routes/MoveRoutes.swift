@@ -1,0 +1,40 @@
+import ContinuityCore
+
+extension APIOperation {
+    /// What a request to move may be answered with.
+    static let moveAnswer = OperationDescription.Answer(
+        202, "The run has begun, or it waits for the consent of others.",
+        .either([ApprovalSchemas.accepted, ApprovalSchemas.pending]),
+        example: ApprovalSchemas.acceptedExample)
+
+    static let moveRefusals: [OperationDescription.Refusal] = [
+        CommonSchemas.noSuchCluster,
+        .init(
+            409, "no-eligible-target",
+            "node-2: lags 9000 ms, more than rpo_s allows (1000 ms)"),
+    ]
+
+    var moveDescription: OperationDescription {
+        OperationDescription(
+            tag: .moves,
+            summary: self == .failover
+                ? "Give the primary up, and promote another" : "Hand over in an orderly way",
+            note: "A rule that stands against it is the answer's type, as in 'holds' of the "
+                + "status.",
+            body: .init(
+                schema: .object([
+                    .required("cluster_id", CommonSchemas.clusterID),
+                    .optional("target_node_id", CommonSchemas.nodeID, "Else the best is chosen."),
+                    .optional("reason", CommonSchemas.remark),
+                    .optional(
+                        "accepts_data_loss", .boolean,
+                        "Whether a target beyond rpo_s may be asked for; the loss is approved "
+                            + "apart."),
+                    CommonSchemas.claimedPerson,
+                ]),
+                example: [
+                    "cluster_id": "orders", "target_node_id": "node-2", "reason": "disk errors",
+                ]),
+            answers: [Self.moveAnswer], refusals: Self.moveRefusals)
+    }
+}

@@ -1,0 +1,168 @@
+import ContinuityCore
+
+/// `GET /status` and what it is made of.
+enum StatusSchemas {
+    static let brake = Schema.named(
+        "BrakeStatus",
+        .object([
+            .required("max_failovers", .count),
+            .required("window_s", .count),
+            .required("failovers", .count, "Automatic failovers within the window."),
+            .optional(
+                "latch",
+                .object([
+                    .required("cluster_id", CommonSchemas.clusterID, "Which would have moved."),
+                    .required("evidence", CommonSchemas.text),
+                    .required("at_ms", CommonSchemas.atMs),
+                ]), "Missing while the brake does not hold."),
+        ]))
+
+    static let suspension = Schema.named(
+        "Suspension",
+        .object([
+            .required("owner", CommonSchemas.text), .required("reason", CommonSchemas.text),
+            .required("from_ms", CommonSchemas.atMs), .required("until_ms", CommonSchemas.atMs),
+        ]))
+
+    static let scheduledMove = Schema.named(
+        "ScheduledMove",
+        .object([
+            .required("kind", PlanSchemas.kind),
+            .optional("target_node_id", CommonSchemas.nodeID),
+            .required("from_node_id", CommonSchemas.nodeID, "The primary when it was arranged."),
+            .required("at_ms", CommonSchemas.atMs),
+            .required("window_ms", .count, "For how long after that it may still begin."),
+            .required("reason", CommonSchemas.text), .required("requested_by", CommonSchemas.text),
+        ]))
+
+    private static let node = Schema.named(
+        "NodeStatus",
+        .object([
+            .required("node_id", CommonSchemas.nodeID),
+            .required("role", .choice(of: NodeRole.self)),
+            .required("status", .choice(of: NodeStatus.self)),
+            .required("region", CommonSchemas.text), .required("site", CommonSchemas.text),
+            .optional("service", AgentSchemas.service, "Missing before the first report."),
+            .optional("heard_ms_ago", .count),
+            .optional("weight", .count, "In an active/active cluster: its share of the load."),
+            .optional("maintenance", suspension),
+        ]))
+
+    private static let run = Schema.object([
+        .required("run_id", CommonSchemas.runID), .required("plan_id", CommonSchemas.planID),
+        .required("kind", PlanSchemas.kind),
+        .required("phase", .choice(["requested", "running", "verifying", "rolling_back"])),
+        .required("from_node_id", CommonSchemas.nodeID),
+        .required("to_node_id", CommonSchemas.nodeID),
+        .required("started_at_ms", CommonSchemas.atMs),
+        .required("deadline_at_ms", CommonSchemas.atMs),
+    ])
+
+    private static let lastRun = Schema.object([
+        .required("run_id", CommonSchemas.runID), .required("plan_id", CommonSchemas.planID),
+        .required("kind", PlanSchemas.kind),
+        .required("state", .choice(["committed", "rolled_back", "failed", "refused"])),
+        .required("reason", CommonSchemas.text),
+        .required("from_node_id", CommonSchemas.nodeID),
+        .required("to_node_id", CommonSchemas.nodeID),
+        .optional("confidence", .integer(0...100)),
+        .optional("fence_proof", .choice(["receipt", "lease_expired"])),
+        .required("started_at_ms", CommonSchemas.atMs),
+        .required("finished_at_ms", CommonSchemas.atMs),
+    ])
+
+    private static let cluster = Schema.named(
+        "ClusterStatus",
+        .object([
+            .required("cluster_id", CommonSchemas.clusterID),
+            .required("name", CommonSchemas.text), .required("policy_id", CommonSchemas.name),
+            .required("state", .choice(["HEALTHY", "DEGRADED", "CRITICAL", "UNKNOWN"])),
+            .required("primary_node_id", CommonSchemas.nodeID),
+            .required("term", .count, "Grows with each new primary."),
+            .required("nodes", .array(node)),
+            .optional("run", run, "Under way."), .optional("last_run", lastRun),
+            .optional(
+                "drill",
+                .object([
+                    .required("drill_id", CommonSchemas.drillID),
+                    .required("scenario", .choice(of: DrillScenario.self)),
+                    .required("started_at_ms", CommonSchemas.atMs),
+                ]), "Under way."),
+            .optional("last_drill", DrillSchemas.summary),
+            .required("holds", .array(PlanSchemas.hold), "What would have moved and did not."),
+            .optional("scheduled", scheduledMove),
+            .optional("scheduled_hold", PlanSchemas.hold),
+            .optional("pause", suspension), .optional("maintenance", suspension),
+            .optional("approval", ApprovalSchemas.pending, "Waits for the consent of others."),
+            .required("reviews", .array(ApprovalSchemas.review)),
+        ]))
+
+    private static let audit = Schema.object([
+        .optional("signed_seq", .count, "The entry of the newest checkpoint."),
+        .required(
+            "witnesses",
+            .array(
+                .object([
+                    .required("node_id", CommonSchemas.nodeID), .required("seq", .count),
+                    .optional("alarm", CommonSchemas.text),
+                ]))),
+        .optional("suspended", CommonSchemas.text, "Why nothing is decided at the moment."),
+    ])
+
+    static let status = Schema.named(
+        "Status",
+        .object([
+            .required("epoch", .count, "Grows with each leadership."),
+            .required("seq", .count, "The last entry of the journal."),
+            .required("pending_alerts", .count), .required("brake", brake),
+            .required("clusters", .array(cluster), "Those that the credential reaches."),
+            .optional("audit", audit),
+        ]))
+
+    static let scheduleList = Schema.named(
+        "Schedules",
+        .object([
+            .required(
+                "schedules",
+                .array(
+                    .object([
+                        .required("cluster_id", CommonSchemas.clusterID),
+                        .required("move", scheduledMove), .optional("hold", PlanSchemas.hold),
+                    ])))
+        ]))
+
+    // MARK: Examples
+
+    static let brakeExample: JSONValue = ["max_failovers": 5, "window_s": 600, "failovers": 1]
+    static let moveExample: JSONValue = [
+        "kind": "switchover", "target_node_id": "node-2", "from_node_id": "node-1",
+        "at_ms": 1_798_077_600_000, "window_ms": 600_000, "reason": "kernel update",
+        "requested_by": "ana",
+    ]
+    static let example: JSONValue = [
+        "epoch": 3, "seq": 1204, "pending_alerts": 0, "brake": brakeExample,
+        "clusters": [
+            [
+                "cluster_id": "orders", "name": "Orders", "policy_id": "orders-manual",
+                "state": "HEALTHY", "primary_node_id": "node-1", "term": 2,
+                "nodes": [
+                    [
+                        "node_id": "node-1", "role": "primary", "status": "healthy",
+                        "region": "eu", "site": "fra1", "service": AgentSchemas.serviceExample,
+                        "heard_ms_ago": 310,
+                    ]
+                ],
+                "holds": [
+                    [
+                        "rule": "strategy_manual",
+                        "evidence": "the policy moves only when a person asks",
+                    ]
+                ],
+                "scheduled": moveExample, "reviews": [],
+            ]
+        ],
+        "audit": [
+            "signed_seq": 1200, "witnesses": [["node_id": "node-1", "seq": 1200]],
+        ],
+    ]
+}
