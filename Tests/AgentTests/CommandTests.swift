@@ -3,6 +3,7 @@ import ContinuityHTTP
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 import Testing
 
 @testable import ContinuityAgent
@@ -176,6 +177,60 @@ struct CommandTests {
             #expect(lacking.outcome == .failed)
             #expect(lacking.detail.contains("primary_address"))
         }
+    }
+
+    @Test func anOrderWhoseSenderHasGivenUpIsNotBegun() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged("prepare")
+            configuration.commands[.restart] = service.logged("restart", then: "sleep 1")
+        } body: { harness in
+            try await harness.service.start()
+            let late = try await harness.order(.prepare) {
+                $0.notAfterMs = BootInstant.now.milliseconds - 1
+            }
+            #expect(late.outcome == .refused)
+            #expect(late.detail.contains("given up"))
+            #expect(harness.service.log.isEmpty)
+            // One that came in time, and whose turn comes too late, behind another.
+            async let first = harness.order(.restart)
+            try await eventually("the first runs") { harness.service.log == ["restart"] }
+            let waited = try await harness.order(.prepare, key: "waits") {
+                $0.notAfterMs = BootInstant.now.milliseconds + 300
+            }
+            #expect(waited.outcome != .succeeded)
+            _ = try await first
+            // A copy of it that arrives later finds the same answer, or is too late itself.
+            let copy = try await harness.order(.prepare, key: "waits") {
+                $0.notAfterMs = BootInstant.now.milliseconds - 1
+            }
+            #expect(copy.outcome != .succeeded)
+            let inTime = try await harness.order(.prepare) {
+                $0.notAfterMs = BootInstant.now.milliseconds + 20_000
+            }
+            #expect(inTime.outcome == .succeeded, "\(inTime.detail)")
+            #expect(harness.service.log == ["restart", "prepare"])
+        }
+    }
+
+    /// What `serve` asks for again after its restart, and also after the agent's.
+    @Test func whatWasDoneIsAnsweredFromMemoryThroughARestartOfTheAgent() async throws {
+        let service = try StandInService()
+        let prepare: @Sendable (inout AgentConfiguration, StandInService) -> Void = { it, service in
+            it.commands[.prepare] = service.logged("prepare")
+            it.onShutdown = .leave
+        }
+        let answers = Mutex<[CommandResult]>([])
+        for _ in 0..<2 {
+            try await Harness.run(service: service, configure: prepare) { harness in
+                if service.processes.mainProcess() == nil { try await service.start() }
+                for epoch: Int64 in [3, 4] {
+                    let result = try await harness.order(.prepare, key: "run-1/p", epoch: epoch)
+                    answers.withLock { $0.append(result) }
+                }
+            }
+        }
+        #expect(service.log == ["prepare"], "one effect, whoever asks and however often")
+        #expect(answers.withLock { $0.map(\.outcome) } == Array(repeating: .succeeded, count: 4))
     }
 
     @Test func theSameKeyRunsOnce() async throws {

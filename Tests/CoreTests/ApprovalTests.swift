@@ -61,6 +61,20 @@ import Testing
         #expect(given == ["token:bob"])
     }
 
+    @Test func nothingThatWaitedBeginsWhilePaused() throws {
+        var world = world()
+        let approval = try ask(&world)
+        let wish = SuspensionWish(owner: "netops", reason: "network works", durationS: 60)
+        world.step(.order(.pause("demo", wish), by: "netops"))
+        #expect(problem(approve(&world, approval, by: Self.bob)) == "paused")
+        #expect(world.state.run == nil && world.state.approval?.consents.isEmpty == true)
+        world.step(.order(.resume("demo", reason: "done"), by: "netops"))
+        guard case .accepted? = approve(&world, approval, by: Self.bob) else {
+            Issue.record("it is approved when the pause is over")
+            return
+        }
+    }
+
     @Test func nobodyApprovesTheirOwnWithWhateverToken() throws {
         var world = world()
         let approval = try ask(&world)

@@ -58,6 +58,28 @@ import Testing
         #expect(world.state.replicas == ["node-1", "node-3"])
     }
 
+    @Test func oneThatLacksWhatTheLastPrimaryBeganWithIsNotPromoted() {
+        var world = TestWorld(policy: Self.strict())
+        world.settle()
+        world.services["node-1"]?.agentIsUp = false
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.state.replicas == ["node-3"])
+        // It was pointed to node-2, which died before it sent anything: what node-1 and node-2
+        // had acknowledged before is not on node-3.
+        world.services["node-3"]?.position = 900
+        world.services["node-2"]?.state = .stopped
+        world.run(forMs: 20_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.state.hold?.rule == .mayLoseWrites)
+        #expect(world.state.hold?.evidence.contains("100 bytes less") == true)
+        // What it reported was old: it has everything.
+        world.services["node-3"]?.position = 1000
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-3")
+    }
+
     @Test func theEndOfALeaseProvesNothingWhileTheTargetMayKeepThePrimaryByItsPromise() {
         var world = TestWorld()
         world.settle()

@@ -43,6 +43,21 @@ import Testing
         #expect(world.state.automaticMovesAtMs.isEmpty)
     }
 
+    /// The process dies when the run's first entry is durable, and that it was begun is not.
+    @Test func itBeginsOnceThoughItsEndWasLost() throws {
+        var world = settled()
+        world.step(wish(world, windowS: 600, target: "node-3"))
+        world.commandFailures[.demote] = .failed
+        world.run(forMs: 11_000)
+        let begun = try #require(
+            world.journal.firstIndex { $0.kind == "run_requested" }, "it has begun")
+        try world.restart(keeping: begun + 1)
+        world.run(forMs: 60_000)
+        let requested = world.bodies { if case .runRequested(let body) = $0 { body } else { nil } }
+        #expect(requested.filter { $0.trigger == "scheduled" }.count == 1)
+        #expect(world.state.scheduled == nil)
+    }
+
     @Test func eachHoldOfItIsOneEntry() {
         var world = settled()
         world.step(wish(world, windowS: 60))

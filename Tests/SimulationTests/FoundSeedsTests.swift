@@ -16,6 +16,9 @@ import Testing
         (6, "a node that streams was never confirmed after an order without an answer"),
         (1411, "a restart that a hook refused counted as one that was tried"),
         (1454, "a restart under way while its node's lease was thought to be over"),
+        (43, "what waited for an approval began while the cluster was paused"),
+        (203, "an arranged move began again when its run had failed and serve had died meanwhile"),
+        (747, "a standby that had taken nothing from a primary's term yet succeeded it"),
         (377, "a restart that takes longer than a lease was fenced when it had succeeded"),
     ]
 

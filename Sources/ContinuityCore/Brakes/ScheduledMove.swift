@@ -105,10 +105,15 @@ extension ClusterState {
             scheduled = body.move
             scheduledHold = nil
         case .scheduleHeld(let body): scheduledHold = body.hold
-        case .scheduleEnded:
-            scheduled = nil
-            scheduledHold = nil
+        case .scheduleEnded: endScheduled()
         default: break
         }
+    }
+
+    /// Its run is requested, or the approval for it, or it has ended: it never begins twice, also
+    /// when the process dies before the entry that says so is durable.
+    mutating func endScheduled() {
+        scheduled = nil
+        scheduledHold = nil
     }
 }

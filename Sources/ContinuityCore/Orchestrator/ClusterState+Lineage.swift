@@ -66,6 +66,7 @@ extension ClusterState {
     mutating func inheritLineage(by node: NodeID) {
         let read = run?.positionsBeforePromotion ?? [:]
         let own = read[node] ?? 0
+        termFloorBytes = run?.wasSecondaryWhenRead(node) == true ? read[node] : nil
         kin = replicas.filter { $0 != node && (read[$0] ?? .max) <= own }
         following[node] = nil
         possibleSources[node] = nil
@@ -84,6 +85,15 @@ extension Operation {
 }
 
 extension RunState {
+    /// Whether no position was read of the node when it might have been primary already.
+    func wasSecondaryWhenRead(_ node: NodeID) -> Bool {
+        operations.allSatisfy { key, operation in
+            operation.command != .status || operation.stage != .promote
+                || operation.nodeID != node
+                || results[key]?.command?.service?.role != .primary
+        }
+    }
+
     /// The last position of each node that was read while its service ran, before the promotion.
     var positionsBeforePromotion: [NodeID: Int64] {
         var positions: [NodeID: Int64] = [:]

@@ -40,6 +40,10 @@ package struct ClusterState: Hashable, Sendable {
     /// The nodes that may have taken changes from the primary since it became primary: what they
     /// hold must be known before another node takes over.
     var mayHold: Set<NodeID> = []
+    /// Where the primary's data ended when it became primary. What was acknowledged before then ends
+    /// there at the latest: whoever has less lacks some of it, whatever it follows. `nil`: it was
+    /// the primary from the start, or a run that ended in doubt made it one.
+    var termFloorBytes: Int64?
     /// The nodes that each node may be pointed to, by orders that were or may have been carried out.
     var possibleSources: [NodeID: Set<NodeID>] = [:]
     package var estimates = ActionEstimates()

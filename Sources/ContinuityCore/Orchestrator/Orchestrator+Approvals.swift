@@ -133,6 +133,13 @@ extension Orchestrator {
         let pending = try pending(id, approvalID)
         try checkIsAnother(principal, than: pending.requestedBy)
         try checkRight(of: principal, to: pending)
+        // Who has paused the cluster since then meant everybody. Found by simulation.
+        if pending.kind == .move, let pause = state.clusters[id]?.pause {
+            throw OrderProblem(
+                "paused",
+                "\(id) is paused by \(pause.owner): \(pause.reason); 'continuity resume' comes "
+                    + "first, then approve")
+        }
         let consent = Consent(by: principal, reason: reason, atMs: now.utcMs)
         if let accepted {
             guard let loss = pending.dataLoss else {

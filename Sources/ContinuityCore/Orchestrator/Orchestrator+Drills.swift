@@ -151,7 +151,8 @@ extension Orchestrator {
             leaseHasRunOut: true,
             deadlineHasPassed: now.monotonicMs >= observations[id]?.drillDeadlineMs ?? .max,
             isStillListening: false, replicas: cluster.replicas,
-            mayHold: cluster.possibleHolders, epoch: state.epoch)
+            mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
+            epoch: state.epoch)
     }
 
     private mutating func apply(

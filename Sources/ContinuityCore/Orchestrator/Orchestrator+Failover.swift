@@ -333,7 +333,23 @@ extension Orchestrator {
                 evidence: "\(node) may hold more than \(plan.failoverTargetID) and \(obstacle), "
                     + "and rpo_s is 0")
         }
-        return nil
+        return belowFloor(plan, cluster, id, now)
+    }
+
+    /// Nobody that could become primary, or be caught up with, has told as much as the primary
+    /// had when it became primary.
+    private func belowFloor(
+        _ plan: Plan, _ cluster: ClusterState, _ id: ClusterID, _ now: Moment
+    ) -> PlanRefusal? {
+        guard let floor = cluster.termFloorBytes else { return nil }
+        let positions = cluster.replicas.union([plan.failoverTargetID])
+            .filter { isHeard($0, in: id, now) }
+            .map { observations[id]?.nodes[$0]?.report?.service.positionBytes ?? .max }
+        guard let most = positions.max(), most < floor else { return nil }
+        return PlanRefusal(
+            rule: .mayLoseWrites,
+            evidence: "\(plan.failoverTargetID) has \(floor - most) bytes less than "
+                + "\(plan.primaryNodeID) had when it became primary, and rpo_s is 0")
     }
 
     /// Makes the plan of a run anew with the scores of its policies. Where none can be made any

@@ -25,7 +25,8 @@ extension Orchestrator {
             leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
             deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
             isStillListening: isStillListening(id, now), replicas: cluster.replicas,
-            mayHold: cluster.possibleHolders, epoch: state.epoch)
+            mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
+            epoch: state.epoch)
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.

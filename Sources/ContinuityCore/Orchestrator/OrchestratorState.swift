@@ -96,7 +96,9 @@ extension ClusterState {
             if body.to == .healthy, isActive(body.nodeID) { wasHealthy = true }
         case .clusterStateChanged(let body): health = body.to
         case .holdChanged(let body): hold = body.hold
-        case .runRequested(let body): run = RunState(body, atMs: atMs)
+        case .runRequested(let body):
+            run = RunState(body, atMs: atMs)
+            if body.trigger == RunTrigger.scheduled { endScheduled() }
         case .runReplanned, .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
             .runVerified:
             run?.evolve(body, atMs: atMs)
@@ -118,6 +120,11 @@ extension ClusterState {
         case .runFinished(let body): finish(body, atMs: atMs)
         case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
             govern(body)
+            if case .approvalRequested(let request) = body,
+                request.approval.plan.triggerReason == RunTrigger.scheduled
+            {
+                endScheduled()
+            }
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .weightsShifted(let shifted):
             shift(shifted, atMs: atMs)

@@ -35,16 +35,19 @@ package struct RunSurroundings: Sendable {
     package var replicas: Set<NodeID>
     /// The nodes that may hold something of the old primary's, known or not.
     package var mayHold: Set<NodeID>
+    /// What whoever becomes primary must have at least where nothing may be lost.
+    package var floorBytes: Int64?
     /// Of the leadership that goes on with the run.
     package var epoch: Int64
 
     package init(
         cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
         deadlineHasPassed: Bool, isStillListening: Bool, replicas: Set<NodeID>,
-        mayHold: Set<NodeID>, epoch: Int64
+        mayHold: Set<NodeID>, floorBytes: Int64? = nil, epoch: Int64
     ) {
         self.replicas = replicas
         self.mayHold = mayHold
+        self.floorBytes = floorBytes
         self.epoch = epoch
         self.cluster = cluster
         self.policy = policy

@@ -16,12 +16,28 @@ struct Checker {
     /// When a node last found another unreachable, by (observer, observed).
     private var unreachableAtMs: [Int: Int64] = [:]
     var runBeganAtMs: Int64?
+    var runTrigger = ""
+    var lossIsAccepted = false
+    var approvals: [ApprovalID: Approval] = [:]
+    var lastApprovalID: ApprovalID?
+    /// The move that is arranged at the moment.
+    var arranged: ScheduledMove?
+    /// Those that have begun a run.
+    var actedOn: Set<ScheduledMove> = []
     var lastHold: Hold?
     var runsBegun = 0
     var failovers = 0
     var serveTroubleAtMs: Int64 = -1_000_000
     /// How often each rule was looked at, to show that a rule was not idle.
     var promotions = 0
+
+    struct Approval {
+        var asked: PendingApproval
+        var people: [String] = []
+        var acceptsLoss = false
+        var outcome: ApprovalOutcome?
+        var isUsed = false
+    }
 
     /// - Returns: whether it was invoked before.
     mutating func invokes(_ key: OperationKey) -> Bool { !invokedHooks.insert(key).inserted }

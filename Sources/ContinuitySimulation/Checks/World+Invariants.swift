@@ -37,7 +37,7 @@ extension World {
                 kept.append(write)
             } else {
                 writes.lost += 1
-                guard settings.isSynchronous else { continue }
+                guard settings.isSynchronous, !checker.lossIsAccepted else { continue }
                 return violate(
                     "acknowledged write lost",
                     "\(name(node)) became primary without write \(write.write), which was "
@@ -110,6 +110,7 @@ extension World {
         case .fenceProven(let body): check(body)
         default: break
         }
+        checkPeople(body, by: entry.actor)
         tell(body)
         checkRunEnds()
     }
@@ -134,6 +135,11 @@ extension World {
     private func check(_ body: RunRequested, by actor: String) {
         checker.runsBegun += 1
         checker.runBeganAtMs = nowMs
+        checker.runTrigger = body.trigger
+        // What people accepted to lose may come late, by an order that is not answered.
+        checker.lossIsAccepted =
+            body.acceptedLoss != nil || body.isBreakGlass == true
+            || (checker.lossIsAccepted && clusterState?.inDoubt != nil)
         guard body.kind != .rebalance else { return }
         guard actor == "continuity", let node = index(of: body.plan.primaryNodeID) else { return }
         if body.kind == .failover { checker.failovers += 1 }
@@ -202,6 +208,8 @@ extension World {
     /// What an agent counts on must be known to the orchestrator that granted it: else it does not
     /// wait long enough before it makes another the primary.
     func checkLeaseIsKnown(_ node: Int, untilLocalMs end: Int64) {
+        // Where every node serves, a lease excludes nobody.
+        guard cluster.topology == .activePassive else { return }
         guard let orchestrator = serve.orchestrator else { return }
         let known = orchestrator.leaseEndMs(cluster.nodes[node].nodeID, clusterID)
         guard known < .max else { return }
@@ -227,8 +235,11 @@ extension World {
 
     /// Whether the cluster is healthy by the journal and in truth.
     var isHealed: Bool {
-        guard let state = clusterState, state.health == .healthy, state.run == nil,
-            let primary = index(of: state.primary), isWritable(primary)
+        guard let state = clusterState, state.health == .healthy, state.run == nil else {
+            return false
+        }
+        guard cluster.topology == .activePassive else { return isWholeAgain }
+        guard let primary = index(of: state.primary), isWritable(primary)
         else { return false }
         return databases.indices.allSatisfy { node in
             node == primary || !cluster.nodes[node].holdsData

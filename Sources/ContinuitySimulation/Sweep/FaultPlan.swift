@@ -8,9 +8,15 @@ struct FaultPlan {
 
     init(seed: UInt64, faultMs: Int64, mutation: SimulationMutation?) {
         var chance = Generator(seed: seed ^ 0x5EED_0F_FA17)
-        settings = Self.settings(seed: seed, &chance, mutation)
+        var settings = Self.settings(seed: seed, &chance, mutation)
+        var people = PeoplePlan(seed: seed)
+        people.adapt(&settings)
+        self.settings = settings
         self.chance = chance
         draw(faultMs)
+        people.draw(settings, faultMs)
+        faults += people.faults
+        faults.sort { $0.atMs < $1.atMs }
     }
 
     /// Faults for a cluster that is given.

@@ -22,6 +22,7 @@ enum Fault: Hashable {
     case utcJumps(ms: Int64)
     case request(kind: PlanKind, target: Int?)
     case order(OperatorOrder)
+    case person(PersonAct)
     case hookBehaves(pack: String, HookBehaviour)
     case orderFails(AgentCommand.Name, node: Int, ms: Int64)
 

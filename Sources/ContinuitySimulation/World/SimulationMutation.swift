@@ -47,4 +47,8 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case refusalsForgotten = "refusals_forgotten"
     /// An order whose sender has hung up is carried out all the same.
     case lateOrdersAccepted = "late_orders_accepted"
+    /// The core is not told that moves need approvals.
+    case approvalsForgotten = "approvals_forgotten"
+    /// The core is told that every active node can bear the whole load.
+    case capacitiesIgnored = "capacities_ignored"
 }

@@ -67,6 +67,7 @@ extension World {
             clocks[0].utcOffsetMs += ms
         case .request(let kind, let target): ask(kind, target)
         case .order(let order): hear(.order(order, by: "operator"))
+        case .person(let act): perform(act)
         case .hookBehaves(let pack, let behaviour): hookBehaviours[pack] = behaviour
         case .orderFails(let command, let node, let ms):
             trace("\(name(node)): \(command.rawValue) fails from now on")

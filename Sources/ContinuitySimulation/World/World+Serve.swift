@@ -69,6 +69,11 @@ extension World {
         if settings.mutation == .hooksRepeated {
             for index in policy.hooks.indices { policy.hooks[index].repeatable = true }
         }
+        var cluster = cluster
+        if settings.mutation == .approvalsForgotten { policy.approvals = nil }
+        if settings.mutation == .capacitiesIgnored {
+            for index in cluster.nodes.indices { cluster.nodes[index].capacity = 100 }
+        }
         let configured = ClusterConfigured(
             cluster: cluster, policy: policy, alertChannels: ["oncall"])
         feed(
@@ -151,7 +156,7 @@ extension World {
         if !result.entries.isEmpty { checkFold(orchestrator) }
         if let asker { reply(result.reply, to: asker) }
         switch input {
-        case .request, .order: if let reply = result.reply { note(reply) }
+        case .request, .order, .approval: if let reply = result.reply { note(reply) }
         default: break
         }
         guard settings.mutation != .effectsBeforeJournal else { return }
