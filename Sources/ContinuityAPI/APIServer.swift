@@ -99,6 +99,13 @@ package final class APIServer: Service {
         addTokenRoutes(to: api)
         addEventRoute(to: api, EventStreams(bounds: rules.limits.bounds))
         addPredecessorRoutes(to: api)
+        // One that is not declared would answer nobody; one without a route would be a promise.
+        let routes = Set(router.routes.map { "\($0.method) \($0.path)" })
+        let declared = Set(APIOperation.allCases.map { "\($0.rule.method) \($0.rule.path)" })
+        precondition(
+            routes == declared,
+            "routes without a declaration, or the other way round: "
+                + routes.symmetricDifference(declared).sorted().joined(separator: ", "))
         return router
     }
 

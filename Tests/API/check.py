@@ -19,6 +19,7 @@ import urllib.request
 import uuid
 
 from agents import CLUSTERS, NODES, Agents
+from document import Document
 
 HERE = pathlib.Path(__file__).parent
 TOKEN = "api-test-token-0123456789-abcdef"
@@ -126,7 +127,7 @@ def status_of(serve, cluster):
     return next((one for one in report["clusters"] if one["cluster_id"] == cluster), {})
 
 
-def prepare(serve):
+def prepare(serve, document, agents):
     """Brings about what the answers can tell of: a run, a drill, an approval, a schedule, and so
     on. Otherwise most of their schemas would be looked at with nothing in them."""
     for cluster in CLUSTERS:
@@ -134,18 +135,38 @@ def prepare(serve):
             f"{cluster} is healthy", lambda: status_of(serve, cluster).get("state") == "HEALTHY",
             serve)
 
-    def order(path, body, wanted):
-        status, answer = serve.ask("POST", API + path, body)
+    def ask(method, path, body, wanted):
+        status, answer = serve.ask(method, API + path, body)
         if status != wanted:
-            fail(f"{path} is answered with {status}: {answer}")
+            fail(f"{path} is answered with {status}, not {wanted}: {answer}\n{serve.log}")
+        seen.add(document.check(method, API + path, status, answer))
         return answer
+
+    def order(path, body, wanted):
+        return ask("POST", path, body, wanted)
+
+    seen = {"openAPI"}
 
     drill = order("drill", {"cluster_id": "orders", "reason": "before the test"}, 202)
     eventually(
         "the drill is over",
         lambda: serve.ask("GET", API + "drill/" + drill["drill_id"])[0] == 200, serve)
+    ask("GET", "drill/" + drill["drill_id"], None, 200)
     order("switchover", {"cluster_id": "orders", "target_node_id": "node-2"}, 202)
     eventually("orders has moved", lambda: "last_run" in status_of(serve, "orders"), serve)
+    described = [
+        {"node_id": node, "role": "primary" if node == "node-2" else "secondary"}
+        for node in NODES
+    ]
+    planned = order(
+        "plan",
+        {
+            "cluster": {"cluster_id": "orders", "nodes": described},
+            "policy": {"policy_id": "orders-manual", "strategy": "manual"},
+        }, 200)
+    eventually(
+        "orders is well", lambda: status_of(serve, "orders").get("state") == "HEALTHY", serve)
+    order("execute", {"plan": planned["plan"], "dry_run": True}, 200)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
     order(
         "schedules",
@@ -153,9 +174,45 @@ def prepare(serve):
     order(
         "maintenance/start",
         {"cluster_id": "billing", "node_id": "node-3", "reason": "disk", "duration_s": 3600}, 200)
+    govern(serve, ask, order, agents)
     order("failover", {"cluster_id": "billing", "requested_by": "ana", "reason": "disk"}, 202)
     order("tokens", {"name": "deploy", "role": "viewer", "expires_in_s": 3600}, 201)
-    return drill["drill_id"]
+    ask("GET", "status", None, 200)
+    return seen
+
+
+def govern(serve, ask, order, agents):
+    """What takes more than one person: data that may be lost, and broken glass."""
+    for node in NODES[1:]:
+        agents.services["billing", node]["lag_ms"] = 900_000
+    behind = {"cluster_id": "billing", "requested_by": "ana", "accepts_data_loss": True}
+    eventually(
+        "billing lags",
+        lambda: all(
+            one["service"]["lag_ms"] == 900_000 for one in status_of(serve, "billing")["nodes"][1:]
+        ), serve)
+    asked = order("failover", behind, 202)
+    path = "approvals/" + asked["approval_id"]
+    ben = {"cluster_id": "billing", "requested_by": "ben", "reason": "seen the graphs"}
+    order(path + "/accept-data-loss", ben | asked["data_loss"], 200)
+    order(path + "/refuse", ben, 200)
+    for node in NODES[1:]:
+        agents.services["billing", node]["lag_ms"] = 0
+    eventually(
+        "billing does not lag",
+        lambda: all(
+            one["service"]["lag_ms"] == 0 for one in status_of(serve, "billing")["nodes"]), serve)
+    asked = order(
+        "break-glass", {"cluster_id": "billing", "requested_by": "ana", "reason": "fire"}, 202)
+    order(f"approvals/{asked['approval_id']}/approve", ben, 202)
+    eventually("the glass is broken", lambda: status_of(serve, "billing")["reviews"], serve)
+    ask("GET", "status", None, 200)
+    review = status_of(serve, "billing")["reviews"][0]["review_id"]
+    order(f"reviews/{review}/close", ben, 200)
+    eventually(
+        "billing has moved and is well",
+        lambda: status_of(serve, "billing").get("state") == "HEALTHY"
+        and "run" not in status_of(serve, "billing"), serve)
 
 
 def conform(serve, *more, examples, environment=None):
@@ -172,6 +229,7 @@ def conform(serve, *more, examples, environment=None):
         env=os.environ | {
             "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "CONTINUITY_TOKEN": TOKEN,
             "CONTINUITY_SESSION_FILE": str(serve.folder / "session"),
+            "CONTINUITY_SEEN_FILE": str(serve.folder / "seen"),
             "PYTHONDONTWRITEBYTECODE": "1",
         } | (environment or {}))
     return result.returncode, result.stdout
@@ -189,13 +247,16 @@ def check_document(program, serve):
     subprocess.run(
         [sys.executable, "-m", "openapi_spec_validator", "--schema", "3.1", str(file)],
         check=True)
+    document = Document(served)
+    document.check("GET", API + "openapi.json", 200, json.loads(served))
+    return document
 
 
 def check(program, serve, agents):
     serve.start()
     agents.start()
-    check_document(program, serve)
-    prepare(serve)
+    document = check_document(program, serve)
+    seen = prepare(serve, document, agents)
     began = time.monotonic()
     # A check that cannot fail shows nothing: with a lie in the document it must.
     code, output = conform(
@@ -208,6 +269,9 @@ def check(program, serve, agents):
     print(f"test-api: schemathesis took {time.monotonic() - began:.0f} s")
     if code != 0:
         fail(f"the server and its document differ, see above\n{serve.log}")
+    seen |= set((serve.folder / "seen").read_text(encoding="ascii").split())
+    if unseen := document.unseen(seen):
+        fail(f"nothing shows that their answers are true: {', '.join(unseen)}")
     if serve.process.poll() is not None or serve.ask("GET", "/health/ready")[0] != 200:
         fail(f"serve did not live through it\n{serve.log}")
 

@@ -41,6 +41,11 @@ import Testing
                 fixture, node: 2, WitnessState(seq: 3, hash: wrong), sequence: sequence)
         }
         _ = try await report(fixture, node: 3, WitnessState(seq: 9999, hash: wrong))
+        // Who is no node of ours is no witness.
+        let stranger = try await report(fixture, node: 9, WitnessState(seq: 9999, hash: wrong))
+        #expect(stranger["type"]?.string == "urn:continuity:problem:no-such-node")
+        let far = try await report(fixture, node: 2, WitnessState(seq: .min, hash: wrong))
+        #expect(far["detail"]?.string?.contains("witness.seq") == true, "\(far)")
         let found = try await eventually("both are journaled") {
             let alarms = try await fixture.serve.entries()
                 .filter { $0["kind"]?.string == "witness_alarmed" }
