@@ -38,7 +38,13 @@ test: dependencies lint ## Run everything: format, architecture, unit and integr
 	@# Alone: an agent reaps the orphans of its process, and would take other tests' children.
 	@swift test --skip-build --filter '^AgentTests\.'
 	@swift test --skip-build --no-parallel --filter '^IntegrationTests\.'
+	@scripts/test-api
 	@scripts/test-network
+
+.PHONY: test-api
+test-api: dependencies ## The real server against its OpenAPI document, with schemathesis (EXAMPLES=200: more)
+	@swift build
+	@scripts/test-api
 
 .PHONY: test-network
 test-network: dependencies ## The tests on real processes in network namespaces (root, or sudo -n), alone

@@ -170,6 +170,9 @@ final class Driver: Service, OrchestratorPort {
     var isReady: Bool { ready.withLock(\.self) }
 
     func report(_ report: NodeReport) async throws -> Reply {
+        let reply = try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        // Who is no node of ours is no witness either.
+        guard case .report = reply else { return reply }
         // Another's journal is no reason to refuse a lease; it is one to wake somebody.
         if let alarm = try witnesses.finding(in: report, store) {
             logger.critical(
@@ -177,7 +180,7 @@ final class Driver: Service, OrchestratorPort {
                 metadata: ["node_id": "\(alarm.nodeID)", "finding": "\(alarm.finding)"])
             inbox.submit(.witnessAlarmed(alarm, report.clusterID))
         }
-        return try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        return reply
     }
 
     func request(_ request: OperatorRequest) async throws -> Reply {

@@ -21,6 +21,11 @@ struct ContractMiddleware: RouterMiddleware {
         for parameter in description.parameters where parameter.place == .path {
             try Self.check(context.parameters.get(parameter.name), parameter)
         }
+        // Time and nonce are the gate's.
+        for parameter in description.parameters where parameter.place == .header {
+            try Self.check(
+                HTTPField.Name(parameter.name).flatMap { request.headers[$0] }, parameter)
+        }
         try Self.checkQuery(of: request, description, isStrict: operation.rule.need != .anyone)
         guard let body = description.body else { return try await next(request, context) }
         var request = request

@@ -98,12 +98,10 @@ enum PredecessorSchemas {
         .required("policy_ok", .boolean), .required("quorum_ok", .boolean),
     ]
 
-    private static let deductions = Schema.array(
-        .object([
-            .required("check", .choice(of: Verification.Check.self)),
-            .required("points", .count), .required("evidence", CommonSchemas.text),
-        ])
-    ).noted("What was found, and what it takes off the confidence.")
+    private static let deduction = Schema.object([
+        .required("check", .choice(of: Verification.Check.self)),
+        .required("points", .integer(0...100)), .required("evidence", CommonSchemas.text),
+    ])
 
     static let audit = Schema.named(
         "RunAudit",
@@ -115,16 +113,17 @@ enum PredecessorSchemas {
                 .object(
                     execution + [
                         .required("execution_id", CommonSchemas.runID),
-                        .required("total_duration_ms", .orNull(.count)),
+                        .required("total_duration_ms", .orNull(.count), "null: it is under way."),
                         .required("cluster_id", CommonSchemas.clusterID),
-                        .required("kind", PlanSchemas.kind), .required("trigger", name),
+                        .required("kind", PlanSchemas.kind),
+                        .required("trigger", CommonSchemas.text),
                         .required("requested_by", CommonSchemas.text),
                         .required("primary_node_id", CommonSchemas.nodeID),
                         .required("failover_target_id", CommonSchemas.nodeID),
                     ])),
             .required(
-                "verification", .orNull(.object(checks + [.required("deductions", deductions)])),
-                "null: it did not come so far."),
+                "verification",
+                .orNull(.object(checks + [.required("deductions", .array(deduction))]))),
             .required("confidence", confidence),
         ]))
 
