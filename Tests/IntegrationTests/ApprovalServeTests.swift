@@ -200,6 +200,36 @@ import Testing
         }
     }
 
+    @Test func aPlanThatWouldBeAnotherOneIsVoidAndSaysSo() async throws {
+        try await withServer { fixture, agents in
+            let receiver = try AlertReceiver(port: fixture.alertPort, secret: ServeFixture.secret)
+            let receiving = Task { try await receiver.run() }
+            defer { receiving.cancel() }
+            let ada = try await access(fixture, "ada", "operator")
+            let bob = try await access(fixture, "bob", "operator")
+            let asked = try await Programs.run(
+                ["failover", "--cluster", "demo", "--reason", "disk smells"] + ada)
+            let id = try approvalID(asked.output)
+            agents.set("node-2", .stopped)
+            let end = try await eventually("it is void") {
+                try await fixture.entries().first { $0["kind"]?.string == "approval_ended" }
+            }
+            #expect(end["body"]?["outcome"]?.string == "void")
+            let why = try #require(end["body"]?["reason"]?.string)
+            #expect(why.contains("from node-1 to node-3"), "\(why)")
+            let late = try await Programs.run(
+                ["approve", id, "--cluster", "demo", "--reason", "seen"] + bob)
+            #expect(late.exitCode != 0 && late.errors.contains("is void"), "\(late.errors)")
+            _ = try await eventually("somebody is told") {
+                receiver.accepted.contains {
+                    $0.body.contains("continuity.approval.ended") && $0.body.contains("void")
+                } ? true : nil
+            }
+            // The node that stopped is brought back; nothing is moved.
+            #expect(!agents.orders.contains { [.promote, .demote, .fence].contains($0.name) })
+        }
+    }
+
     /// A page of another site may neither read, frame nor press anything; and what a browser keeps
     /// or passes on must not be the link, which is a credential.
     @Test func aBrowserIsToldToKeepToItself() async throws {
