@@ -49,7 +49,7 @@ extension APIServer {
                 : .refuse(link.clusterID, link.approvalID, reason: reason)
             let principal = Principal(
                 actor: link.person, person: link.person,
-                groups: rules.groups.filter { $0.value.contains(link.person) }.keys.sorted(),
+                groups: rules.groups(of: link.person),
                 address: context.channel.remoteAddress?.ipAddress)
             let reply = try await Self.journaled {
                 try await orchestrator.approval(act, by: principal)

@@ -28,16 +28,24 @@ extension APIServer {
         }
     }
 
+    /// It is about the token that is shown, and says nothing more.
+    private struct ClaimOrder: Decodable {}
+
     static let tokenSecondsMax: Int64 = 366 * 86_400
 
     func addTokenRoutes(to api: RouterGroup<APIContext>) {
-        api.get("whoami") { _, context in
+        api.get("whoami") { [rules] _, context in
             let caller = context.caller
-            return Self.json([
+            var members: [String: JSONValue] = [
                 "name": .string(caller.name), "credential": .string(caller.credential),
                 "role": .string(caller.role?.rawValue ?? "none"),
                 "clusters": .array(caller.clusters.sorted().map { .string($0.rawValue) }),
-            ])
+            ]
+            if let others = caller.knowers(rules), !others.isEmpty {
+                members["known_by"] = .array(others.map { .string($0) })
+            }
+            if let limit = caller.approvalLimit(rules) { members["approvals"] = .string(limit) }
+            return Self.json(.object(members))
         }
         api.post("tokens") { [self] request, context in
             let order = try await Self.body(TokenOrder.self, of: request)
@@ -56,25 +64,57 @@ extension APIServer {
             }
             return try Self.answer(reply)
         }
+        api.post("tokens/claim") { [self] request, context in
+            _ = try await Self.body(ClaimOrder.self, of: request)
+            return try await claim(
+                by: context.caller, from: context.channel.remoteAddress?.ipAddress ?? "unknown")
+        }
+    }
+
+    private func claim(by caller: Caller, from address: String) async throws -> Response {
+        guard let id = caller.tokenID else {
+            throw Problem(
+                .conflict, "no-token",
+                "only a token of 'continuity token create' can be claimed: a certificate is its "
+                    + "owner's alone already, the token of token_file nobody's")
+        }
+        let secret = Self.newSecret()
+        let reply = try await Self.journaled {
+            try await orchestrator.claimToken(
+                TokenClaim(
+                    tokenID: id, sha256: Self.digest(of: secret), address: address,
+                    ownerHasCertificate: rules.people.contains { $0.name == caller.name }))
+        }
+        return try Self.told(reply, secret)
+    }
+
+    private static func newSecret() -> String { "continuity_" + base64URL(randomBytes(32)) }
+
+    private static func digest(of secret: String) -> String {
+        hexString(SHA256.digest(Array(secret.utf8)))
+    }
+
+    /// The only time that a secret is ever said.
+    private static func told(_ reply: Reply, _ secret: String) throws -> Response {
+        guard case .token(let made) = reply else { return try answer(reply) }
+        guard case .object(var members) = try shown(made) else { return json([:]) }
+        members["token"] = .string(secret)
+        return json(.object(members), status: .created)
     }
 
     private func create(_ order: TokenOrder, by caller: Caller) async throws -> Response {
         let person = caller.requester(claimed: nil)
         let owner = order.owner ?? person
-        let secret = "continuity_" + base64URL(randomBytes(32))
+        let secret = Self.newSecret()
         let now = nowMs()
         let token = AccessToken(
             name: order.name, owner: owner, createdBy: person,
             // Who knows the maker's credential can make one in their name.
             knownBy: Set([person] + caller.knownBy).sorted(), role: order.role,
-            clusters: order.clusters ?? [], sha256: hexString(SHA256.digest(Array(secret.utf8))),
+            clusters: order.clusters ?? [], sha256: Self.digest(of: secret),
             createdAtMs: now, expiresAtMs: now + order.expiresInS * 1000)
         let reply = try await Self.journaled { try await orchestrator.createToken(token) }
-        guard case .token(let made) = reply else { return try Self.answer(reply) }
-        guard case .object(var members) = try Self.shown(made) else { return Self.json([:]) }
-        // The only time that it is ever said.
-        members["token"] = .string(secret)
-        return Self.json(.object(members), status: .created)
+        return try Self.told(reply, secret)
     }
 
     static func shown(_ token: AccessToken) throws -> JSONValue {

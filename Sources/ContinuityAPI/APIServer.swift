@@ -66,6 +66,8 @@ package final class APIServer: Service {
                 availableConnectionsDelegate: .maximum(bounds.connectionsMax, logger: quiet)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
             logger: quiet)
+        // Cancelled where the server ends before it leads.
+        async let _: Void = warnOfApprovalShortages()
         try await application.run()
     }
 

@@ -31,6 +31,7 @@ package protocol OrchestratorPort: Sendable {
     func token(sha256: String) -> AccessToken?
     func createToken(_ token: AccessToken) async throws -> Reply
     func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply
+    func claimToken(_ claim: TokenClaim) async throws -> Reply
     /// Journals it, as far as such entries are not too many.
     func noteLoginRefused(_ refusal: LoginRefused) async
     /// Journals it where it was not lately. Returns without, when it cannot.

@@ -14,6 +14,8 @@ package struct AccessGrant: Encodable, Hashable, Sendable {
     package var purpose: String?
     /// Who else knows a token's secret.
     package var knownBy: [String] = []
+    /// The token that its holder gave up for this one.
+    package var claimedFrom: TokenID?
     /// UTC milliseconds since 1970; `nil`: as long as the configuration stands.
     package var createdAtMs: Int64?
     package var expiresAtMs: Int64?
@@ -34,6 +36,7 @@ package struct AccessGrant: Encodable, Hashable, Sendable {
             clusters: token.clusters.map(\.rawValue))
         purpose = token.name
         knownBy = token.otherHolders
+        claimedFrom = token.claimedFrom
         createdAtMs = token.createdAtMs
         expiresAtMs = token.expiresAtMs
     }
@@ -42,14 +45,15 @@ package struct AccessGrant: Encodable, Hashable, Sendable {
     /// A link is bound to its channel and leaves no trace of its own.
     package var isLink: Bool { credential.hasPrefix("link of ") }
 
-    func covers(_ cluster: String?, _ role: AccessRole, atMs: Int64) -> Bool {
+    func covers(_ cluster: String?, _ role: AccessRole, atMs: Int64, isOfToken: Bool) -> Bool {
         atMs >= (createdAtMs ?? 0) && atMs <= endMs && role <= self.role
-            && (clusters.isEmpty || cluster.map(clusters.contains) ?? false)
+            && (clusters.isEmpty || isOfToken || cluster.map(clusters.contains) ?? false)
     }
 
     private enum CodingKeys: String, CodingKey {
         case name, credential, role, clusters, purpose
         case knownBy = "known_by"
+        case claimedFrom = "claimed_from"
         case createdAtMs = "created_at_ms"
         case expiresAtMs = "expires_at_ms"
         case revokedAtMs = "revoked_at_ms"
@@ -111,7 +115,7 @@ package struct AccessReport: Encodable, Sendable {
         var acts: [JournalEntry] = []
         for entry in entries {
             switch entry.kind {
-            case "token_created", "token_revoked", "credential_used":
+            case "token_created", "token_revoked", "token_claimed", "credential_used":
                 Self.learn(from: try JournalBody(of: entry), entry, &grants, since: fromMs)
             default: break
             }
@@ -147,11 +151,10 @@ package struct AccessReport: Encodable, Sendable {
     ) {
         switch body {
         case .tokenCreated(let body): grants.append(AccessGrant(body.token))
-        case .tokenRevoked(let body):
-            let credential = "token \(body.tokenID)"
-            for index in grants.indices where grants[index].credential == credential {
-                grants[index].revokedAtMs = entry.atMs
-            }
+        case .tokenRevoked(let body): end(body.tokenID, of: &grants, atMs: entry.atMs)
+        case .tokenClaimed(let body):
+            if let old = body.token.claimedFrom { end(old, of: &grants, atMs: entry.atMs) }
+            grants.append(AccessGrant(body.token))
         case .credentialUsed(let use) where entry.atMs >= fromMs:
             for index in grants.indices
             where grants[index].credential == use.credential && grants[index].name == entry.actor {
@@ -161,7 +164,14 @@ package struct AccessReport: Encodable, Sendable {
         }
     }
 
+    private static func end(_ token: TokenID, of grants: inout [AccessGrant], atMs: Int64) {
+        for index in grants.indices where grants[index].credential == "token \(token)" {
+            grants[index].revokedAtMs = atMs
+        }
+    }
+
     private static func role(for entry: JournalEntry) -> AccessRole {
+        if entry.kind == "token_claimed" { return .viewer }
         if adminKinds.contains(entry.kind) { return .admin }
         guard entry.kind == "approval_requested",
             case .approvalRequested(let body)? = try? JournalBody(of: entry),
@@ -181,7 +191,8 @@ package struct AccessReport: Encodable, Sendable {
         if !person.grants.isEmpty, !isSeen { findings.append("never used") }
         if isSeen {
             let most = person.grants.filter { $0.endMs > toMs && !$0.isLink }.map(\.role).max()
-            if most ?? .viewer >= .operator, person.actions.isEmpty {
+            let acts = person.actions.keys.filter { $0 != "token_claimed" }
+            if most ?? .viewer >= .operator, acts.isEmpty {
                 findings.append("only looked")
             } else if most == .admin, adminKinds.isDisjoint(with: person.actions.keys) {
                 findings.append("used no right of an admin")
@@ -209,7 +220,10 @@ extension AccessReport.Person {
         lastSeq = entry.seq
         lastAtMs = entry.atMs
         let isCovered = grants.contains {
-            $0.covers(entry.clusterID?.rawValue, role, atMs: entry.atMs)
+            // A token is its owner's to claim, whatever clusters it is bound to.
+            $0.covers(
+                entry.clusterID?.rawValue, role, atMs: entry.atMs,
+                isOfToken: entry.kind == "token_claimed")
         }
         if !isCovered, !isClaimed, uncovered.count < Self.uncoveredMax {
             uncovered.append(entry.seq)

@@ -238,6 +238,10 @@ final class Driver: Service, OrchestratorPort {
             ?? .tokenRefused("the server is stopping")
     }
 
+    func claimToken(_ claim: TokenClaim) async throws -> Reply {
+        try await inbox.ask(.tokenClaimed(claim)) ?? .tokenRefused("the server is stopping")
+    }
+
     func noteLoginRefused(_ refusal: LoginRefused) async {
         guard isReady, loginEntries.withLock({ $0.take("", at: .now) }) == nil else { return }
         // One that is full has more to do than to keep this.

@@ -55,6 +55,7 @@ package struct ServerConfiguration: Sendable {
             reader, hooks.packs, alerts.map(\.name), secrets.names)
         configuration.brake = try BrakeSection.read(reader)
         configuration.access.agents = try agents(reader, configuration.clusters)
+        configuration.access.linkApprovers = Set(alerts.compactMap { $0.approver?.person })
         try checkSchemes(configuration)
         try reader.finish()
         return configuration

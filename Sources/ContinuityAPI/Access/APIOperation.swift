@@ -14,7 +14,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
     case approvalLinkShow, approvalLinkAnswer
     case plan, execute, statusOfBody, simulate
-    case hooksReload, tokenCreate, tokenList, tokenRevoke
+    case hooksReload, tokenCreate, tokenList, tokenRevoke, tokenClaim
 
     package enum Need: Hashable, Sendable {
         /// Also those who do not say who they are.
@@ -115,6 +115,8 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .tokenCreate: change("/tokens", .admin, "token create", isFleetWide: true)
         case .tokenList: read("/tokens", .role(.admin), "token list", isFleetWide: true)
         case .tokenRevoke: change("/tokens/revoke", .admin, "token revoke", isFleetWide: true)
+        // About the token that is shown and no other, whatever that is bound to.
+        case .tokenClaim: change("/tokens/claim", .viewer, "token claim")
         }
     }
 

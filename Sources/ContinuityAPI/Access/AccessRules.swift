@@ -48,7 +48,14 @@ package struct AccessRules: Sendable {
     package var agents: [Agent]
     /// Which people stand together, for approvals.
     package var groups: [String: Set<String>] = [:]
+    /// The people who answer by the links of a channel of their own.
+    package var linkApprovers: Set<String> = []
     package var limits: AccessLimits
+
+    /// The groups that a person stands in, in order.
+    func groups(of person: String) -> [String] {
+        groups.filter { $0.value.contains(person) }.keys.sorted()
+    }
 
     package init(
         tls: TLSFiles?, sharedToken: [UInt8]?, people: [Person], agents: [Agent],

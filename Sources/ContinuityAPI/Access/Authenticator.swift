@@ -82,6 +82,7 @@ struct Authenticator: Sendable {
         else { throw unauthorized }
         return Caller(
             kind: .person, name: token.owner, credential: "token \(token.tokenID)",
-            role: token.role, clusters: Set(token.clusters), knownBy: token.otherHolders)
+            role: token.role, clusters: Set(token.clusters), tokenID: token.tokenID,
+            knownBy: token.otherHolders)
     }
 }

@@ -20,6 +20,8 @@ struct Caller: Sendable {
     var role: AccessRole?
     /// Empty: all clusters.
     var clusters: Set<ClusterID> = []
+    /// The token that was shown, where it was one of the journal's.
+    var tokenID: TokenID?
     /// Who else knows the credential's secret.
     var knownBy: [String] = []
 
@@ -54,13 +56,31 @@ struct Caller: Sendable {
         let person = requester(claimed: claimed)
         return Principal(
             actor: person, person: person, knownBy: knowers(rules),
-            groups: rules.groups.filter { $0.value.contains(person) }.keys.sorted(),
+            groups: rules.groups(of: person),
             isAdmin: role == .admin, address: address)
     }
 
     /// Who else could be behind it. Without TLS nobody proves anything: names alone count there.
     func knowers(_ rules: AccessRules) -> [String]? {
         rules.tls == nil || knownBy.isEmpty ? nil : knownBy
+    }
+
+    /// Why approvals do not count this credential as one person's, and what helps; `nil`: they do,
+    /// or it may not ask for moves anyway.
+    func approvalLimit(_ rules: AccessRules) -> String? {
+        guard rules.tls != nil, let role, role >= .operator else { return nil }
+        if name == Principal.anybody {
+            return "this token could be in anybody's hands and takes part in no approval: make one "
+                + "for yourself with 'continuity token create --owner YOU', then claim it with "
+                + "'continuity token claim', or use a certificate"
+        }
+        guard let others = knowers(rules) else { return nil }
+        let limit =
+            others.contains(Principal.anybody)
+            ? "whoever holds the token of token_file could know it, so it takes part in no approval"
+            : "it is known to \(others.joined(separator: ", ")) as well, so approvals count you as "
+                + "one person with them"
+        return limit + ": 'continuity token claim' makes it yours alone, as does a certificate"
     }
 
     /// Who is written down as having asked. A name in the body counts only where nobody proves

@@ -29,10 +29,12 @@ extension APIServer {
             }
             return Self.json(["status": "ready"])
         }
-        checked.get("/health/deep") { [orchestrator] _, context in
+        checked.get("/health/deep") { [orchestrator, rules, nowMs] _, context in
+            let report = try? await Self.visible(orchestrator, to: context.caller)
+            let shortages = try? await Self.approvalShortages(
+                orchestrator, rules, report?.clusters.map(\.clusterID) ?? [], nowMs: nowMs())
             let health = DeepHealth(
-                report: try? await Self.visible(orchestrator, to: context.caller),
-                isReady: orchestrator.isReady)
+                report: report, approvalShortages: shortages ?? [:], isReady: orchestrator.isReady)
             var response = Self.json(bytes: try CanonicalJSON.bytes(encoding: health))
             response.headers[.contentType] = "application/health+json"
             if health.status == .fail { response.status = .serviceUnavailable }

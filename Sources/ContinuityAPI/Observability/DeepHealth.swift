@@ -25,8 +25,10 @@ struct DeepHealth: Encodable {
     /// Failing means that the server cannot do its work; whatever a cluster suffers from, which the
     /// server is there for, is a warning.
     ///
-    /// - Parameter report: `nil` when the server's state cannot be had.
-    init(report: StatusReport?, isReady: Bool) {
+    /// - Parameters:
+    ///   - report: `nil` when the server's state cannot be had.
+    ///   - approvalShortages: Which people are missing for approvals.
+    init(report: StatusReport?, approvalShortages: [ClusterID: String], isReady: Bool) {
         var checks: [String: [Check]] = [:]
         func check(_ name: String, _ worse: Status, _ trouble: String?) {
             checks[name] = [Check(status: trouble == nil ? .pass : worse, output: trouble)]
@@ -49,6 +51,7 @@ struct DeepHealth: Encodable {
             check(
                 name + ":hold", .warn,
                 cluster.holds.first.map { "\($0.rule.rawValue): \($0.evidence)" })
+            check(name + ":approvals", .warn, approvalShortages[cluster.clusterID])
             let silent = cluster.nodes.filter { $0.heardMsAgo == nil }.map(\.nodeID.rawValue)
             check(
                 name + ":agents", .warn,

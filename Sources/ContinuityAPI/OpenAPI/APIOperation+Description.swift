@@ -7,7 +7,7 @@ extension APIOperation {
         case .live, .ready, .openAPI: healthDescription
         case .deepHealth, .metrics, .events: observabilityDescription
         case .report, .links: agentDescription
-        case .whoAmI, .tokenCreate, .tokenList, .tokenRevoke: accessDescription
+        case .whoAmI, .tokenCreate, .tokenList, .tokenRevoke, .tokenClaim: accessDescription
         case .status: statusDescription
         case .auditList, .auditShow: auditDescription
         case .failover, .switchover: moveDescription

@@ -19,6 +19,20 @@ package struct TokenRevoked: Codable, Hashable, Sendable {
     }
 }
 
+/// The holder of a token took another for it, and the first has ended: one entry, so that never both
+/// or neither hold.
+package struct TokenClaimed: Codable, Hashable, Sendable {
+    /// The new one; `claimed_from` names the old.
+    package var token: AccessToken
+    /// From where.
+    package var address: String
+
+    package init(token: AccessToken, address: String) {
+        self.token = token
+        self.address = address
+    }
+}
+
 /// Somebody could not show who they are. Not every time: an attacker must not fill the journal.
 package struct LoginRefused: Codable, Hashable, Sendable {
     package var address: String

@@ -48,6 +48,7 @@ package enum JournalBody: Sendable {
     case reviewClosed(ReviewClosed)
     case tokenCreated(TokenCreated)
     case tokenRevoked(TokenRevoked)
+    case tokenClaimed(TokenClaimed)
     case loginRefused(LoginRefused)
     case credentialUsed(CredentialUsed)
 }
@@ -101,6 +102,7 @@ extension JournalBody {
         case .reviewClosed: "review_closed"
         case .tokenCreated: "token_created"
         case .tokenRevoked: "token_revoked"
+        case .tokenClaimed: "token_claimed"
         case .loginRefused: "login_refused"
         case .credentialUsed: "credential_used"
         }
@@ -154,6 +156,7 @@ extension JournalBody {
         case .reviewClosed(let body): body
         case .tokenCreated(let body): body
         case .tokenRevoked(let body): body
+        case .tokenClaimed(let body): body
         case .loginRefused(let body): body
         case .credentialUsed(let body): body
         }
@@ -235,6 +238,7 @@ extension JournalBody {
         case "review_closed": return .reviewClosed(try body())
         case "token_created": return .tokenCreated(try body())
         case "token_revoked": return .tokenRevoked(try body())
+        case "token_claimed": return .tokenClaimed(try body())
         case "login_refused": return .loginRefused(try body())
         case "credential_used": return .credentialUsed(try body())
         default:

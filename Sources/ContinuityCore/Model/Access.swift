@@ -40,6 +40,8 @@ package struct AccessToken: Codable, Hashable, Sendable {
     package var createdAtMs: Int64
     package var expiresAtMs: Int64
     package var revokedAtMs: Int64?
+    /// The token that its owner gave up for it; `nil`: it was made for somebody.
+    package var claimedFrom: TokenID?
 
     package init(
         name: String, owner: String, createdBy: String, knownBy: [String]? = nil, role: AccessRole,
@@ -63,6 +65,19 @@ package struct AccessToken: Codable, Hashable, Sendable {
         Set(knownBy ?? [createdBy]).subtracting([owner]).sorted()
     }
 
+    /// What its holder gets for it: the same rights under a secret of their own.
+    ///
+    /// - Parameter isOwnersAlone: Nobody else has seen the new secret, or could have claimed it
+    ///   without the owner's noticing.
+    func claimed(sha256: String, isOwnersAlone: Bool, atMs now: Int64) -> AccessToken {
+        var token = AccessToken(
+            name: name, owner: owner, createdBy: owner,
+            knownBy: isOwnersAlone ? [owner] : Set([owner] + otherHolders).sorted(), role: role,
+            clusters: clusters, sha256: sha256, createdAtMs: now, expiresAtMs: expiresAtMs)
+        token.claimedFrom = tokenID
+        return token
+    }
+
     package func isValid(atMs now: Int64) -> Bool {
         revokedAtMs == nil && now < expiresAtMs
     }
@@ -76,5 +91,6 @@ package struct AccessToken: Codable, Hashable, Sendable {
         case createdAtMs = "created_at_ms"
         case expiresAtMs = "expires_at_ms"
         case revokedAtMs = "revoked_at_ms"
+        case claimedFrom = "claimed_from"
     }
 }

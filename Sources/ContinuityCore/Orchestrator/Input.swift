@@ -23,8 +23,26 @@ package enum Input: Sendable {
     case journalRestored(JournalRestored)
     case tokenCreated(AccessToken)
     case tokenRevoked(TokenID, reason: String, by: String)
+    case tokenClaimed(TokenClaim)
     case loginRefused(LoginRefused)
     case credentialUsed(CredentialUsed, by: String)
+}
+
+/// The holder of a token wants one that they alone know.
+package struct TokenClaim: Hashable, Sendable {
+    package var tokenID: TokenID
+    /// Of the new secret.
+    package var sha256: String
+    package var address: String
+    /// The owner has shown who they are in another way than by tokens.
+    package var ownerHasCertificate: Bool
+
+    package init(tokenID: TokenID, sha256: String, address: String, ownerHasCertificate: Bool) {
+        self.tokenID = tokenID
+        self.sha256 = sha256
+        self.address = address
+        self.ownerHasCertificate = ownerHasCertificate
+    }
 }
 
 /// A person's (or their automation's) wish.

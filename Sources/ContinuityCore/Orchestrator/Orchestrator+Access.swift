@@ -32,6 +32,35 @@ extension Orchestrator {
         reply(.token(state.tokens[id] ?? token))
     }
 
+    /// Ends a token and makes its successor. It is its owner's alone, unless they have a credential of
+    /// their own already: somebody else could claim it then, and the owner would miss nothing.
+    mutating func claim(_ wish: TokenClaim, _ now: Moment) {
+        guard let token = state.tokens[wish.tokenID], token.isValid(atMs: now.utcMs) else {
+            return reply(.tokenRefused("\(wish.tokenID) has ended: somebody may have claimed it"))
+        }
+        guard token.owner != Principal.anybody else {
+            return reply(
+                .tokenRefused(
+                    "'\(token.owner)' could be anybody: make a token for a person ('--owner')"))
+        }
+        let hasOwn =
+            wish.ownerHasCertificate
+            || state.tokens.values.contains {
+                $0.tokenID != token.tokenID && $0.owner == token.owner
+                    && $0.isValid(atMs: now.utcMs) && $0.otherHolders.isEmpty
+            }
+        let made = token.claimed(
+            sha256: wish.sha256, isOwnersAlone: token.otherHolders.isEmpty || !hasOwn,
+            atMs: now.utcMs)
+        guard state.tokens[made.tokenID] == nil else {
+            return reply(.tokenRefused("there is a token of the same digest"))
+        }
+        emit(
+            .tokenClaimed(TokenClaimed(token: made, address: wish.address)), cluster: nil,
+            actor: token.owner, now)
+        reply(.token(made))
+    }
+
     mutating func note(_ use: CredentialUsed, by person: String, _ now: Moment) {
         emit(.credentialUsed(use), cluster: nil, actor: person, now)
     }

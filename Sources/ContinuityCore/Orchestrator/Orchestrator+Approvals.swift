@@ -154,7 +154,12 @@ extension Orchestrator {
             !$0.by.couldBeOne(with: principal).isEmpty
         }) {
             let names = earlier.by.couldBeOne(with: principal).joined(separator: ", ")
-            throw OrderProblem("already-approved", "\(names) has approved it already")
+            throw OrderProblem(
+                "already-approved",
+                earlier.by.person == principal.person
+                    ? "\(names) has approved it already"
+                    : "\(names) could be behind the approval of \(earlier.by.person) as well: "
+                        + Self.remedyForSharedTokens)
         }
         emit(
             .approvalGiven(
@@ -228,15 +233,19 @@ extension Orchestrator {
         if names == [Principal.anybody] {
             throw OrderProblem(
                 "same-person",
-                "the token of token_file, or one made with it, could be in anybody's hands: both "
-                    + "sides need a certificate, or a token that its owner made with one")
+                "the token of token_file, or one made with it, could be in anybody's hands: on "
+                    + "both sides, " + Self.remedyForSharedTokens)
         }
         throw OrderProblem(
             "same-person",
             "\(names.joined(separator: ", ")) could be behind both \(first.person) and "
-                + "\(principal.person), knowing their tokens: use a certificate, or a token that "
-                + "its owner made with one")
+                + "\(principal.person), knowing their tokens: " + Self.remedyForSharedTokens)
     }
+
+    /// What makes a credential its owner's alone.
+    package static let remedyForSharedTokens =
+        "use a certificate, or let each owner make their token theirs alone with "
+        + "'continuity token claim', and ask anew"
 
     private func checkRight(
         of principal: Principal, to approval: PendingApproval

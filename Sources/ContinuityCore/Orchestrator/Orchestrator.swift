@@ -45,6 +45,7 @@ package struct Orchestrator: Sendable {
         case .tokenCreated(let token): create(token, now)
         case .tokenRevoked(let id, let reason, let person):
             revoke(id, reason: reason, by: person, now)
+        case .tokenClaimed(let wish): claim(wish, now)
         case .loginRefused(let refusal): note(refusal, now)
         case .credentialUsed(let use, let person): note(use, by: person, now)
         }

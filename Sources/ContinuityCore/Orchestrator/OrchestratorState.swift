@@ -39,6 +39,9 @@ extension OrchestratorState {
         case .checkpointSigned(let body): checkpoint = body
         case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
         case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
+        case .tokenClaimed(let body):
+            if let old = body.token.claimedFrom { tokens[old]?.revokedAtMs = entry.atMs }
+            tokens[body.token.tokenID] = body.token
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -132,9 +135,8 @@ extension ClusterState {
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
-            .tokenCreated, .tokenRevoked, .loginRefused, .credentialUsed, .checkpointSigned,
-            .entryRedacted,
-            .witnessAlarmed, .journalRestored:
+            .tokenCreated, .tokenRevoked, .tokenClaimed, .loginRefused, .credentialUsed,
+            .checkpointSigned, .entryRedacted, .witnessAlarmed, .journalRestored:
             break
         }
     }

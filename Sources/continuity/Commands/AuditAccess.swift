@@ -72,6 +72,7 @@ struct AuditAccess: AsyncParsableCommand {
             + (grant.clusters.isEmpty ? "all" : grant.clusters.joined(separator: ","))
             + " by \(grant.credential)" + (grant.purpose.map { " (\($0))" } ?? "")
             + (grant.expiresAtMs.map { " until \(timestamp($0))" } ?? "")
+            + (grant.claimedFrom.map { ", claimed from \($0)" } ?? "")
             + (grant.knownBy.isEmpty
                 ? "" : ", known to \(grant.knownBy.joined(separator: ","))")
     }

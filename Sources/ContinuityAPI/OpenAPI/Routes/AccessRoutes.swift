@@ -13,6 +13,7 @@ extension APIOperation {
         .required("created_at_ms", CommonSchemas.atMs),
         .required("expires_at_ms", CommonSchemas.atMs),
         .optional("revoked_at_ms", CommonSchemas.atMs),
+        .optional("claimed_from", CommonSchemas.tokenID, "The token that it took the place of."),
     ]
     private static let tokenExample: [String: JSONValue] = [
         "token_id": "tok-5f0c6b1e9a3d", "name": "deploy", "owner": "ben", "created_by": "ana",
@@ -26,6 +27,7 @@ extension APIOperation {
         case .whoAmI: whoAmIDescription
         case .tokenCreate: tokenCreateDescription
         case .tokenRevoke: tokenRevokeDescription
+        case .tokenClaim: tokenClaimDescription
         default:
             OperationDescription(
                 tag: .access, summary: "Every token, without its secret",
@@ -50,6 +52,12 @@ extension APIOperation {
                         .required("credential", CommonSchemas.text, "How it was shown."),
                         .required("role", .choice(of: AccessRole.self)),
                         .required("clusters", .array(CommonSchemas.clusterID), "Empty: all."),
+                        .optional(
+                            "known_by", .array(CommonSchemas.text),
+                            "Who else could know the credential's secret."),
+                        .optional(
+                            "approvals", CommonSchemas.text,
+                            "Why approvals do not count it as one person's, and what helps."),
                     ]),
                     example: [
                         "name": "ana", "credential": "certificate", "role": "admin",
@@ -80,28 +88,55 @@ extension APIOperation {
             answers: [
                 .init(
                     201, "The token, with its secret: the only time that it is said.",
-                    .object(
-                        Self.token + [
-                            .required(
-                                "token",
-                                .text(
-                                    TextRule(
-                                        length: 54...54,
-                                        parts: [
-                                            .literal("continuity_"),
-                                            .characters(
-                                                .alphanumeric + CharacterRule("-_"), 43...43),
-                                        ])))
-                        ]),
+                    .object(Self.token + [Self.secret]),
                     example: .object(
-                        Self.tokenExample.merging([
-                            "token": .string("continuity_" + String(repeating: "x", count: 43))
-                        ]) { $1 }))
+                        Self.tokenExample.merging(["token": Self.secretExample]) { $1 }))
             ],
             refusals: [
                 .init(
                     409, "token-refused",
                     "ben has a token named 'deploy'; revoke it, or choose another name")
+            ])
+    }
+
+    private static let secret = Schema.Field.required(
+        "token",
+        .text(
+            TextRule(
+                length: 54...54,
+                parts: [
+                    .literal("continuity_"),
+                    .characters(.alphanumeric + CharacterRule("-_"), 43...43),
+                ])))
+    private static let secretExample = JSONValue.string(
+        "continuity_" + String(repeating: "x", count: 43))
+
+    private var tokenClaimDescription: OperationDescription {
+        OperationDescription(
+            tag: .access, summary: "Take a new token, known to its owner alone, for the one shown",
+            note:
+                "The one that is shown ends in the same step. Owner, role, clusters, name and end "
+                + "stay. Where the owner has a certificate, or a token of theirs alone already, "
+                + "the new one counts as known to whoever knew the old one.",
+            body: .init(schema: .object([]), example: [:]),
+            answers: [
+                .init(
+                    201, "The new token, with its secret: the only time that it is said.",
+                    .object(Self.token + [Self.secret]),
+                    example: .object(
+                        Self.tokenExample.merging([
+                            "created_by": "ben", "known_by": ["ben"],
+                            "claimed_from": "tok-0a1b2c3d4e5f", "token": Self.secretExample,
+                        ]) { $1 }))
+            ],
+            refusals: [
+                .init(
+                    409, "no-token",
+                    "only a token of 'continuity token create' can be claimed: a certificate is its "
+                        + "owner's alone already, the token of token_file nobody's"),
+                .init(
+                    409, "token-refused",
+                    "tok-5f0c6b1e9a3d has ended: somebody may have claimed it"),
             ])
     }
 

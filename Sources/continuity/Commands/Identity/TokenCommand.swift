@@ -10,7 +10,7 @@ struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
         abstract: "Tokens for people and their programs, kept in the journal as digests.",
-        subcommands: [TokenCreate.self, TokenList.self, TokenRevoke.self])
+        subcommands: [TokenCreate.self, TokenClaimCommand.self, TokenList.self, TokenRevoke.self])
 }
 
 struct TokenCreate: AsyncParsableCommand {
@@ -88,17 +88,29 @@ struct TokenList: AsyncParsableCommand {
                 let state =
                     token["revoked_at_ms"]?.int != nil
                     ? "revoked" : now >= until ? "expired" : "valid"
-                let makers = token["known_by"]?.array?.compactMap(\.string)
-                let known = makers ?? [token["created_by"]?.string ?? ""]
+                let others = Self.others(token)
+                let owner = token["owner"]?.string ?? ""
+                let known =
+                    (owner == Principal.anybody
+                        ? "anybody"
+                        : others.isEmpty
+                            ? "\(owner) alone" : (others + [owner]).joined(separator: ","))
+                    + (token["claimed_from"]?.string.map { ", claimed from \($0)" } ?? "")
                 let clusters = token["clusters"]?.array?.compactMap(\.string) ?? []
                 table.add(
                     token["token_id"]?.string ?? "", token["name"]?.string ?? "",
                     token["owner"]?.string ?? "", token["role"]?.string ?? "",
                     clusters.isEmpty ? "all" : clusters.joined(separator: ","), state,
-                    timestamp(until), known.joined(separator: ","))
+                    timestamp(until), known)
             }
             if !json { print(table.text) }
         }
+    }
+
+    /// Who besides its owner could know a token.
+    static func others(_ token: JSONValue) -> [String] {
+        let known = token["known_by"]?.array ?? [token["created_by"] ?? ""]
+        return known.compactMap(\.string).filter { $0 != token["owner"]?.string }
     }
 }
 
@@ -142,6 +154,7 @@ struct WhoAmI: AsyncParsableCommand {
                 "\(answer["name"]?.string ?? "?"), role \(answer["role"]?.string ?? "?"), by "
                     + "\(answer["credential"]?.string ?? "?"), clusters "
                     + (clusters.isEmpty ? "all" : clusters.joined(separator: ", ")))
+            if let limit = answer["approvals"]?.string { print("approvals: \(limit)") }
         }
     }
 }
