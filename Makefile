@@ -23,10 +23,12 @@ demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCEN
 	@.build/debug/continuity demo --scenario $(SCENARIO)
 
 .PHONY: lint
-lint: dependencies ## Check the format of the sources, the direction of the dependencies, and the packs' Lua
+lint: dependencies ## Check the format of the sources, the direction of the dependencies, the packs' Lua, units and claims
 	@swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 	@scripts/check-architecture
 	@scripts/lint-lua
+	@scripts/check-units
+	@scripts/check-claims
 
 .PHONY: test
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
@@ -38,7 +40,19 @@ test: dependencies lint ## Run everything: format, architecture, unit and integr
 	@# Alone: an agent reaps the orphans of its process, and would take other tests' children.
 	@swift test --skip-build --filter '^AgentTests\.'
 	@swift test --skip-build --no-parallel --filter '^IntegrationTests\.'
+	@scripts/test-api
 	@scripts/test-network
+	@scripts/test-units
+
+.PHONY: test-units
+test-units: dependencies ## Run the systemd units under a systemd of their own (root, or sudo -n)
+	@swift build
+	@scripts/test-units
+
+.PHONY: test-api
+test-api: dependencies ## The real server against its OpenAPI document, with schemathesis (EXAMPLES=200: more)
+	@swift build
+	@scripts/test-api
 
 .PHONY: test-network
 test-network: dependencies ## The tests on real processes in network namespaces (root, or sudo -n), alone

@@ -117,8 +117,8 @@ let package = Package(
         .target(
             name: "ContinuityAPI",
             dependencies: [
-                "ContinuityCore", "ContinuityCrypto", "ContinuityTransport", hummingbird, lifecycle,
-                logging,
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityTransport",
+                hummingbird, lifecycle, logging,
             ],
             swiftSettings: swiftRules),
         .target(
@@ -158,7 +158,7 @@ let package = Package(
                 "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
                 "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", "ContinuityAPI",
-                "ContinuityAudit", lifecycle, logging, signals,
+                "ContinuityAudit", lifecycle, logging, signals, subprocess, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftRules),

@@ -107,6 +107,7 @@ extension APIServer {
     private static func escaped(_ text: String) -> String {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
             .replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
+            .replacing("'", with: "&#39;")
     }
 
     private static func page(_ body: String) -> Response {
@@ -114,14 +115,12 @@ extension APIServer {
             <!doctype html><html lang="en"><meta charset="utf-8"><title>continuity</title>\
             <meta name="viewport" content="width=device-width"><body>\(body)</body></html>
             """
-        var headers: HTTPFields = [
-            .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
-            .contentSecurityPolicy:
-                "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
-            .xContentTypeOptions: "nosniff",
+        // What else a browser is told, each answer tells it.
+        let headers: HTTPFields = [
+            .contentType: "text/html; charset=utf-8",
+            .contentSecurityPolicy: "default-src 'none'; base-uri 'none'; form-action 'self'; "
+                + "frame-ancestors 'none'",
         ]
-        // The address of this page is a credential.
-        if let name = HTTPField.Name("referrer-policy") { headers[name] = "no-referrer" }
         return Response(
             status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: html)))
     }

@@ -53,7 +53,8 @@ extension APIServer {
             let wish = ScheduleWish(
                 clusterID: order.clusterID, kind: order.kind, targetNodeID: order.targetNodeID,
                 atMs: atMs,
-                windowS: order.windowS ?? 0, reason: order.reason)
+                windowS: order.windowS ?? 0, reason: order.reason,
+                knownBy: context.caller.knowers(rules))
             return try await take(
                 .schedule(wish), by: context.caller.requester(claimed: order.requestedBy))
         }

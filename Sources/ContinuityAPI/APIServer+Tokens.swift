@@ -1,7 +1,6 @@
 import ContinuityCore
 import ContinuityCrypto
 import ContinuityTransport
-import Foundation
 import Hummingbird
 
 /// Tokens for people and their programs.
@@ -62,10 +61,12 @@ extension APIServer {
     private func create(_ order: TokenOrder, by caller: Caller) async throws -> Response {
         let person = caller.requester(claimed: nil)
         let owner = order.owner ?? person
-        let secret = "continuity_" + Self.base64URL(randomBytes(32))
+        let secret = "continuity_" + base64URL(randomBytes(32))
         let now = nowMs()
         let token = AccessToken(
-            name: order.name, owner: owner, createdBy: person, role: order.role,
+            name: order.name, owner: owner, createdBy: person,
+            // Who knows the maker's credential can make one in their name.
+            knownBy: Set([person] + caller.knownBy).sorted(), role: order.role,
             clusters: order.clusters ?? [], sha256: hexString(SHA256.digest(Array(secret.utf8))),
             createdAtMs: now, expiresAtMs: now + order.expiresInS * 1000)
         let reply = try await Self.journaled { try await orchestrator.createToken(token) }
@@ -80,10 +81,5 @@ extension APIServer {
         guard case .object(var members) = try JSONValue(encoding: token) else { return .null }
         members["sha256"] = nil
         return .object(members)
-    }
-
-    private static func base64URL(_ bytes: [UInt8]) -> String {
-        Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-            .replacing("=", with: "")
     }
 }

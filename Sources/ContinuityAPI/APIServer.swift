@@ -22,7 +22,8 @@ package final class APIServer: Service {
     let metrics = ServerMetrics()
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
-    private let logger: Logger
+    let logger: Logger
+    let simulations: SimulationGate
     private let onListening: @Sendable (Int) -> Void
 
     /// - Parameters:
@@ -32,12 +33,14 @@ package final class APIServer: Service {
         host: String, port: Int, rules: AccessRules, orchestrator: any OrchestratorPort,
         nowMs: @escaping @Sendable () -> Int64, logger: Logger,
         openLink: @escaping @Sendable (String) -> SignedLink? = { _ in nil },
+        simulator: (any SimulationPort)? = nil,
         onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
         self.rules = rules
         self.openLink = openLink
+        simulations = SimulationGate(simulator)
         self.nowMs = nowMs
         self.orchestrator = orchestrator
         self.logger = logger
@@ -70,6 +73,7 @@ package final class APIServer: Service {
         let router = Router(context: APIContext.self)
         // Outside of the problems, so that it sees their status.
         router.add(middleware: RequestMetrics(metrics: metrics))
+        router.add(middleware: BrowserMiddleware())
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(
@@ -94,6 +98,14 @@ package final class APIServer: Service {
         addAuditRoutes(to: api)
         addTokenRoutes(to: api)
         addEventRoute(to: api, EventStreams(bounds: rules.limits.bounds))
+        addPredecessorRoutes(to: api)
+        // One that is not declared would answer nobody; one without a route would be a promise.
+        let routes = Set(router.routes.map { "\($0.method) \($0.path)" })
+        let declared = Set(APIOperation.allCases.map { "\($0.rule.method) \($0.rule.path)" })
+        precondition(
+            routes == declared,
+            "routes without a declaration, or the other way round: "
+                + routes.symmetricDifference(declared).sorted().joined(separator: ", "))
         return router
     }
 
@@ -164,7 +176,10 @@ package final class APIServer: Service {
     // MARK: Audit
 
     private func addAuditRoutes(to api: RouterGroup<APIContext>) {
-        api.get("audit") { [orchestrator] request, context in
+        api.get("audit") { [self] request, context in
+            if let id = request.uri.queryParameters["audit_id"] {
+                return try await auditAnswer(of: RunID(String(id)), context)
+            }
             let after = try Self.number("after", request, in: 0...Int64.max, default: 0)
             let limit = try Self.number(
                 "limit", request, in: 1...Int64(Self.maxEntries), default: 100)
@@ -207,17 +222,20 @@ package final class APIServer: Service {
         return value
     }
 
-    static func body<Body: Decodable>(
-        _ type: Body.Type, of request: Request
-    ) async throws -> Body {
-        let bytes: ByteBuffer
+    static func bytes(of request: Request) async throws -> ByteBuffer {
         do {
-            bytes = try await request.body.collect(upTo: maxBodyBytes)
+            return try await request.body.collect(upTo: maxBodyBytes)
         } catch {
             throw Problem(
                 .contentTooLarge, "body-too-large",
                 "the body must arrive whole, within \(maxBodyBytes) bytes")
         }
+    }
+
+    static func body<Body: Decodable>(
+        _ type: Body.Type, of request: Request
+    ) async throws -> Body {
+        let bytes = try await bytes(of: request)
         do {
             return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
         } catch {

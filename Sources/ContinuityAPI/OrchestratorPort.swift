@@ -1,5 +1,19 @@
 package import ContinuityCore
 
+/// A cluster that the server runs, as far as plans from elsewhere are held against it.
+package struct ServedCluster: Sendable {
+    package var cluster: Cluster
+    package var policy: FailoverPolicy
+    /// As measured here.
+    package var estimates: ActionEstimates
+
+    package init(cluster: Cluster, policy: FailoverPolicy, estimates: ActionEstimates) {
+        self.cluster = cluster
+        self.policy = policy
+        self.estimates = estimates
+    }
+}
+
 /// What the API needs of the server: a port, so that tests can stand behind it.
 package protocol OrchestratorPort: Sendable {
     /// - Throws: when the journal cannot take entries: nothing was done.
@@ -19,10 +33,16 @@ package protocol OrchestratorPort: Sendable {
     func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply
     /// Journals it, as far as such entries are not too many.
     func noteLoginRefused(_ refusal: LoginRefused) async
+    /// Journals it where it was not lately. Returns without, when it cannot.
+    func noteCredentialUsed(_ use: CredentialUsed, by person: String) async
     func status() async throws -> StatusReport
     /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
     func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]
     func entry(_ seq: Int64) async throws -> JournalEntry?
+    /// The entry that began a run; `nil`: the journal has no such run.
+    func beginning(of run: RunID) async throws -> JournalEntry?
+    /// `nil`: it is not one of this server's.
+    func servedCluster(_ id: ClusterID) async throws -> ServedCluster?
     /// Whether the server has the lead and can take entries.
     var isReady: Bool { get }
 }

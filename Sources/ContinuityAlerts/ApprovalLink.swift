@@ -42,15 +42,15 @@ package struct ApprovalLink: Codable, Hashable, Sendable {
     /// What follows the last `/` of the link.
     func text(_ secret: WebhookSecret) throws -> String {
         let body = try CanonicalJSON.bytes(encoding: self)
-        return Self.base64URL(body) + "." + Self.base64URL(Self.signature(body, secret))
+        return base64URL(body) + "." + base64URL(Self.signature(body, secret))
     }
 
     /// `nil`: it was not made here, or is no link at all. Its time is the caller's to check.
     package init?(parsing text: String, channels: [AlertChannel]) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard text.utf8.count <= Self.textBytesMax, parts.count == 2,
-            let body = Self.bytes(base64URL: parts[0]),
-            let signature = Self.bytes(base64URL: parts[1]),
+            let body = bytes(base64URL: parts[0]),
+            let signature = bytes(base64URL: parts[1]),
             let link = try? JSONDecoder().decode(ApprovalLink.self, from: Data(body)),
             let channel = channels.first(where: { $0.name == link.channel }),
             // A channel that was given to somebody else takes its old links with it.
@@ -75,21 +75,6 @@ package struct ApprovalLink: Codable, Hashable, Sendable {
     private static func signature(_ body: [UInt8], _ secret: WebhookSecret) -> [UInt8] {
         HMACSHA256.authenticate(
             body, key: HMACSHA256.authenticate(purpose, key: secret.key))
-    }
-
-    private static func base64URL(_ bytes: [UInt8]) -> String {
-        Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-            .replacing("=", with: "")
-    }
-
-    private static func bytes(base64URL text: Substring) -> [UInt8]? {
-        let plain = text.replacing("-", with: "+").replacing("_", with: "/")
-        let padding = String(repeating: "=", count: (4 - plain.count % 4) % 4)
-        guard let bytes = Data(base64Encoded: plain + padding).map({ [UInt8]($0) }),
-            // The last digit has bits to spare: one text for one link.
-            base64URL(bytes) == text
-        else { return nil }
-        return bytes
     }
 }
 

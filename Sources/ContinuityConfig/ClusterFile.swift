@@ -8,7 +8,10 @@ package enum ClusterFile {
         try read(ConfigReader.load(file: file))
     }
 
-    package static func read(_ reader: ConfigReader) throws(ConfigError) -> Cluster {
+    /// - Parameter needsPrimary: Whether an active/passive cluster must say who its primary is.
+    package static func read(
+        _ reader: ConfigReader, needsPrimary: Bool = true
+    ) throws(ConfigError) -> Cluster {
         let nodeReaders = try reader.list("nodes")
         var nodes: [Node] = []
         for nodeReader in nodeReaders { nodes.append(try node(nodeReader)) }
@@ -26,7 +29,7 @@ package enum ClusterFile {
             cluster.serviceProbe = try reader.choice("service_probe")
         }
         try reader.finish()
-        if let problem = cluster.firstProblem() {
+        if let problem = cluster.firstProblem(needsPrimary: needsPrimary) {
             let place = problem.nodeIndex.map { nodeReaders[$0] } ?? reader
             throw place.error(problem.message, remedy: problem.remedy, at: problem.field)
         }

@@ -12,16 +12,22 @@ package final class ConfigReader {
     private let path: String
     private let mapping: YAMLNode.Mapping
     private var asked: Set<String> = []
+    /// Whether it came as JSON over the network: there are no lines, and a number is no text.
+    private let isBody: Bool
 
-    private init(file: String, path: String, node: YAMLNode) throws(ConfigError) {
+    private init(
+        file: String, path: String, node: YAMLNode, isBody: Bool = false
+    ) throws(ConfigError) {
         self.file = file
         self.path = path
+        self.isBody = isBody
         self.line = node.mark?.line ?? 1
         guard case .mapping(let mapping) = node else {
             throw ConfigError(
                 file: file, line: node.mark?.line,
-                message: "\(path.isEmpty ? "the file" : "'\(path)'") is not a mapping",
-                remedy: "write it as 'key: value' lines")
+                message: "\(path.isEmpty ? "the \(isBody ? "body" : "file")" : "'\(path)'") is "
+                    + "not a mapping",
+                remedy: isBody ? "send an object" : "write it as 'key: value' lines")
         }
         self.mapping = mapping
     }
@@ -58,6 +64,21 @@ package final class ConfigReader {
         return try ConfigReader(file: file, path: "", node: node)
     }
 
+    /// A JSON body that somebody sent, by the rules of files.
+    ///
+    /// - Throws: ``ConfigError`` without a line; its message names the place by the path of fields.
+    package static func parse(json bytes: [UInt8]) throws(ConfigError) -> ConfigReader {
+        let node: YAMLNode
+        do {
+            node = YAMLNode(try JSONTree(parsing: bytes))
+        } catch {
+            throw ConfigError(
+                file: "body", line: nil, message: "\(error)",
+                remedy: "send one JSON object (RFC 8259)")
+        }
+        return try ConfigReader(file: "body", path: "", node: node, isBody: true)
+    }
+
     private static func syntaxError(_ error: any Error, file: String) -> ConfigError {
         let remedy = "correct the YAML or JSON syntax"
         guard let yaml = error as? YamlError else {
@@ -87,6 +108,13 @@ package final class ConfigReader {
     // MARK: Errors
 
     package func error(_ message: String, remedy: String, at key: String? = nil) -> ConfigError {
+        guard !isBody else {
+            let place = key.map(name) ?? path
+            let isNamed = place.isEmpty || message.contains("'\(place)'")
+            return ConfigError(
+                file: file, line: nil, message: isNamed ? message : "\(place): \(message)",
+                remedy: remedy)
+        }
         let line = key.flatMap { mapping[YAMLNode($0)]?.mark?.line } ?? self.line
         return ConfigError(file: file, line: line, message: message, remedy: remedy)
     }
@@ -140,7 +168,7 @@ package final class ConfigReader {
 
     package func optionalString(_ key: String) throws(ConfigError) -> String? {
         guard let node = node(key) else { return nil }
-        guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
+        guard case .scalar(let scalar) = node, !scalar.string.isEmpty, isText(scalar) else {
             throw mistyped(key, "a non-empty text")
         }
         return scalar.string
@@ -156,9 +184,15 @@ package final class ConfigReader {
         _ key: String, in range: ClosedRange<Int64>
     ) throws(ConfigError) -> Int64? {
         guard let node = node(key) else { return nil }
-        guard case .scalar(let scalar) = node, let value = Int64(scalar.string), isPlain(scalar)
+        guard case .scalar(let scalar) = node, isPlain(scalar),
+            let number = WholeNumber(scalar.string)
         else {
             throw mistyped(key, "a whole number")
+        }
+        guard case .whole(let value) = number else {
+            throw error(
+                "'\(name(key))' is \(scalar.string), a fraction",
+                remedy: "round it to a whole number, for 92.5 write 92 or 93", at: key)
         }
         guard range.contains(value) else {
             throw mistyped(
@@ -195,7 +229,7 @@ package final class ConfigReader {
         guard case .sequence(let sequence) = node else { throw mistyped(key, "a list of texts") }
         var values: [String] = []
         for element in sequence {
-            guard case .scalar(let scalar) = element else {
+            guard case .scalar(let scalar) = element, isText(scalar) else {
                 throw mistyped(key, "a list of texts")
             }
             values.append(scalar.string)
@@ -224,7 +258,7 @@ package final class ConfigReader {
 
     package func optionalMapping(_ key: String) throws(ConfigError) -> ConfigReader? {
         guard let node = node(key) else { return nil }
-        return try ConfigReader(file: file, path: name(key), node: node)
+        return try ConfigReader(file: file, path: name(key), node: node, isBody: isBody)
     }
 
     package func list(_ key: String) throws(ConfigError) -> [ConfigReader] {
@@ -233,7 +267,8 @@ package final class ConfigReader {
         var readers: [ConfigReader] = []
         for (index, element) in sequence.enumerated() {
             readers.append(
-                try ConfigReader(file: file, path: "\(name(key))[\(index)]", node: element))
+                try ConfigReader(
+                    file: file, path: "\(name(key))[\(index)]", node: element, isBody: isBody))
         }
         return readers
     }
@@ -271,6 +306,10 @@ package final class ConfigReader {
         case .alias:
             throw mistyped(key, "written out, not as an alias")
         }
+    }
+
+    private func isText(_ scalar: YAMLNode.Scalar) -> Bool {
+        !isBody || scalar.style == .doubleQuoted
     }
 
     private func isPlain(_ scalar: YAMLNode.Scalar) -> Bool {

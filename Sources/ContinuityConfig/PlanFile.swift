@@ -26,7 +26,13 @@ package enum PlanFile {
     package static func load(
         file: String, digest: ContentDigest
     ) throws(ConfigError) -> Plan {
-        let reader = try ConfigReader.load(file: file)
+        try read(ConfigReader.load(file: file), digest: digest)
+    }
+
+    package static func read(
+        _ reader: ConfigReader, digest: ContentDigest
+    ) throws(ConfigError) -> Plan {
+        try refusePredecessor(reader)
         var actions: [PlannedAction] = []
         for action in try reader.list("actions") {
             actions.append(
@@ -67,6 +73,22 @@ package enum PlanFile {
                 remedy: "the plan was changed after it was made; plan anew", at: "plan_id")
         }
         return plan
+    }
+
+    /// The predecessor's ids were drawn by chance, so nothing shows that such a plan was not
+    /// changed, and its actions were made for a cluster as it was then.
+    private static func refusePredecessor(_ reader: ConfigReader) throws(ConfigError) {
+        let theirs = Set(["action_id", "action_type", "target_node_id", "params"])
+        var sign = reader.keys.contains("created_at") ? "created_at" : nil
+        for action in try reader.list("actions") where sign == nil {
+            sign = action.keys.first(where: theirs.contains).map { "actions[].\($0)" }
+        }
+        guard let sign else { return }
+        throw reader.error(
+            "it is a plan of the predecessor (it has '\(sign)'): nothing ties its plan_id to its "
+                + "content",
+            remedy: "plan anew from the same cluster and policy, with 'continuity plan' or "
+                + "POST /plan")
     }
 
     private static func targetScores(

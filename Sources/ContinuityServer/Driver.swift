@@ -33,6 +33,10 @@ final class Driver: Service, OrchestratorPort {
     private let tokensByDigest: Mutex<[String: AccessToken]>
     /// A second on average between two entries of refused logins.
     private let loginEntries = Mutex(RateLimiter(perSecond: 1))
+    /// When a credential's use was journaled last, in UTC milliseconds. As many as there are
+    /// people and tokens.
+    private let credentialUses = Mutex<[String: Int64]>([:])
+    private static let credentialUseMs: Int64 = 86_400_000
     /// Set before the service runs.
     let reloader = Mutex<PackReloader?>(nil)
     /// The state at the start; the running one belongs to `run` alone.
@@ -108,8 +112,7 @@ final class Driver: Service, OrchestratorPort {
                     let result = try lead.step(input, commit)
                     resumed()
                     if result.entries.contains(where: { $0.kind.hasPrefix("token_") }) {
-                        let tokens = Self.byDigest(lead.orchestrator.state.tokens)
-                        tokensByDigest.withLock { $0 = tokens }
+                        refreshTokens(lead)
                     }
                     reply?.resume(returning: result.reply)
                     for effect in result.effects {
@@ -124,11 +127,18 @@ final class Driver: Service, OrchestratorPort {
                         orchestrator: Orchestrator(
                             state: JournalRecovery.fold(store), digest: .openSSL),
                         signer: initialSigner)
+                    // What became durable before the failure counts, tokens among it.
+                    refreshTokens(lead)
                 }
                 fine.withLock { $0 = lead.orchestrator.needsFineTicks }
             }
             effects.cancelAll()
         }
+    }
+
+    private func refreshTokens(_ lead: Lead) {
+        let tokens = Self.byDigest(lead.orchestrator.state.tokens)
+        tokensByDigest.withLock { $0 = tokens }
     }
 
     private func suspend(_ error: any Error) {
@@ -141,6 +151,18 @@ final class Driver: Service, OrchestratorPort {
         logger.critical(
             "the journal cannot be written: nothing is decided or done until it can",
             metadata: ["error": "\(error)"])
+        let atMs = SystemClock.now().utcMs
+        for cluster in clusters.map(\.cluster.clusterID) {
+            let seed = Array("suspended/\(cluster)/\(instanceID)/\(atMs)".utf8)
+            executor.tell(
+                Alert(
+                    alertID: AlertID("alert-" + ContentDigest.openSSL.hex(seed).prefix(16)),
+                    type: "continuity.audit.suspended", severity: .critical, clusterID: cluster,
+                    subject: "journal",
+                    summary: "the journal cannot be written, so nothing is decided or done for "
+                        + "\(cluster): \(error)",
+                    atMs: atMs, data: .object([:])))
+        }
     }
 
     private func resumed() {
@@ -170,6 +192,9 @@ final class Driver: Service, OrchestratorPort {
     var isReady: Bool { ready.withLock(\.self) }
 
     func report(_ report: NodeReport) async throws -> Reply {
+        let reply = try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        // Who is no node of ours is no witness either.
+        guard case .report = reply else { return reply }
         // Another's journal is no reason to refuse a lease; it is one to wake somebody.
         if let alarm = try witnesses.finding(in: report, store) {
             logger.critical(
@@ -177,7 +202,7 @@ final class Driver: Service, OrchestratorPort {
                 metadata: ["node_id": "\(alarm.nodeID)", "finding": "\(alarm.finding)"])
             inbox.submit(.witnessAlarmed(alarm, report.clusterID))
         }
-        return try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        return reply
     }
 
     func request(_ request: OperatorRequest) async throws -> Reply {
@@ -219,6 +244,26 @@ final class Driver: Service, OrchestratorPort {
         _ = try? await inbox.ask(.loginRefused(refusal))
     }
 
+    func noteCredentialUsed(_ use: CredentialUsed, by person: String) async {
+        let key = "\(person)\n\(use.credential)"
+        let nowMs = SystemClock.now().utcMs
+        let isNews = credentialUses.withLock { uses in
+            let last = uses[key] ?? .min
+            // A clock that was set back must not silence it.
+            guard last > nowMs || nowMs - Self.credentialUseMs >= last else { return false }
+            uses[key] = nowMs
+            return true
+        }
+        guard isNews else { return }
+        do {
+            guard isReady else { throw Suspended(reason: "not ready") }
+            _ = try await inbox.ask(.credentialUsed(use, by: person))
+        } catch {
+            // The next request tries again.
+            credentialUses.withLock { $0[key] = nil }
+        }
+    }
+
     private static func byDigest(_ tokens: [TokenID: AccessToken]) -> [String: AccessToken] {
         Dictionary(tokens.values.map { ($0.sha256, $0) }, uniquingKeysWith: { $1 })
     }
@@ -254,6 +299,18 @@ final class Driver: Service, OrchestratorPort {
 
     func entry(_ seq: Int64) async throws -> JournalEntry? {
         try store.entries(after: seq - 1, limit: 1).first { $0.seq == seq }
+    }
+
+    func beginning(of run: RunID) async throws -> JournalEntry? {
+        try store.last(kind: "run_requested", containing: "\"\(run)\"")
+    }
+
+    func servedCluster(_ id: ClusterID) async throws -> ServedCluster? {
+        try await inbox.query { orchestrator in
+            orchestrator.state.clusters[id].map {
+                ServedCluster(cluster: $0.cluster, policy: $0.policy, estimates: $0.estimates)
+            }
+        }
     }
 
     /// The result of an alert's delivery, to be journaled.

@@ -71,6 +71,11 @@ final class EffectExecutor: Sendable {
         }
     }
 
+    /// Tells all channels at once, without a record: for when none can be made.
+    func tell(_ alert: Alert) {
+        for channel in outbox.channels(for: alert) { _ = outbox.enqueue(alert, channel: channel) }
+    }
+
     // MARK: Commands
 
     private func send(_ command: AgentCommand, to agentURL: String) async -> CommandResult {

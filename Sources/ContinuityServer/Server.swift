@@ -1,4 +1,4 @@
-import ContinuityAPI
+package import ContinuityAPI
 import ContinuityAlerts
 import ContinuityConfig
 package import ContinuityCore
@@ -23,8 +23,13 @@ package struct Server {
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let sandboxPath: String
+    private let simulator: (any SimulationPort)?
 
-    package init(configuration: ServerConfiguration, sandboxPath: String?, logger: Logger) {
+    package init(
+        configuration: ServerConfiguration, sandboxPath: String?,
+        simulator: (any SimulationPort)? = nil, logger: Logger
+    ) {
+        self.simulator = simulator
         self.configuration = configuration
         self.logger = logger
         self.sandboxPath = sandboxPath ?? HookRuntime.defaultSandboxPath()
@@ -90,7 +95,7 @@ package struct Server {
         let api = APIServer(
             host: configuration.host, port: configuration.port, rules: configuration.access,
             orchestrator: driver, nowMs: { SystemClock.now().utcMs }, logger: logger,
-            openLink: { Self.link($0, channels) },
+            openLink: { Self.link($0, channels) }, simulator: simulator,
             onListening: { [logger] port in
                 logger.notice("listening", metadata: ["port": "\(port)"])
             })

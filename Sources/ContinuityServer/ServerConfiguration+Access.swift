@@ -74,6 +74,11 @@ extension ServerConfiguration {
                 "'\(name)' is no name", remedy: "write letters, digits and any of -._~@+",
                 at: "name")
         }
+        guard name != Principal.anybody else {
+            throw entry.error(
+                "'\(name)' is the name of whoever holds the token of token_file",
+                remedy: "write the person's own name", at: "name")
+        }
         let identity =
             try entry.optionalString("identity") ?? "\(Identity.scheme)person/\(name)"
         guard Identity(uri: identity) != nil else {

@@ -15,6 +15,7 @@ extension JournalStore {
         Self.remove(partial)
         defer { Self.remove(partial) }
         do {
+            Self.makeFile(partial)
             let copy = try DatabaseQueue(path: partial)
             try database.backup(to: copy)
             // One file, without a log beside it.

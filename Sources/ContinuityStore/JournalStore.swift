@@ -1,6 +1,7 @@
 package import ContinuityCore
 import Foundation
 import GRDB
+import Glibc
 
 /// The journal on SQLite: the embedded default.
 ///
@@ -65,6 +66,7 @@ package final class JournalStore: Sendable {
                 remedy: "name the journal that 'serve' was configured with")
         }
         lock = readOnly ? nil : try JournalFileLock(journal: path)
+        if !readOnly, !exists { Self.makeFile(path) }
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(5)
@@ -84,6 +86,13 @@ package final class JournalStore: Sendable {
         } catch {
             throw Self.error(path, error)
         }
+    }
+
+    /// Makes an empty file, mode 0600 whatever the umask says: SQLite alone would let others read
+    /// it, and gives its log the mode of the file. Where that fails, SQLite says why.
+    static func makeFile(_ path: String) {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Glibc.close(descriptor) }
     }
 
     private static func migrate(_ db: Database, isNew: Bool) throws {
@@ -181,6 +190,25 @@ package final class JournalStore: Sendable {
                     db,
                     sql: "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
                     arguments: [seq, limit]
+                ).map(Self.entry)
+            }
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
+    /// The newest entry of a kind whose body holds the text; `nil`: there is none. It looks through
+    /// the entries of all kinds, without reading those of another.
+    package func last(kind: String, containing text: String) throws(StoreError) -> JournalEntry? {
+        do {
+            return try database.read { db in
+                try Row.fetchOne(
+                    db,
+                    sql: """
+                        SELECT * FROM journal WHERE kind = ? AND instr(body, CAST(? AS BLOB)) > 0
+                        ORDER BY seq DESC LIMIT 1
+                        """,
+                    arguments: [kind, text]
                 ).map(Self.entry)
             }
         } catch {

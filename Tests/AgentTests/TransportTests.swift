@@ -136,6 +136,26 @@ import Testing
         }
     }
 
+    /// An agent has a lease to watch: nobody keeps it from that by asking.
+    @Test func whoAsksAnAgentTooOftenIsToldToWait() async throws {
+        try await Harness.run { harness in
+            // More than two seconds' worth at once, all on one connection.
+            let (_, answers) = await run(
+                "curl",
+                [
+                    "--silent", "--max-time", "15", "--output", "/dev/null", "--write-out",
+                    "%{http_code} %header{retry-after};", "\(harness.url)/health?[1-900]",
+                ])
+            let refused = answers.matches(of: #/429 [1-9]/#).count
+            let others = answers.matches(of: #/(200|503) ;/#).count
+            #expect(others >= 400 && refused > 0, "\(answers)")
+            try await eventually("it may ask again") {
+                let answer = try await harness.get("/health")
+                return answer.status != 429
+            }
+        }
+    }
+
     @Test func aPromiseIsForTheNodeThatAsks() async throws {
         let authority = try Authority()
         for node in ["n1", "n2", "n3"] {

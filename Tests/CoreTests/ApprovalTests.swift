@@ -83,6 +83,71 @@ import Testing
         #expect(world.state.run == nil && world.state.approval != nil)
     }
 
+    /// Who has made a token knows its secret, and so do those who know what it was made with.
+    @Test func whoMadeATokenCouldBeBehindIt() throws {
+        func token(_ person: String, knownBy: String...) -> Principal {
+            Principal(actor: person, person: person, knownBy: knownBy, isAdmin: true)
+        }
+        let cases: [(requester: Principal, approver: Principal, isRefused: Bool)] = [
+            (token("ada"), token("bob", knownBy: "ada"), true),
+            (token("ada", knownBy: "bob"), token("bob"), true),
+            // Eve could have asked as the one and agreed as the other.
+            (token("ada", knownBy: "eve"), token("bob", knownBy: "eve"), true),
+            (token("ada", knownBy: "eve"), token("bob"), false),
+            (token("ada", knownBy: "eve"), token("bob", knownBy: "mia"), false),
+            // Nobody can tell who holds the first token of all, or made others with it.
+            (token("ada"), token("bootstrap"), true),
+            (token("bootstrap"), token("bob"), true),
+            (token("ada"), token("bob", knownBy: "bootstrap"), true),
+        ]
+        for item in cases {
+            for isBreakGlass in [false, true] {
+                var world = world()
+                let approval = try ask(&world, by: item.requester, isBreakGlass: isBreakGlass)
+                let reply = approve(&world, approval, by: item.approver)
+                #expect((problem(reply) == "same-person") == item.isRefused, "\(item)")
+                #expect((world.state.approval != nil) == item.isRefused)
+                guard isBreakGlass, !item.isRefused else { continue }
+                let review = try #require(world.state.reviews.first)
+                let ownToken = token("carl", knownBy: item.requester.person)
+                let closed = world.step(
+                    .approval(
+                        .closeReview("demo", review.reviewID, note: "fine"), by: ownToken))
+                #expect(problem(closed) == "same-person")
+            }
+        }
+    }
+
+    @Test func oneWhoKnowsTwoTokensApprovesOnceAndMayAlwaysRefuse() throws {
+        var world = world(ApprovalPolicy(failover: 2))
+        let approval = try ask(&world)
+        let bob = Principal(actor: "bob", person: "bob", knownBy: ["eve"])
+        let carl = Principal(actor: "carl", person: "carl", knownBy: ["eve"])
+        guard case .noted? = approve(&world, approval, by: bob) else {
+            Issue.record("the first is not taken")
+            return
+        }
+        #expect(problem(approve(&world, approval, by: carl)) == "already-approved")
+        let hers = Principal(actor: "dora", person: "dora", knownBy: ["ada"])
+        world.step(.approval(.refuse("demo", approval.approvalID, reason: "no"), by: hers))
+        #expect(outcomes(world) == [.refused])
+    }
+
+    /// An arranged move asks when it is due, and remembers who could have arranged it.
+    @Test func anArrangedMoveRemembersWhoKnowsTheToken() throws {
+        var world = world()
+        world.step(
+            .order(
+                .schedule(
+                    ScheduleWish(
+                        clusterID: "demo", kind: .failover, targetNodeID: nil,
+                        atMs: world.now.utcMs + 5000, windowS: 60, reason: "disk",
+                        knownBy: ["bob"])), by: "ada"))
+        world.run(forMs: 6000)
+        let approval = try #require(world.state.approval)
+        #expect(problem(approve(&world, approval, by: Self.bob)) == "same-person")
+    }
+
     @Test func twoAreTwoPeopleOfTheGroup() throws {
         var world = world(ApprovalPolicy(failover: 2, groups: ["sre", "dba"]))
         let approval = try ask(&world)

@@ -38,6 +38,37 @@ import Testing
         #expect(cluster.nodes[0].priority == 100)
     }
 
+    /// The predecessor had floats where whole numbers stand now.
+    @Test(arguments: [("100.0", 100), ("95.00", 95), ("9.5e1", 95), ("1E2", 100), ("0.0", 0)])
+    func wholeDecimalsAreWholeNumbers(_ text: String, _ value: Int64) throws {
+        let file = Self.cluster.replacing("region: r1", with: "region: r1, capacity: \(text)")
+        let cluster = try ClusterFile.read(ConfigReader.parse(text: file, file: "c.yaml"))
+        #expect(cluster.nodes[0].capacity == value)
+    }
+
+    @Test(arguments: ["92.5", "1e-3", "1e99", "9223372036854775808"])
+    func fractionsAreRefusedWithARemedy(_ text: String) throws {
+        let file = Self.cluster.replacing("region: r1", with: "region: r1, capacity: \(text)")
+        let error = try #require(clusterError(file))
+        #expect(error.message.contains("capacity") && error.remedy.contains("whole"), "\(error)")
+    }
+
+    @Test func aPlanOfThePredecessorIsKnownAsOne() throws {
+        let text = """
+            plan_id: 0c9d
+            cluster_id: demo
+            created_at: 2024-01-01T00:00:00Z
+            actions: [{action_id: a1, action_type: demote, target_node_id: a, params: {}}]
+            """
+        #expect {
+            _ = try PlanFile.read(
+                ConfigReader.parse(text: text, file: "plan.yaml"),
+                digest: ContentDigest { _ in [] })
+        } throws: {
+            "\($0)".contains("plan of the predecessor") && "\($0)".contains("continuity plan")
+        }
+    }
+
     @Test(arguments: [
         ("node_id: a, role", "node_idd: a, role", 3, "'nodes[0].node_id' is missing"),
         ("role: secondary", "role: secundary", 4, "'nodes[1].role' is 'secundary'"),

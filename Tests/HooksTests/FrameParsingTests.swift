@@ -35,14 +35,14 @@ import Testing
         "nothing but JSON",
         arguments: ["[1,]", "{\"a\":1,}", "[1,2,]", "1\u{0}", "{}\u{0}", "[1]\u{0}x"])
     func strict(_ text: String) {
-        #expect(throws: JSONProblem.self) { try JSONValue(parsing: Array(text.utf8)[...]) }
+        #expect(throws: JSONFault.self) { try JSONValue(parsing: Array(text.utf8)[...]) }
     }
 
     @Test(
         "a text that is not UTF-8 is refused",
         arguments: [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80]])
     func noUTF8(_ bytes: [UInt8]) {
-        #expect(throws: JSONProblem.self) { try JSONValue(parsing: ([0x22] + bytes + [0x22])[...]) }
+        #expect(throws: JSONFault.self) { try JSONValue(parsing: ([0x22] + bytes + [0x22])[...]) }
     }
 
     @Test("of a slice, what is in it and nothing around it")

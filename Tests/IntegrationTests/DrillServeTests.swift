@@ -137,7 +137,7 @@ import Testing
         #expect(report.json["state"]?.string == "cancelled")
         #expect(
             report.json["detail"]?.string == "node-1 has failed in earnest", "\(report.json)")
-        #expect(try await fixture.send("GET", "drill/drill-none").status == 404)
+        #expect(try await fixture.send("GET", "drill/drill-0000000000000000").status == 404)
         let status = try await Programs.run(["status"] + access(fixture))
         #expect(status.output.contains("LAST DRILL \(id) primary_failure cancelled"))
     }

@@ -89,7 +89,7 @@ struct OpenAPITests {
         let schema = try #require(APIOperation.failover.description.body).schema
         func fault(_ text: String) -> String {
             do {
-                try schema.check(try JSONTreeReader.read(Array(text.utf8)))
+                try schema.check(try JSONTree(parsing: Array(text.utf8)))
                 return ""
             } catch {
                 return "\(error)"
@@ -116,7 +116,7 @@ struct OpenAPITests {
         ("null", false),
     ]) func numbersAreWholeOnes(text: String, isTaken: Bool) throws {
         let schema = Schema.object([.init(name: "n", schema: .integer(0...100), isRequired: true)])
-        let tree = try JSONTreeReader.read(Array(#"{"n":\#(text)}"#.utf8))
+        let tree = try JSONTree(parsing: Array(#"{"n":\#(text)}"#.utf8))
         if isTaken {
             try schema.check(tree)
         } else {

@@ -65,6 +65,20 @@ import Testing
         }
     }
 
+    /// With the log beside it, and with a umask that would let everybody read.
+    @Test func theFilesAreTheirOwnersAlone() throws {
+        try withFolder { path in
+            let store = try JournalStore.open(path: path)
+            try store.append(entries(3))
+            try store.backUp(to: path + ".copy", digest: Self.digest)
+            for file in [path, path + "-wal", path + ".lock", path + ".copy"] {
+                let mode =
+                    try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions]
+                #expect((mode as? NSNumber)?.intValue == 0o600, "\(file)")
+            }
+        }
+    }
+
     @Test func damageIsNamedNotMended() throws {
         try withFolder { path in
             do { try JournalStore.open(path: path).append(entries(10)) }

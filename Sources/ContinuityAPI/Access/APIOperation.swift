@@ -13,6 +13,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case scheduleList, schedule, scheduleCancel
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
     case approvalLinkShow, approvalLinkAnswer
+    case plan, execute, statusOfBody, simulate
     case hooksReload, tokenCreate, tokenList, tokenRevoke
 
     package enum Need: Hashable, Sendable {
@@ -52,6 +53,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
             Rule(
                 method: "POST", path: Self.prefix + path, need: .role(role), commands: commands,
                 changes: true, isFleetWide: isFleetWide)
+        }
+        /// What is asked stands in the body, and nothing is changed or journaled.
+        func look(_ path: String, _ role: AccessRole) -> Rule {
+            Rule(method: "POST", path: Self.prefix + path, need: .role(role))
         }
         return switch self {
         case .live: Rule(method: "GET", path: "/health/live", need: .anyone)
@@ -102,6 +107,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
             Rule(method: "POST", path: Self.prefix + "/approval-links/{link}", need: .anyone)
         case .breakGlass: change("/break-glass", .admin, "break-glass")
         case .reviewClose: change("/reviews/{review_id}/close", .admin, "review close")
+        case .plan: look("/plan", .operator)
+        case .execute: change("/execute", .operator)
+        case .statusOfBody: look("/status", .viewer)
+        case .simulate: look("/simulate", .viewer)
         case .hooksReload: change("/hooks/reload", .admin, "hooks reload", isFleetWide: true)
         case .tokenCreate: change("/tokens", .admin, "token create", isFleetWide: true)
         case .tokenList: read("/tokens", .role(.admin), "token list", isFleetWide: true)

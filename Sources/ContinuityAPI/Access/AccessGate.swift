@@ -85,6 +85,11 @@ final class AccessGate: Sendable {
         state.withLock { $0.backoff.succeeded(address) }
     }
 
+    func used(_ caller: Caller, from address: String) async {
+        await orchestrator.noteCredentialUsed(
+            CredentialUsed(credential: caller.credential, address: address), by: caller.name)
+    }
+
     /// - Throws: nothing of its own: the caller throws the problem.
     func loginFailed(_ address: String, _ problem: Problem, _ headers: HTTPFields) async {
         let failures = state.withLock { $0.backoff.failed(address, at: .now) }

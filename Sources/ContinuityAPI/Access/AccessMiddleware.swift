@@ -52,6 +52,9 @@ struct AccessMiddleware: RouterMiddleware {
         try Self.authorize(context.caller, rule)
         let release = try gate.admit(context.caller, address: address)
         defer { release() }
+        if case .person = context.caller.kind {
+            await gate.used(context.caller, from: address)
+        }
         if rule.changes { try await gate.checkNew(request.headers, of: context.caller) }
         return try await next(request, context)
     }

@@ -20,6 +20,8 @@ struct Caller: Sendable {
     var role: AccessRole?
     /// Empty: all clusters.
     var clusters: Set<ClusterID> = []
+    /// Who else knows the credential's secret.
+    var knownBy: [String] = []
 
     static let nobody = Caller(kind: .nobody, name: "", credential: "none")
 
@@ -51,9 +53,14 @@ struct Caller: Sendable {
     func principal(claimed: String?, rules: AccessRules, address: String?) -> Principal {
         let person = requester(claimed: claimed)
         return Principal(
-            actor: person, person: person,
+            actor: person, person: person, knownBy: knowers(rules),
             groups: rules.groups.filter { $0.value.contains(person) }.keys.sorted(),
             isAdmin: role == .admin, address: address)
+    }
+
+    /// Who else could be behind it. Without TLS nobody proves anything: names alone count there.
+    func knowers(_ rules: AccessRules) -> [String]? {
+        rules.tls == nil || knownBy.isEmpty ? nil : knownBy
     }
 
     /// Who is written down as having asked. A name in the body counts only where nobody proves

@@ -21,6 +21,11 @@ struct ContractMiddleware: RouterMiddleware {
         for parameter in description.parameters where parameter.place == .path {
             try Self.check(context.parameters.get(parameter.name), parameter)
         }
+        // Time and nonce are the gate's.
+        for parameter in description.parameters where parameter.place == .header {
+            try Self.check(
+                HTTPField.Name(parameter.name).flatMap { request.headers[$0] }, parameter)
+        }
         try Self.checkQuery(of: request, description, isStrict: operation.rule.need != .anyone)
         guard let body = description.body else { return try await next(request, context) }
         var request = request
@@ -93,7 +98,7 @@ struct ContractMiddleware: RouterMiddleware {
     private static func check(_ bytes: [UInt8], _ body: OperationDescription.Body) throws {
         do {
             switch body.form {
-            case .json: try body.schema.check(try JSONTreeReader.read(bytes))
+            case .json: try body.schema.check(try JSONTree(parsing: bytes))
             case .urlEncoded: try body.schema.check(try form(bytes))
             }
         } catch let fault as JSONFault {

@@ -11,8 +11,8 @@ struct MethodMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as any HTTPResponseError where error.status == .notFound {
-            // A route that was found has its own reasons.
-            guard context.endpointPath == nil, !(error is Problem) else { throw error }
+            // A route that was found says its own reasons as a problem.
+            guard !(error is Problem) else { throw error }
             let methods = APIOperation.methods(at: request.uri.path)
             guard !methods.isEmpty else { throw error }
             throw Problem(

@@ -17,6 +17,7 @@ extension APIOperation {
         case .scheduleList, .schedule, .scheduleCancel: scheduleDescription
         case .approve, .acceptDataLoss, .refuse, .breakGlass, .reviewClose: approvalDescription
         case .approvalLinkShow, .approvalLinkAnswer: approvalLinkDescription
+        case .plan, .execute, .statusOfBody, .simulate: predecessorDescription
         }
     }
 

@@ -64,7 +64,10 @@ package enum OpenAPIDocument {
             for parameter in description.parameters {
                 parameter.schema.collectNamed(into: &sent)
             }
-            for answer in description.answers { answer.schema?.collectNamed(into: &received) }
+            for answer in description.answers {
+                answer.schema?.collectNamed(into: &received)
+                answer.event?.collectNamed(into: &received)
+            }
         }
         return sent.mapValues { $0.json(isRequest: true) }
             .merging(received.mapValues { $0.json(isRequest: false) }) { $1 }
@@ -155,9 +158,21 @@ extension OperationDescription.Body {
 extension OperationDescription.Answer {
     fileprivate var json: JSONValue {
         let schema = schema?.json(isRequest: false) ?? ["type": "string"]
+        var content: [String: JSONValue] = ["schema": schema, "example": example]
+        if let event {
+            content["x-continuity-event"] = [
+                "type": "object", "required": ["id", "event", "data"],
+                "properties": [
+                    "id": ["type": "string", "pattern": "^[0-9]+$"], "event": ["type": "string"],
+                    "data": [
+                        "type": "string", "contentMediaType": "application/json",
+                        "contentSchema": event.json(isRequest: false),
+                    ],
+                ],
+            ]
+        }
         var members: [String: JSONValue] = [
-            "description": .string(note),
-            "content": .object([type: ["schema": schema, "example": example]]),
+            "description": .string(note), "content": .object([type: .object(content)]),
         ]
         if !headers.isEmpty { members["headers"] = OperationDescription.HeaderNote.json(headers) }
         return .object(members)

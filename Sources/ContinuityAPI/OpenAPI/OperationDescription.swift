@@ -72,6 +72,9 @@ package struct OperationDescription: Sendable {
         package var example: JSONValue
         var type = "application/json"
         var headers: [HeaderNote] = []
+        /// In a stream of server-sent events: the JSON in each one's `data`. OpenAPI 3.1 has no
+        /// word for it, so it stands as `x-continuity-event`.
+        var event: Schema?
 
         init(
             _ status: Int = 200, _ note: String, _ schema: Schema, example: JSONValue,
@@ -85,11 +88,14 @@ package struct OperationDescription: Sendable {
         }
 
         /// An answer that is no JSON.
-        init(_ status: Int = 200, _ note: String, type: String, example: String) {
+        init(
+            _ status: Int = 200, _ note: String, type: String, example: String, event: Schema? = nil
+        ) {
             self.status = status
             self.note = note
             self.type = type
             self.example = .string(example)
+            self.event = event
         }
     }
 

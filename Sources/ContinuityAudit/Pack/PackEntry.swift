@@ -92,6 +92,7 @@ package struct PackEntry: Codable, Hashable, Sendable {
     package static func select(
         run: RunID, from entries: [JournalEntry], digest: ContentDigest
     ) throws -> [PackEntry] {
+        let approval = try approval(of: run, in: entries)
         var related = Set<Int64>()
         var alerts = Set<String>()
         var end: Int64?
@@ -103,6 +104,8 @@ package struct PackEntry: Codable, Hashable, Sendable {
                 || body["operation"]?["run_id"]?.string == run.rawValue
                 || body["operation"]?.string?.hasPrefix(run.rawValue + "/") == true
                 || body["alert"]?["subject"]?.string == run.rawValue
+                || body["review"]?["run_id"]?.string == run.rawValue
+                || approval.map { concerns($0, body) } == true
                 || alert.map(alerts.contains) == true
             guard isAbout else { continue }
             // What happened to it long after it ended is of another story.
@@ -125,5 +128,22 @@ package struct PackEntry: Codable, Hashable, Sendable {
                 withBody: related.contains(entry.seq) || entry.kind == "checkpoint_signed",
                 digest: digest)
         }
+    }
+
+    /// The approval that the run rests on, where it needed one.
+    private static func approval(
+        of run: RunID, in entries: [JournalEntry]
+    ) throws -> String? {
+        for entry in entries where entry.kind == "run_requested" {
+            let body = try JSONDecoder().decode(JSONValue.self, from: Data(entry.body))
+            if body["run_id"]?.string == run.rawValue { return body["approval_id"]?.string }
+        }
+        return nil
+    }
+
+    private static func concerns(_ approval: String, _ body: JSONValue) -> Bool {
+        body["approval_id"]?.string == approval
+            || body["approval"]?["approval_id"]?.string == approval
+            || body["alert"]?["subject"]?.string == approval
     }
 }

@@ -59,11 +59,25 @@ enum PackReadme {
         return text
     }
 
+    /// From where and why, and of which plan.
+    private static func details(_ body: JSONValue?) -> String {
+        let asked = body?["approval"]
+        let by = asked?["requested_by"] ?? body?["consent"]?["by"] ?? body?["by"]
+        let reason = asked?["reason"] ?? body?["consent"]?["reason"] ?? body?["reason"]
+        let parts = [
+            asked?["plan"]?["plan_id"]?.string.map { "plan \($0)" },
+            body?["outcome"]?.string, by?["address"]?.string.map { "from \($0)" },
+            reason?.string.flatMap { $0.isEmpty ? nil : "\"\(cell($0))\"" },
+        ].compactMap(\.self)
+        return parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
+    }
+
     private static func approvals(_ story: RunStory) -> String {
         var text = "\n## Approvals\n\n"
         guard !story.approvals.isEmpty else { return text + "The journal has none for this run.\n" }
         for approval in story.approvals {
-            text += "- \(approval.kind) by \(approval.link.actor) [entry \(approval.seq)]\n"
+            text += "- \(approval.kind) by \(cell(approval.link.actor)) [entry \(approval.seq)]"
+            text += details(approval.body) + "\n"
         }
         return text
     }

@@ -46,6 +46,7 @@ struct RunClaim: Encodable {
         claims += results(of: story)
         claims += move(of: story)
         claims += confidence(of: story)
+        claims += approval(of: story)
         return claims
     }
 
@@ -92,6 +93,28 @@ struct RunClaim: Encodable {
                     sources: [story.requested.seq, story.change?.seq].compactMap(\.self)))
         }
         return claims
+    }
+
+    private static func approval(of story: RunStory) -> [RunClaim] {
+        guard let id = story.requested.body.approvalID else { return [] }
+        let asked = story.asked?.body
+        let given = story.consents.filter { $0.body.question == .move }
+        let others = given.filter { consent in
+            asked.map { consent.body.consent.by.couldBeOne(with: $0.requestedBy).isEmpty } ?? false
+        }
+        let people = Set(others.map(\.body.consent.by.person)).count
+        let sources = [story.asked?.seq, story.requested.seq].compactMap(\.self)
+        return [
+            RunClaim(
+                "the plan that ran is the one that was approved",
+                stated: story.requested.body.plan.planID.rawValue,
+                found: asked?.plan.planID.rawValue ?? "none", sources: sources,
+                holds: asked?.approvalID == id && asked?.plan == story.requested.body.plan),
+            RunClaim(
+                "as many others approved it as were needed",
+                stated: "at least \(asked?.needed ?? 1)", found: "\(people)",
+                sources: given.map(\.seq), holds: people >= asked?.needed ?? 1),
+        ]
     }
 
     private static func confidence(of story: RunStory) -> [RunClaim] {

@@ -66,6 +66,8 @@ struct RunStory {
     private(set) var redacted: [Int64] = []
     /// Approvals, whatever version of the journal wrote them, as they stand.
     private(set) var approvals: [PackEntry] = []
+    private(set) var asked: Located<PendingApproval>?
+    private(set) var consents: [Located<ApprovalGiven>] = []
 
     /// - Throws: ``JournalFault`` when request or end of the run are missing, or cannot be read.
     init(_ entries: [PackEntry]) throws(JournalFault) {
@@ -76,7 +78,6 @@ struct RunStory {
             if entry.redacted == true { redacted.append(entry.seq) }
             if entry.kind.hasPrefix("approval"), entry.body != nil {
                 approvals.append(entry)
-                continue
             }
             guard let content = try entry.content() else { continue }
             func at<Body>(_ body: Body) -> Located<Body> {
@@ -96,6 +97,8 @@ struct RunStory {
             case .hookEffectIntended(let body):
                 parts.effects[body.operation, default: []].append(
                     .init(seq: entry.seq, call: body.call, arguments: body.arguments))
+            case .approvalRequested(let body): asked = at(body.approval)
+            case .approvalGiven(let body): consents.append(at(body))
             case .checkpointSigned(let body): checkpoint = body
             default: break
             }

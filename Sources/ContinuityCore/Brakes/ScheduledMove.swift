@@ -14,6 +14,8 @@ package struct ScheduledMove: Codable, Hashable, Sendable {
     package var windowMs: Int64
     package var reason: String
     package var requestedBy: String
+    /// As ``Principal/knownBy``.
+    package var knownBy: [String]?
 
     package var untilMs: Int64 { atMs + windowMs }
 
@@ -25,6 +27,7 @@ package struct ScheduledMove: Codable, Hashable, Sendable {
         case windowMs = "window_ms"
         case reason
         case requestedBy = "requested_by"
+        case knownBy = "known_by"
     }
 }
 
@@ -36,10 +39,12 @@ package struct ScheduleWish: Hashable, Sendable {
     package var atMs: Int64
     package var windowS: Int64
     package var reason: String
+    /// Of the credential that asks, as ``Principal/knownBy``.
+    package var knownBy: [String]?
 
     package init(
         clusterID: ClusterID, kind: PlanKind, targetNodeID: NodeID?, atMs: Int64, windowS: Int64,
-        reason: String
+        reason: String, knownBy: [String]? = nil
     ) {
         self.clusterID = clusterID
         self.kind = kind
@@ -47,6 +52,7 @@ package struct ScheduleWish: Hashable, Sendable {
         self.atMs = atMs
         self.windowS = windowS
         self.reason = reason
+        self.knownBy = knownBy
     }
 }
 

@@ -16,11 +16,14 @@ package struct DrillRequest: Hashable, Sendable {
     package var targetNodeID: NodeID?
     package var reason: String
     package var requestedBy: String
+    /// Refused when the plan would do another thing now.
+    package var expectedPlan: Plan?
 
     package init(
         clusterID: ClusterID, scenario: DrillScenario, targetNodeID: NodeID? = nil, reason: String,
-        requestedBy: String
+        requestedBy: String, expectedPlan: Plan? = nil
     ) {
+        self.expectedPlan = expectedPlan
         self.clusterID = clusterID
         self.scenario = scenario
         self.targetNodeID = targetNodeID

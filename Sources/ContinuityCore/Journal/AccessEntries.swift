@@ -32,3 +32,16 @@ package struct LoginRefused: Codable, Hashable, Sendable {
         self.failures = failures
     }
 }
+
+/// Somebody showed a credential: the first time since `serve` started, then once a day at most. So
+/// an access review knows which are used, also by those who only look.
+package struct CredentialUsed: Codable, Hashable, Sendable {
+    /// `certificate`, `token tok-…` or `shared token`.
+    package var credential: String
+    package var address: String
+
+    package init(credential: String, address: String) {
+        self.credential = credential
+        self.address = address
+    }
+}

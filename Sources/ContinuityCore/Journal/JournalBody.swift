@@ -49,6 +49,7 @@ package enum JournalBody: Sendable {
     case tokenCreated(TokenCreated)
     case tokenRevoked(TokenRevoked)
     case loginRefused(LoginRefused)
+    case credentialUsed(CredentialUsed)
 }
 
 extension JournalBody {
@@ -101,6 +102,7 @@ extension JournalBody {
         case .tokenCreated: "token_created"
         case .tokenRevoked: "token_revoked"
         case .loginRefused: "login_refused"
+        case .credentialUsed: "credential_used"
         }
     }
 
@@ -153,6 +155,7 @@ extension JournalBody {
         case .tokenCreated(let body): body
         case .tokenRevoked(let body): body
         case .loginRefused(let body): body
+        case .credentialUsed(let body): body
         }
     }
 
@@ -233,6 +236,7 @@ extension JournalBody {
         case "token_created": return .tokenCreated(try body())
         case "token_revoked": return .tokenRevoked(try body())
         case "login_refused": return .loginRefused(try body())
+        case "credential_used": return .credentialUsed(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

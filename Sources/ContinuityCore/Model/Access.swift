@@ -29,6 +29,9 @@ package struct AccessToken: Codable, Hashable, Sendable {
     package var owner: String
     /// The person who had it made, and has seen its secret.
     package var createdBy: String
+    /// Everybody else who has seen it or could have had it made: its maker, and whoever knows the
+    /// credential that it was made with. `nil` in old journals: its maker.
+    package var knownBy: [String]?
     package var role: AccessRole
     /// Empty: all clusters.
     package var clusters: [ClusterID]
@@ -39,18 +42,25 @@ package struct AccessToken: Codable, Hashable, Sendable {
     package var revokedAtMs: Int64?
 
     package init(
-        name: String, owner: String, createdBy: String, role: AccessRole, clusters: [ClusterID],
+        name: String, owner: String, createdBy: String, knownBy: [String]? = nil, role: AccessRole,
+        clusters: [ClusterID],
         sha256: String, createdAtMs: Int64, expiresAtMs: Int64
     ) {
         tokenID = TokenID("tok-" + sha256.prefix(12))
         self.name = name
         self.owner = owner
         self.createdBy = createdBy
+        self.knownBy = knownBy
         self.role = role
         self.clusters = clusters
         self.sha256 = sha256
         self.createdAtMs = createdAtMs
         self.expiresAtMs = expiresAtMs
+    }
+
+    /// Who besides its owner can act with it.
+    package var otherHolders: [String] {
+        Set(knownBy ?? [createdBy]).subtracting([owner]).sorted()
     }
 
     package func isValid(atMs now: Int64) -> Bool {
@@ -61,6 +71,7 @@ package struct AccessToken: Codable, Hashable, Sendable {
         case tokenID = "token_id"
         case name, owner
         case createdBy = "created_by"
+        case knownBy = "known_by"
         case role, clusters, sha256
         case createdAtMs = "created_at_ms"
         case expiresAtMs = "expires_at_ms"

@@ -69,13 +69,13 @@ package struct ClusterProblem: Error, Equatable, Sendable {
 
 extension Cluster {
     /// The first contradiction, or `nil` when the description is sound.
-    package func firstProblem() -> ClusterProblem? {
+    package func firstProblem(needsPrimary: Bool = true) -> ClusterProblem? {
         if nodes.isEmpty {
             return ClusterProblem(
                 nodeIndex: nil, field: "nodes", message: "the cluster has no nodes",
                 remedy: "list at least one under 'nodes'")
         }
-        return duplicateNode() ?? roleProblem() ?? quorumProblem() ?? regionProblem()
+        return duplicateNode() ?? roleProblem(needsPrimary) ?? quorumProblem() ?? regionProblem()
     }
 
     private func duplicateNode() -> ClusterProblem? {
@@ -89,10 +89,10 @@ extension Cluster {
         return nil
     }
 
-    private func roleProblem() -> ClusterProblem? {
+    private func roleProblem(_ needsPrimary: Bool) -> ClusterProblem? {
         if topology == .activeActive { return weightProblem() }
         let primaries = nodes.indices.filter { nodes[$0].role == .primary }
-        if primaries.isEmpty {
+        if primaries.isEmpty, needsPrimary {
             return ClusterProblem(
                 nodeIndex: nil, field: "nodes", message: "no node is the primary",
                 remedy: "give one node 'role: primary'")

@@ -17,7 +17,7 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     /// Against planned moves alone.
     case sloGuard = "slo_guard"
     case retryBackoff = "retry_backoff"
-    /// Against arranged moves alone: what they were arranged for is over.
+    /// Against arranged moves, and plans that were sent whole: what they were made for is over.
     case planChanged = "plan_changed"
     case noEligibleTarget = "no_eligible_target"
     /// The nodes that are left cannot bear the whole load.

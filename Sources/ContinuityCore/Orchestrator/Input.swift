@@ -24,6 +24,7 @@ package enum Input: Sendable {
     case tokenCreated(AccessToken)
     case tokenRevoked(TokenID, reason: String, by: String)
     case loginRefused(LoginRefused)
+    case credentialUsed(CredentialUsed, by: String)
 }
 
 /// A person's (or their automation's) wish.
@@ -37,11 +38,15 @@ package struct OperatorRequest: Hashable, Sendable {
     package var acceptsDataLoss: Bool
     /// Past every approval, with a second admin.
     package var isBreakGlass: Bool
+    /// Refused when the plan would do another thing now. `nil`: whatever the policy chooses.
+    package var expectedPlan: Plan?
 
     package init(
         clusterID: ClusterID, kind: PlanKind, targetNodeID: NodeID?, reason: String,
-        requestedBy: Principal, acceptsDataLoss: Bool = false, isBreakGlass: Bool = false
+        requestedBy: Principal, acceptsDataLoss: Bool = false, isBreakGlass: Bool = false,
+        expectedPlan: Plan? = nil
     ) {
+        self.expectedPlan = expectedPlan
         self.clusterID = clusterID
         self.kind = kind
         self.targetNodeID = targetNodeID

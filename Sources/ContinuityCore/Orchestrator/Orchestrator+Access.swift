@@ -32,6 +32,10 @@ extension Orchestrator {
         reply(.token(state.tokens[id] ?? token))
     }
 
+    mutating func note(_ use: CredentialUsed, by person: String, _ now: Moment) {
+        emit(.credentialUsed(use), cluster: nil, actor: person, now)
+    }
+
     mutating func note(_ refusal: LoginRefused, _ now: Moment) {
         emit(.loginRefused(refusal), cluster: nil, now)
     }

@@ -28,7 +28,8 @@ extension Orchestrator {
             start(
                 plan, kind: request.kind, trigger: trigger,
                 by: request.requestedBy.actor, reason: request.reason,
-                targetIsFixed: request.targetNodeID != nil, id, now)
+                // A plan that was sent whole is carried out as it is; no score turns it into another.
+                targetIsFixed: request.targetNodeID != nil || request.expectedPlan != nil, id, now)
             guard let run = state.clusters[id]?.run else { return .unknownCluster(id) }
             advance(id, now)
             return .accepted(runID: run.runID, planID: plan.planID)
@@ -130,6 +131,7 @@ extension Orchestrator {
         }
         checkApproval(id, now)
         let pending = try pending(id, approvalID)
+        try checkIsAnother(principal, than: pending.requestedBy)
         try checkRight(of: principal, to: pending)
         // Who has paused the cluster since then meant everybody. Found by simulation.
         if pending.kind == .move, let pause = state.clusters[id]?.pause {
@@ -148,8 +150,11 @@ extension Orchestrator {
                     "data-loss-greater",
                     "the move may lose more than that\(described(loss)): accept that or refuse")
             }
-        } else if pending.consents.contains(where: { $0.by.person == principal.person }) {
-            throw OrderProblem("already-approved", "\(principal.person) has approved it already")
+        } else if let earlier = pending.consents.first(where: {
+            !$0.by.couldBeOne(with: principal).isEmpty
+        }) {
+            let names = earlier.by.couldBeOne(with: principal).joined(separator: ", ")
+            throw OrderProblem("already-approved", "\(names) has approved it already")
         }
         emit(
             .approvalGiven(
@@ -170,7 +175,8 @@ extension Orchestrator {
     ) throws(OrderProblem) {
         try check(reason: reason)
         let pending = try pending(id, approvalID)
-        // Who asked may take it back; anybody else must be one who could have approved.
+        // Who asked may take it back; anybody else must be one who may approve. Whoever it is, to
+        // refuse needs no second person.
         if principal.person != pending.requestedBy.person {
             try checkRight(of: principal, to: pending)
         }
@@ -208,13 +214,33 @@ extension Orchestrator {
         return pending
     }
 
+    /// Two people, whatever credentials they use: nobody who knows the secrets of both sides.
+    private func checkIsAnother(
+        _ principal: Principal, than first: Principal
+    ) throws(OrderProblem) {
+        let names = principal.couldBeOne(with: first)
+        guard !names.isEmpty else { return }
+        if principal.person == first.person, principal.person != Principal.anybody {
+            throw OrderProblem(
+                "same-person",
+                "\(principal.person) asked for it: somebody else must do this")
+        }
+        if names == [Principal.anybody] {
+            throw OrderProblem(
+                "same-person",
+                "the token of token_file, or one made with it, could be in anybody's hands: both "
+                    + "sides need a certificate, or a token that its owner made with one")
+        }
+        throw OrderProblem(
+            "same-person",
+            "\(names.joined(separator: ", ")) could be behind both \(first.person) and "
+                + "\(principal.person), knowing their tokens: use a certificate, or a token that "
+                + "its owner made with one")
+    }
+
     private func checkRight(
         of principal: Principal, to approval: PendingApproval
     ) throws(OrderProblem) {
-        guard principal.person != approval.requestedBy.person else {
-            throw OrderProblem(
-                "same-person", "\(principal.person) asked for it: somebody else must approve")
-        }
         if approval.kind == .breakGlass, !principal.isAdmin {
             throw OrderProblem("not-an-admin", "breaking the glass takes two admins")
         }
@@ -311,10 +337,7 @@ extension Orchestrator {
         try check(reason: note)
         guard let review = state.clusters[id]?.reviews.first(where: { $0.reviewID == reviewID })
         else { throw OrderProblem("no-such-review", "\(id) has no open review '\(reviewID)'") }
-        guard review.people.first?.person != principal.person else {
-            throw OrderProblem(
-                "same-person", "\(principal.person) broke the glass: somebody else must review it")
-        }
+        if let first = review.people.first { try checkIsAnother(principal, than: first) }
         emit(
             .reviewClosed(ReviewClosed(reviewID: reviewID, note: note, by: principal)),
             cluster: id, actor: principal.actor, now)

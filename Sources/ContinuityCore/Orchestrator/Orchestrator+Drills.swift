@@ -13,13 +13,14 @@ extension Orchestrator {
         }
         if let refusal = refusal(of: request, cluster) { return reply(.refused(refusal)) }
         Self.pretend(request.scenario, of: cluster.primary, in: &snapshot)
-        do {
+        do throws(PlanRefusal) {
             let plan = try Planner.plan(
                 cluster: snapshot, policy: cluster.policy,
                 request: PlanRequest(
                     kind: request.scenario.planKind, triggerReason: request.scenario.trigger,
                     targetNodeID: request.targetNodeID),
                 estimates: cluster.estimates, digest: digest)
+            try plan.mustBe(request.expectedPlan)
             startDrill(request, plan, cluster, now)
         } catch {
             reply(.refused(error))
@@ -91,7 +92,7 @@ extension Orchestrator {
                         plan: plan, requestedBy: request.requestedBy, reason: request.reason,
                         deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
                         evidence: "drill: \(request.scenario.rawValue) is only pretended",
-                        targetIsFixed: request.targetNodeID != nil),
+                        targetIsFixed: request.targetNodeID != nil || request.expectedPlan != nil),
                     heldBy: request.scenario == .primaryFailure ? wouldHold(id, cluster, now) : nil)
             ),
             cluster: id, actor: request.requestedBy, now)

@@ -243,8 +243,10 @@ extension Orchestrator {
         let plan = try plan(
             id,
             PlanRequest(
-                kind: request.kind, triggerReason: trigger, targetNodeID: request.targetNodeID,
+                kind: request.kind, triggerReason: request.expectedPlan?.triggerReason ?? trigger,
+                targetNodeID: request.targetNodeID,
                 acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
+        try plan.mustBe(request.expectedPlan)
         if !request.isBreakGlass, let refusal = cluster.sloRefusal(of: plan, at: now) {
             throw refusal
         }

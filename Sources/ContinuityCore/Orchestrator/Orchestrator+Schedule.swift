@@ -17,7 +17,7 @@ extension Orchestrator {
         let move = ScheduledMove(
             kind: wish.kind, targetNodeID: wish.targetNodeID, fromNodeID: cluster.primary,
             atMs: wish.atMs, windowMs: wish.windowS * 1000, reason: wish.reason,
-            requestedBy: actor)
+            requestedBy: actor, knownBy: wish.knownBy)
         emit(.moveScheduled(MoveScheduled(move: move)), cluster: id, actor: actor, now)
         reply(.noted(seq: state.head.seq))
     }
@@ -141,6 +141,6 @@ extension Orchestrator {
     private func request(_ move: ScheduledMove, _ id: ClusterID) -> OperatorRequest {
         OperatorRequest(
             clusterID: id, kind: move.kind, targetNodeID: move.targetNodeID, reason: move.reason,
-            requestedBy: Principal(actor: move.requestedBy))
+            requestedBy: Principal(actor: move.requestedBy, knownBy: move.knownBy))
     }
 }

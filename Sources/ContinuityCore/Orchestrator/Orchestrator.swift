@@ -46,6 +46,7 @@ package struct Orchestrator: Sendable {
         case .tokenRevoked(let id, let reason, let person):
             revoke(id, reason: reason, by: person, now)
         case .loginRefused(let refusal): note(refusal, now)
+        case .credentialUsed(let use, let person): note(use, by: person, now)
         }
         return result
     }

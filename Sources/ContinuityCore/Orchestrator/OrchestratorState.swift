@@ -33,7 +33,8 @@ extension OrchestratorState {
         switch body {
         case .leadershipStarted:
             for id in clusters.keys { clusters[id]?.doubtPendingPointers() }
-        case .hookPacksChanged, .loginRefused, .entryRedacted, .witnessAlarmed, .journalRestored:
+        case .hookPacksChanged, .loginRefused, .credentialUsed, .entryRedacted, .witnessAlarmed,
+            .journalRestored:
             break
         case .checkpointSigned(let body): checkpoint = body
         case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
@@ -131,7 +132,8 @@ extension ClusterState {
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
-            .tokenCreated, .tokenRevoked, .loginRefused, .checkpointSigned, .entryRedacted,
+            .tokenCreated, .tokenRevoked, .loginRefused, .credentialUsed, .checkpointSigned,
+            .entryRedacted,
             .witnessAlarmed, .journalRestored:
             break
         }

@@ -3,6 +3,16 @@ package struct Verification: Codable, Hashable, Sendable {
     package enum Band: String, Codable, Hashable, Sendable {
         case veryHigh = "very_high"
         case high, medium, low
+
+        package init(confidence: Int64) {
+            self =
+                switch confidence {
+                case 90...: .veryHigh
+                case 70..<90: .high
+                case 50..<70: .medium
+                default: .low
+                }
+        }
     }
 
     /// The named deductions and their points.
@@ -45,13 +55,7 @@ package struct Verification: Codable, Hashable, Sendable {
         // Without quorum or consistency nothing else can make the result trustworthy.
         let capped = deductions.contains { $0.check == .quorum || $0.check == .consistency }
         confidence = capped ? min(sum, 49) : sum
-        band =
-            switch confidence {
-            case 90...: .veryHigh
-            case 70..<90: .high
-            case 50..<70: .medium
-            default: .low
-            }
+        band = Band(confidence: confidence)
     }
 
     /// Whether the result stands: quorum and consistency hold.

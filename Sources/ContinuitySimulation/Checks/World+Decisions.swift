@@ -20,6 +20,8 @@ extension World {
 
     /// Puts an entry into words.
     func tell(_ body: JournalBody) {
+        if case .runRequested(let body) = body { lastRun = RunFacts(body, atMs: nowMs) }
+        lastRun?.take(body, atMs: nowMs)
         switch body {
         case .leadershipStarted(let body): decide("lead", body.instanceID)
         case .nodeStatusChanged(let body):

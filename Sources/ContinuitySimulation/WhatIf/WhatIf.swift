@@ -37,6 +37,8 @@ package enum WhatIf {
         package var finalPrimary: NodeID
         package var finalHold: String?
         package var violation: String?
+        /// The last run; `nil`: nothing was moved.
+        package var lastRun: Run?
 
         private enum CodingKeys: String, CodingKey {
             case clusterID = "cluster_id"
@@ -52,6 +54,35 @@ package enum WhatIf {
             case finalPrimary = "final_primary_node_id"
             case finalHold = "final_hold"
             case violation
+            case lastRun = "last_run"
+        }
+    }
+
+    package struct Run: Codable, Sendable {
+        package var runID: RunID
+        /// `nil`: it was still under way.
+        package var state: RunOutcome?
+        package var durationMs: Int64
+        package var actionsExecuted: Int
+        package var actionsFailed: Int
+        package var verification: Verification?
+
+        private enum CodingKeys: String, CodingKey {
+            case runID = "run_id"
+            case state
+            case durationMs = "duration_ms"
+            case actionsExecuted = "actions_executed"
+            case actionsFailed = "actions_failed"
+            case verification
+        }
+
+        init(_ facts: RunFacts, nowMs: Int64) {
+            runID = facts.request.runID
+            state = facts.end?.state
+            durationMs = facts.end?.durationMs ?? nowMs - facts.requestedAtMs
+            actionsExecuted = facts.actionsExecuted
+            actionsFailed = facts.actionsFailed
+            verification = facts.verification
         }
     }
 
@@ -93,7 +124,8 @@ package enum WhatIf {
             failovers: world.checker.failovers, lostWrites: world.writes.lost,
             finalHealth: state?.health.rawValue ?? "UNKNOWN", finalPrimary: state?.primary ?? "",
             finalHold: state?.hold?.rule.rawValue,
-            violation: world.violation.map { "\($0.rule): \($0.detail)" })
+            violation: world.violation.map { "\($0.rule): \($0.detail)" },
+            lastRun: world.lastRun.map { Run($0, nowMs: world.nowMs) })
     }
 
     /// - Returns: until when to run, in milliseconds.

@@ -33,6 +33,8 @@ final class World {
     var violation: Violation?
     var lines: [String] = []
     var decisions: [Decision] = []
+    /// The last run, as its entries tell it.
+    var lastRun: RunFacts?
 
     var clusterID: ClusterID { cluster.clusterID }
     var nodeCount: Int { cluster.nodes.count }

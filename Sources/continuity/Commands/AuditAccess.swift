@@ -10,15 +10,16 @@ struct AuditAccess: AsyncParsableCommand {
         commandName: "access",
         abstract: "Who could do what, who did, and who never used their rights.",
         discussion: """
-            --grants is YAML or JSON: grants: [{name, role, clusters?, expires_at_ms?}]. Exits with \
-            1 when somebody acted without a grant.
+            What people could do is in the configuration of 'serve' (certificates, links of alert \
+            channels, the first token) and in the journal (tokens). Exits with 1 when somebody \
+            acted beyond that.
             """)
 
-    @Option(help: "The journal's file; 'serve' may run.")
-    var journal: String
+    @Option(help: "The configuration that 'serve' runs with.")
+    var config: String
 
-    @Option(help: "The file with what is granted.")
-    var grants: String
+    @Option(help: "The journal's file, where it is not that of the configuration; 'serve' may run.")
+    var journal: String?
 
     @Option(help: "Look at so many days back.")
     var days: Int64 = 92
@@ -32,45 +33,46 @@ struct AuditAccess: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let granted = try AccessGrant.load(file: grants)
+            let configuration = try ServerConfiguration.load(file: config)
+            let journal = journal ?? configuration.journal
             var entries: [JournalEntry] = []
             try JournalStore.read(path: journal).verify(digest: .openSSL) {
                 entry throws(JournalFault) in
                 if entry.actor != "continuity" { entries.append(entry) }
             }
             let nowMs = Int64(Date().timeIntervalSince1970 * 1000)
-            let report = AccessReport(
-                grants: granted, entries: entries, fromMs: nowMs - days * 86_400_000, toMs: nowMs)
+            let report = try AccessReport(
+                configured: configuration.grants,
+                namesAreClaimed: configuration.namesAreClaimed, entries: entries,
+                fromMs: nowMs - days * 86_400_000, toMs: nowMs)
             if json { try printJSON(report) } else { print(Self.text(report)) }
-            let hasUnknown = report.people.contains { $0.isUnknown || !$0.outside.isEmpty }
-            if hasUnknown { throw Exit.unmet }
+            if report.hasUncovered { throw Exit.unmet }
         }
     }
 
     private static func text(_ report: AccessReport) -> String {
         var table = Table("NAME", "COULD", "DID", "LAST", "REVIEW")
         for person in report.people {
-            let could = person.grants.map {
-                "\($0.role) on "
-                    + ($0.clusters.isEmpty ? "all" : $0.clusters.joined(separator: ","))
-                    + ($0.expiresAtMs.map { " until \(timestamp($0))" } ?? "")
-            }
             let did = person.actions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            var review: [String] = []
-            if person.isUnknown { review.append("NOT GRANTED") }
-            if person.isUnused { review.append("never used") }
-            if !person.isUnknown, !person.outside.isEmpty {
-                review.append("outside its clusters: \(person.outside.joined(separator: ","))")
-            }
-            if person.grants.contains(where: { $0.expiresAtMs.map { $0 < report.toMs } ?? false }) {
-                review.append("expired")
-            }
             table.add(
-                person.name, could.isEmpty ? "-" : could.joined(separator: "; "),
+                person.name,
+                person.grants.isEmpty ? "-" : person.grants.map(could).joined(separator: "; "),
                 did.isEmpty ? "-" : did.joined(separator: ", "),
                 person.lastAtMs.map(timestamp) ?? "-",
-                review.isEmpty ? "ok" : review.joined(separator: "; "))
+                person.findings.isEmpty ? "ok" : person.findings.joined(separator: "; "))
         }
-        return "\(timestamp(report.fromMs)) to \(timestamp(report.toMs))\n\(table.text)"
+        let claimed =
+            report.namesAreClaimed
+            ? "without TLS everybody has every right, and a name is what somebody says\n" : ""
+        return "\(timestamp(report.fromMs)) to \(timestamp(report.toMs))\n\(claimed)\(table.text)"
+    }
+
+    private static func could(_ grant: AccessGrant) -> String {
+        "\(grant.role.rawValue) on "
+            + (grant.clusters.isEmpty ? "all" : grant.clusters.joined(separator: ","))
+            + " by \(grant.credential)" + (grant.purpose.map { " (\($0))" } ?? "")
+            + (grant.expiresAtMs.map { " until \(timestamp($0))" } ?? "")
+            + (grant.knownBy.isEmpty
+                ? "" : ", known to \(grant.knownBy.joined(separator: ","))")
     }
 }

@@ -19,6 +19,7 @@ struct Serve: AsyncParsableCommand {
             let configuration = try ServerConfiguration.load(file: config)
             try await Server(
                 configuration: configuration, sandboxPath: hookSandbox,
+                simulator: SimulationProcess(),
                 logger: log.logger("continuity.serve")
             ).run()
         }

@@ -49,10 +49,14 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "A scenario file, or a folder of them, whose expectations are written anew.")
     var rewrite: String?
 
+    @Flag(help: ArgumentHelp("As a part of 'serve'.", visibility: .hidden))
+    var fromServe = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {
+        guard !fromServe else { return }
         let uses = [seeds != nil, scenario != nil, rewrite != nil].count { $0 }
         guard uses == 1 else {
             throw ValidationError("Give one of --seeds, --scenario and --rewrite.")
@@ -79,6 +83,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
+            if fromServe { return try SimulationProcess.run() }
             if let rewrite { return try rewriteFiles(rewrite) }
             if let seedRange { return try sweep(seedRange) }
             try whatIf()

@@ -19,6 +19,10 @@ import Testing
 
     @Test func aForkAndARewindAreJournaledAndAlerted() async throws {
         let fixture = try await AuditFixture()
+        let receiver = try AlertReceiver(
+            port: fixture.serve.alertPort, secret: ServeFixture.secret)
+        let receiving = Task { try await receiver.run() }
+        defer { receiving.cancel() }
         try await fixture.serve.start()
         try await fixture.decide(4)
         let entries = try await fixture.serve.entries()
@@ -37,6 +41,11 @@ import Testing
                 fixture, node: 2, WitnessState(seq: 3, hash: wrong), sequence: sequence)
         }
         _ = try await report(fixture, node: 3, WitnessState(seq: 9999, hash: wrong))
+        // Who is no node of ours is no witness.
+        let stranger = try await report(fixture, node: 9, WitnessState(seq: 9999, hash: wrong))
+        #expect(stranger["type"]?.string == "urn:continuity:problem:no-such-node")
+        let far = try await report(fixture, node: 2, WitnessState(seq: .min, hash: wrong))
+        #expect(far["detail"]?.string?.contains("witness.seq") == true, "\(far)")
         let found = try await eventually("both are journaled") {
             let alarms = try await fixture.serve.entries()
                 .filter { $0["kind"]?.string == "witness_alarmed" }
@@ -49,6 +58,10 @@ import Testing
         let alerts = try await fixture.serve.entries().compactMap { $0["body"]?["alert"] }
             .filter { $0["type"]?.string == "continuity.audit.alarm" }
         #expect(alerts.map { $0["severity"]?.string } == ["critical", "critical"])
+        _ = try await eventually("both are received") {
+            receiver.accepted.filter { $0.body.contains("continuity.audit.alarm") }.count == 2
+                ? true : nil
+        }
         let status = try await Programs.run(
             "status", "--server", "http://127.0.0.1:\(fixture.serve.port)", "--token-file",
             fixture.folder + "/token")

@@ -1,5 +1,6 @@
 import ContinuityCore
 import Foundation
+import Glibc
 import Testing
 
 /// What the server refuses although the caller may: what is old, and what is too much.
@@ -182,5 +183,78 @@ import Testing
         ).output
         #expect(answers.matches(of: #/HTTP\/1.1 200/#).count == 2, "\(answers)")
         #expect(answers.matches(of: #/HTTP\/1.1 429/#).count == 3, "\(answers)")
+    }
+
+    /// Strangers on many addresses fill neither the journal nor the memory.
+    @Test func aFloodOfWrongTokensDoesNotFillTheJournal() async throws {
+        let server = try await SecureServe()
+        try await server.start()
+        let start = ContinuousClock.now
+        var refused = 0
+        for host in 1...30 {
+            // One connection, six guesses, from an address of its own.
+            let answers = try await Tool.curl(
+                [
+                    "--cacert", server.ca, "--include", "--interface", "127.0.1.\(host)",
+                    "--header", "Authorization: Bearer wrong",
+                ] + Array(repeating: server.api + "/whoami", count: 6)
+            ).output
+            refused += answers.matches(of: #/HTTP\/1.1 (401|429)/#).count
+        }
+        #expect(refused == 180)
+        let seconds = Int(start.duration(to: .now).components.seconds)
+        let entries = try await server.entries().filter { $0["kind"]?.string == "login_refused" }
+        #expect(!entries.isEmpty)
+        // One a second, and two at once after a rest.
+        #expect(entries.count <= seconds + 3, "\(entries.count) in \(seconds) s")
+        #expect(try await server.curl("viewer", server.api + "/whoami").status == 200)
+    }
+
+    @Test func connectionsAreCappedUntilOneEnds() async throws {
+        let server = try await SecureServe(extra: "limits: {connections: 20, head_ms: 20000}")
+        try await server.start()
+        let held = try (0..<20).map { _ in try HeldConnection(port: server.port) }
+        // The kernel takes one more, and nobody answers it.
+        _ = try await eventually("all places are taken") {
+            let answer = try await server.curl(
+                "viewer", server.api + "/whoami", "--max-time", "1")
+            return answer.exitCode == 28 ? true : nil
+        }
+        held[0].end()
+        held[1].end()
+        let answer = try await eventually("a place is free") {
+            let answer = try await server.curl(
+                "viewer", server.api + "/whoami", "--max-time", "5")
+            return answer.status == 200 ? answer : nil
+        }
+        #expect(answer.problem == nil)
+        for connection in held.dropFirst(2) { connection.end() }
+    }
+}
+
+/// A connection that says nothing.
+private final class HeldConnection {
+    private var descriptor: Int32
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0, "\(String(cString: strerror(errno)))")
+    }
+
+    deinit { end() }
+
+    func end() {
+        guard descriptor >= 0 else { return }
+        close(descriptor)
+        descriptor = -1
     }
 }

@@ -13,6 +13,7 @@ final class PlayedAgents: Sendable {
         var orders: [AgentCommand] = []
         var leases: [NodeID: Int] = [:]
         var refused: Set<AgentCommand.Name> = []
+        var delayed: Set<AgentCommand.Name> = []
     }
 
     private let port: Int
@@ -43,6 +44,13 @@ final class PlayedAgents: Sendable {
     func refuses(_ command: AgentCommand.Name, _ refuses: Bool) {
         state.withLock {
             if refuses { $0.refused.insert(command) } else { $0.refused.remove(command) }
+        }
+    }
+
+    /// While a command is delayed, its order is not answered.
+    func delays(_ command: AgentCommand.Name, _ delays: Bool) {
+        state.withLock {
+            if delays { $0.delayed.insert(command) } else { $0.delayed.remove(command) }
         }
     }
 
@@ -88,6 +96,9 @@ final class PlayedAgents: Sendable {
             let body = try await request.body.collect(upTo: 1 << 20)
             let command = try JSONDecoder().decode(
                 AgentCommand.self, from: Data(body.readableBytesView))
+            while self.state.withLock({ $0.delayed.contains(command.name) }) {
+                try await Task.sleep(for: .milliseconds(10))
+            }
             let bytes = try CanonicalJSON.bytes(encoding: self.carryOut(command))
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         }

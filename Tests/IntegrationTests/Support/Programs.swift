@@ -66,11 +66,14 @@ final class TemporaryFolder {
 final class Background {
     private let process = Process()
 
+    /// - Parameter wrapper: A program that runs `program` in its own place.
     init(
-        _ arguments: [String], program: String = Programs.continuity, log: String
+        _ arguments: [String], program: String = Programs.continuity, log: String,
+        wrapper: [String] = []
     ) throws {
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
+        let command = wrapper + [program] + arguments
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         try #require(FileManager.default.createFile(atPath: log, contents: nil))
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try handle.seekToEnd()

@@ -68,9 +68,10 @@ final class ServeFixture: @unchecked Sendable {
         (try? String(contentsOfFile: folder.path + "/serve.log", encoding: .utf8)) ?? ""
     }
 
-    func start() async throws {
+    /// - Parameter wrapper: A program that runs `serve` in its own place.
+    func start(wrapper: [String] = []) async throws {
         let background = try Background(
-            ["serve", "--config", configFile], log: folder.path + "/serve.log")
+            ["serve", "--config", configFile], log: folder.path + "/serve.log", wrapper: wrapper)
         serve = background
         _ = try await eventually("serve is ready: \(log)") {
             guard background.isRunning else { throw WaitedInVain(what: "serve runs: \(log)") }

@@ -6,6 +6,8 @@ extension APIOperation {
         .required("name", CommonSchemas.name, "What it is for."),
         .required("owner", CommonSchemas.name, "Who answers for what is done with it."),
         .required("created_by", CommonSchemas.name),
+        .optional(
+            "known_by", .array(CommonSchemas.text), "Everybody else who could know its secret."),
         .required("role", .choice(of: AccessRole.self)),
         .required("clusters", .array(CommonSchemas.clusterID), "Empty: all."),
         .required("created_at_ms", CommonSchemas.atMs),
@@ -14,6 +16,7 @@ extension APIOperation {
     ]
     private static let tokenExample: [String: JSONValue] = [
         "token_id": "tok-5f0c6b1e9a3d", "name": "deploy", "owner": "ben", "created_by": "ana",
+        "known_by": ["ana"],
         "role": "operator", "clusters": ["orders"], "created_at_ms": 1_785_000_000_000,
         "expires_at_ms": 1_787_592_000_000,
     ]

@@ -3,7 +3,12 @@ import ContinuityCore
 extension APIOperation {
     private var link: OperationDescription.Parameter {
         .path(
-            "link", .text(TextRule(length: 1...2048)), "The signed part of the link.",
+            "link",
+            .text(
+                TextRule(
+                    length: 1...2048,
+                    parts: [.characters(.alphanumeric + CharacterRule("-_.~="), 1...Int.max)])),
+            "The signed part of the link.",
             example: "not-a-link")
     }
 

@@ -14,9 +14,13 @@ extension APIOperation {
 
     private var auditListDescription: OperationDescription {
         OperationDescription(
-            tag: .audit, summary: "Entries of the journal, in order",
+            tag: .audit, summary: "Entries of the journal, in order, or one run",
             note: "Entries of clusters that the credential does not reach are left out.",
             parameters: [
+                .query(
+                    "audit_id", CommonSchemas.runID,
+                    "One run instead of entries: what it did, and how far it is to be trusted.",
+                    example: PredecessorSchemas.runExample),
                 .query(
                     "after", .count, "The entries after this one. 0: from the first.", example: 0),
                 .query(
@@ -28,8 +32,12 @@ extension APIOperation {
             ],
             answers: [
                 .init(
-                    200, "A page of entries.", AuditSchemas.page,
+                    200, "A page of entries, or with 'audit_id' the run.",
+                    .either([AuditSchemas.page, PredecessorSchemas.audit]),
                     example: ["entries": [AuditSchemas.example]])
+            ],
+            refusals: [
+                .init(404, "no-such-run", "the journal has no run 'run-0123456789abcdef'")
             ])
     }
 }

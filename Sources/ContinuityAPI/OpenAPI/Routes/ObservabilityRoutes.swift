@@ -32,7 +32,8 @@ extension APIOperation {
                 answers: [
                     .init(
                         200, "The stream.", type: "text/event-stream",
-                        example: "id: 1\nevent: leadership_started\ndata: {}\n\n")
+                        example: "id: 1\nevent: leadership_started\ndata: {}\n\n",
+                        event: AuditSchemas.entry)
                 ],
                 refusals: [.init(400, "bad-header", "'Last-Event-ID' must be a number")])
         default:

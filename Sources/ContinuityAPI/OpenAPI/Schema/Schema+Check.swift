@@ -1,3 +1,5 @@
+package import ContinuityCore
+
 /// A value that is not what its schema says.
 package struct SchemaViolation: Error, Hashable, Sendable, CustomStringConvertible {
     /// Empty for the value itself, else for example `service.lag_ms` or `clusters[2]`.

@@ -6,6 +6,9 @@ enum ApprovalSchemas {
         "Principal",
         .object([
             .required("actor", CommonSchemas.text), .required("person", CommonSchemas.text),
+            .optional(
+                "known_by", .array(CommonSchemas.text),
+                "Who else could be behind it, knowing the token's secret."),
             .required("groups", .array(CommonSchemas.text)), .required("is_admin", .boolean),
             .optional("address", CommonSchemas.text),
         ]))

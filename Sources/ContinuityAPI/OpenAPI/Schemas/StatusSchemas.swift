@@ -33,6 +33,7 @@ enum StatusSchemas {
             .required("at_ms", CommonSchemas.atMs),
             .required("window_ms", .count, "For how long after that it may still begin."),
             .required("reason", CommonSchemas.text), .required("requested_by", CommonSchemas.text),
+            .optional("known_by", .array(CommonSchemas.text)),
         ]))
 
     private static let node = Schema.named(

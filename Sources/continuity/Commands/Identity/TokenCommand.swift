@@ -79,19 +79,23 @@ struct TokenList: AsyncParsableCommand {
         try await reporting {
             let answer = try await server.get(JSONValue.self, "tokens")
             let now = Int64(Date().timeIntervalSince1970 * 1000)
-            var table = Table("TOKEN", "NAME", "OWNER", "ROLE", "CLUSTERS", "STATE", "UNTIL")
+            var table = Table(
+                "TOKEN", "NAME", "OWNER", "ROLE", "CLUSTERS", "STATE", "UNTIL",
+                "KNOWN TO")
             for token in answer["tokens"]?.array ?? [] {
                 if json { try printJSON(token) }
                 let until = token["expires_at_ms"]?.int ?? 0
                 let state =
                     token["revoked_at_ms"]?.int != nil
                     ? "revoked" : now >= until ? "expired" : "valid"
+                let makers = token["known_by"]?.array?.compactMap(\.string)
+                let known = makers ?? [token["created_by"]?.string ?? ""]
                 let clusters = token["clusters"]?.array?.compactMap(\.string) ?? []
                 table.add(
                     token["token_id"]?.string ?? "", token["name"]?.string ?? "",
                     token["owner"]?.string ?? "", token["role"]?.string ?? "",
                     clusters.isEmpty ? "all" : clusters.joined(separator: ","), state,
-                    timestamp(until))
+                    timestamp(until), known.joined(separator: ","))
             }
             if !json { print(table.text) }
         }
