@@ -9,7 +9,7 @@ import Testing
         (.effectsBeforeJournal, 1), (.journalLosesEntry, 1), (.holdsWithoutEvidence, 1),
         (.orchestratorClockRuns, 1), (.agentClocksCrawl, 1), (.leaseNeverEnds, 2),
         (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 2), (.deadlineNeverComes, 2),
-        (.resultsForgotten, 3), (.leaseFromArrival, 9), (.receiptForged, 4),
+        (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 4),
         (.peerViewsForged, 4), (.refusalsForgotten, 8), (.stallsHidden, 20),
         (.positionsForged, 24), (.epochsIgnored, 40), (.hooksRepeated, 74),
         (.promisesBroken, 86), (.promisesWithoutMargin, 86), (.promisesNotDenied, 86),

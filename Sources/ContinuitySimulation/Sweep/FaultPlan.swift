@@ -9,7 +9,8 @@ struct FaultPlan {
     init(seed: UInt64, faultMs: Int64, mutation: SimulationMutation?) {
         var chance = Generator(seed: seed ^ 0x5EED_0F_FA17)
         var settings = Self.settings(seed: seed, &chance, mutation)
-        var people = PeoplePlan(seed: seed)
+        // A mutation that has nothing to do with people is looked for where there are none.
+        var people = PeoplePlan(seed: mutation?.isWithoutPeople == true ? 0 : seed)
         people.adapt(&settings)
         self.settings = settings
         self.chance = chance
@@ -44,7 +45,8 @@ struct FaultPlan {
         }
         // Not drawn: a seed goes on meaning what it meant.
         let cluster = Cluster(
-            clusterID: "simulated", nodes: nodes, serviceProbe: seed % 4 == 0 ? .tcp : .postgresql)
+            clusterID: "simulated", nodes: nodes,
+            serviceProbe: seed % 4 == 0 || mutation?.isWithoutPeople == true ? .tcp : .postgresql)
         let isSynchronous = chance.chance(600)
         var detection = chance.chance(400) ? DetectionSettings.lan : .standard
         detection.recoveryThreshold = chance.int(1...2)

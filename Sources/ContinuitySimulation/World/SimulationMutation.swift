@@ -51,4 +51,8 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case approvalsForgotten = "approvals_forgotten"
     /// The core is told that every active node can bear the whole load.
     case capacitiesIgnored = "capacities_ignored"
+
+    /// Whether its seeds have nobody who orders anything and peers that probe by `tcp`, as when
+    /// they were found.
+    var isWithoutPeople: Bool { self != .approvalsForgotten && self != .capacitiesIgnored }
 }
