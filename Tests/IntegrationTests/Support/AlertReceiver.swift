@@ -30,7 +30,7 @@ final class AlertReceiver: Sendable {
         try await Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
             logger: Logger(label: "receiver") { _ in SwiftLogNoOpLogHandler() }
-        ).run()
+        ).serveUntilCancelled()
     }
 
     private func take(_ request: Request, _ body: [UInt8]) -> HTTPResponse.Status {

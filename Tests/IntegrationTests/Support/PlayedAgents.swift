@@ -105,7 +105,7 @@ final class PlayedAgents: Sendable {
         try await Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
             logger: Logger(label: "agents") { _ in SwiftLogNoOpLogHandler() }
-        ).run()
+        ).serveUntilCancelled()
     }
 
     private func carryOut(_ command: AgentCommand) -> CommandResult {
