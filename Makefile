@@ -38,7 +38,9 @@ test: dependencies lint ## Run everything: format, architecture, unit and integr
 	@# One after the other: their scripts have budgets of wall time, which a busy machine uses up.
 	@swift test --skip-build --no-parallel --filter '^(HooksTests|BrokerTests)\.'
 	@# Alone: an agent reaps the orphans of its process, and would take other tests' children.
-	@swift test --skip-build --filter '^AgentTests\.'
+	@swift test --skip-build --filter '^AgentTests\.' --skip '^AgentTests\.PeerProbeTests'
+	@# And these alone again: they have children of their own, a PostgreSQL's.
+	@swift test --skip-build --no-parallel --filter '^AgentTests\.PeerProbeTests'
 	@swift test --skip-build --no-parallel --filter '^IntegrationTests\.'
 	@scripts/test-api
 	@scripts/test-network
