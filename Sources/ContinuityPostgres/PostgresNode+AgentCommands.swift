@@ -103,9 +103,16 @@ extension PostgresNode {
         ]
     }
 
+    private func restartCommand(executable: String) -> [String] {
+        [
+            executable, "postgres", "restart", "--data-directory", dataDirectory,
+            "--config-file", configFile, "--log-file", logFile,
+        ]
+    }
+
     /// Every command of this node's agent.
     ///
-    /// - Parameter executable: the absolute path of `continuity`, for `rejoin`.
+    /// - Parameter executable: the absolute path of `continuity`, for `rejoin` and `restart`.
     package func agentCommands(executable: String) -> [AgentCommand] {
         [
             .init(
@@ -137,8 +144,9 @@ extension PostgresNode {
                 comment: "Makes a stopped node a standby: as it is, by pg_rewind, or from a new "
                     + "base backup, whichever comes first."),
             .init(
-                name: "restart", argv: startCommand, timeoutMs: 40_000,
-                comment: "Starts the server again where it is."),
+                name: "restart", argv: restartCommand(executable: executable), timeoutMs: 40_000,
+                comment: "Starts the server again where it is, unless a pg_rewind of it was "
+                    + "interrupted."),
         ]
     }
 }
