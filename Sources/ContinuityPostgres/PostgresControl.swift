@@ -28,6 +28,8 @@ struct PostgresControl: Sendable {
     }
 
     let state: State
+    /// Whether it needs no recovery.
+    let isShutDown: Bool
     let timeline: UInt32
     let checkpoint: WALPosition
 
@@ -49,6 +51,7 @@ struct PostgresControl: Sendable {
         case "shut down in recovery", "in archive recovery": self.state = .standby
         default: self.state = .crashedPrimary
         }
+        isShutDown = state.hasPrefix("shut down")
         self.timeline = timeline
         self.checkpoint = checkpoint
     }

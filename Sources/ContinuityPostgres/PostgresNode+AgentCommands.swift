@@ -12,6 +12,32 @@ extension PostgresNode {
         package var readsOnly = false
     }
 
+    /// How far a standby has come: what is on its disk, or null while that is not known.
+    ///
+    /// After its start a standby first replays what it had received earlier. Only when it has
+    /// reached the end of that, it asks for more, and `pg_last_wal_receive_lsn()` begins to say
+    /// something; until then it holds more than it has replayed, and nothing tells how much.
+    private static let standbyPosition = """
+        CASE WHEN pg_last_wal_receive_lsn() IS NULL AND current_setting('primary_conninfo') <> ''
+         THEN NULL ELSE greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END
+        """
+
+    /// Whether a primary feeds a standby, with changes of the same history.
+    ///
+    /// A receiver calls itself streaming before it has heard a word: until the first message the
+    /// two times of the last one are the same. And it streams for moments, again and again, when
+    /// the standby went on where the primary's timeline began: the timelines' histories, which it
+    /// fetches before, say so.
+    private static let isFed = """
+        EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'
+         AND last_msg_send_time <> last_msg_receipt_time
+         AND NOT EXISTS (SELECT FROM pg_ls_dir('pg_wal') AS f,
+         regexp_split_to_table(pg_read_file('pg_wal/' || f, 0, 1048576, true), E'\\n') AS l
+         WHERE f LIKE '%.history' AND CASE WHEN split_part(l, E'\\t', 1) = received_tli::text
+         THEN split_part(l, E'\\t', 2)::pg_lsn
+         < greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END))
+        """
+
     /// One JSON object that says what this server is and how far it has come.
     ///
     /// On a primary the flushed position, not the inserted one: only what is on disk counts. On a
@@ -21,14 +47,14 @@ extension PostgresNode {
         SELECT json_build_object(
          'role', CASE WHEN r THEN 'secondary' ELSE 'primary' END,
          'position_bytes', (CASE WHEN r
-           THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+           THEN \(standbyPosition)
            ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
          'lag_ms', CASE WHEN NOT r THEN 0
            WHEN pg_last_wal_receive_lsn() IS NULL THEN NULL
            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
            ELSE greatest(0, extract(epoch FROM
              clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END,
-         'streaming', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'))
+         'streaming', \(isFed))
         FROM pg_is_in_recovery() AS r
         """
 
@@ -103,9 +129,16 @@ extension PostgresNode {
         ]
     }
 
+    private func restartCommand(executable: String) -> [String] {
+        [
+            executable, "postgres", "restart", "--data-directory", dataDirectory,
+            "--config-file", configFile, "--log-file", logFile,
+        ]
+    }
+
     /// Every command of this node's agent.
     ///
-    /// - Parameter executable: the absolute path of `continuity`, for `rejoin`.
+    /// - Parameter executable: the absolute path of `continuity`, for `rejoin` and `restart`.
     package func agentCommands(executable: String) -> [AgentCommand] {
         [
             .init(
@@ -137,8 +170,9 @@ extension PostgresNode {
                 comment: "Makes a stopped node a standby: as it is, by pg_rewind, or from a new "
                     + "base backup, whichever comes first."),
             .init(
-                name: "restart", argv: startCommand, timeoutMs: 40_000,
-                comment: "Starts the server again where it is."),
+                name: "restart", argv: restartCommand(executable: executable), timeoutMs: 40_000,
+                comment: "Starts the server again where it is, unless a pg_rewind of it was "
+                    + "interrupted."),
         ]
     }
 }

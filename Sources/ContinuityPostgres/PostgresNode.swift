@@ -76,6 +76,29 @@ package struct PostgresNode: Sendable {
             installation, dataDirectory: dataDirectory, configFile: configFile, logFile: logFile)
     }
 
+    /// Starts a stopped server where it is, as `startCommand`, unless a rewind of it was
+    /// interrupted.
+    ///
+    /// - Throws: `PostgresError` with the end of the server's log.
+    package static func restart(
+        dataDirectory: String, configFile: String, logFile: String
+    ) async throws {
+        guard try PostgresRewind(dataDirectory: dataDirectory).remains() == .none else {
+            throw PostgresError(
+                "\(dataDirectory): a pg_rewind of it was interrupted, it must not be started; "
+                    + "order a rejoin")
+        }
+        try PostgresProcesses(dataDirectory: dataDirectory).removeStaleLocks()
+        let located = try await PostgresInstallation.locate()
+        let installation = PostgresInstallation(
+            binDirectory: located.binDirectory, majorVersion: located.majorVersion,
+            runner: try PostgresInstallation.runner(ownerOf: dataDirectory))
+        try await Program.mustRun(
+            startCommand(
+                installation, dataDirectory: dataDirectory, configFile: configFile,
+                logFile: logFile))
+    }
+
     static func startCommand(
         _ installation: PostgresInstallation, dataDirectory: String, configFile: String,
         logFile: String

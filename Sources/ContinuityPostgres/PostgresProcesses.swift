@@ -61,7 +61,7 @@ package struct PostgresProcesses: Sendable {
         guard processes.isEmpty else {
             throw PostgresError(
                 "\(dataDirectory): the server still runs (process \(processes[0])); "
-                    + "stop it before it rejoins")
+                    + "stop it first")
         }
         let path = "\(dataDirectory)/postmaster.pid"
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return }

@@ -39,29 +39,39 @@ package struct PostgresRejoin: Sendable {
     ///   way failed. The old data directory is kept unless a complete copy has taken its place.
     @discardableResult
     package func run() async throws -> Way {
+        let lock = try await RejoinLock.take(dataDirectory)
+        defer { close(lock) }
         try finishExchange()
         let located = try await PostgresInstallation.locate()
         let installation = PostgresInstallation(
             binDirectory: located.binDirectory, majorVersion: located.majorVersion,
             runner: try PostgresInstallation.runner(ownerOf: dataDirectory))
         try processes.removeStaleLocks()
-        let history = try await primaryHistory(installation)
+        let facts = try await primaryFacts(installation)
 
         var failures: [String] = []
-        for way in try await ways(installation, history) {
+        for way in try await ways(installation, facts) {
             progress("rejoining \(primary.host):\(primary.port) by \(way.rawValue)")
             do {
                 switch way {
-                case .asItIs: break
-                case .rewind: try await rewind(installation)
+                case .asItIs:
+                    try Self.makeStandby(installation, dataDirectory: dataDirectory, of: primary)
+                case .rewind:
+                    try await rewind.run(
+                        installation, configFile: configFile, from: primary,
+                        source: facts.identity
+                    ) {
+                        try Self.makeStandby(
+                            installation, dataDirectory: dataDirectory, of: primary)
+                    }
                 case .baseBackup: try await copyAnew(installation)
                 }
-                try Self.makeStandby(installation, dataDirectory: dataDirectory, of: primary)
-                try await startAndStream(installation)
+                try await startAndStream(installation, facts)
                 return way
             } catch let error as PostgresError {
                 progress("\(way.rawValue) did not do: \(error)")
                 failures.append("\(way.rawValue): \(error)")
+                await stop(installation)
                 try await processes.kill()
                 try processes.removeStaleLocks()
             }
@@ -72,15 +82,36 @@ package struct PostgresRejoin: Sendable {
     }
 
     private var processes: PostgresProcesses { PostgresProcesses(dataDirectory: dataDirectory) }
+    private var rewind: PostgresRewind { PostgresRewind(dataDirectory: dataDirectory) }
+
+    /// In an orderly way if it can: a standby that was killed cannot be rewound.
+    private func stop(_ installation: PostgresInstallation) async {
+        guard !processes.living().isEmpty else { return }
+        _ = try? await Program.run(
+            installation.serverProgram(
+                "pg_ctl", ["-D", dataDirectory, "-s", "-w", "-t", "10", "-m", "fast", "stop"]))
+    }
 
     /// A standby is first started as it is: the end of what it received stands in no control file,
     /// and whether it fits shows within moments. `pg_rewind` could not say so of a crashed standby
     /// before its recovery, which would write a checkpoint of its own and make it diverge.
     private func ways(
-        _ installation: PostgresInstallation, _ history: TimelineHistory
+        _ installation: PostgresInstallation, _ facts: PrimaryFacts
     ) async throws -> [Way] {
-        // Half of it is the primary's: it must not be started before the rewind is complete.
-        if access(rewindMark, F_OK) == 0 { return [.rewind, .baseBackup] }
+        switch try rewind.remains() {
+        case .none: break
+        case .prepared:
+            progress("an earlier rewind was interrupted before it copied anything")
+            return [.rewind, .baseBackup]
+        case .mixed(let source):
+            // A rewind copies what *this* server changed. What came from a source with another
+            // history would stay, unseen.
+            let isSame = source == facts.identity
+            progress(
+                "an earlier rewind was interrupted, from "
+                    + (isSame ? "this primary" : "another primary, or one that has restarted"))
+            return isSame ? [.rewind, .baseBackup] : [.baseBackup]
+        }
         let output = try await Program.run(
             installation.serverProgram("pg_controldata", ["-D", dataDirectory]))
         guard output.isSuccess, let control = try? PostgresControl(parsing: output.output) else {
@@ -89,9 +120,11 @@ package struct PostgresRejoin: Sendable {
         }
         switch control.state {
         case .standby:
-            return [.asItIs, .rewind, .baseBackup]
+            // On one and the same timeline there is nothing that a rewind could find.
+            let canRewind = control.timeline != facts.history.current
+            return canRewind ? [.asItIs, .rewind, .baseBackup] : [.asItIs, .baseBackup]
         case .cleanPrimary:
-            let fits = history.continues(control.timeline, endingWith: control.checkpoint)
+            let fits = facts.history.continues(control.timeline, endingWith: control.checkpoint)
             return fits ? [.asItIs, .rewind, .baseBackup] : [.rewind, .baseBackup]
         case .crashedPrimary:
             return [.rewind, .baseBackup]
@@ -101,9 +134,9 @@ package struct PostgresRejoin: Sendable {
     /// Asks the primary for its timelines, and has it write a checkpoint: until the first one after
     /// a promotion its control file names the old timeline, and `pg_rewind` of PostgreSQL 15
     /// believes that.
-    private func primaryHistory(
+    private func primaryFacts(
         _ installation: PostgresInstallation
-    ) async throws -> TimelineHistory {
+    ) async throws -> PrimaryFacts {
         let query = """
             SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
             || '.history', 0, 1048576, true)
@@ -114,39 +147,26 @@ package struct PostgresRejoin: Sendable {
                 "-XAtq", "-v", "ON_ERROR_STOP=1", "--no-password",
                 "-d", primary.clientConninfo(database: "postgres"), "-c", "CHECKPOINT",
                 "-c", "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+                "-c",
+                "SELECT system_identifier, extract(epoch FROM pg_postmaster_start_time()) "
+                    + "FROM pg_control_system()",
+                "-c", "SELECT pg_current_wal_flush_lsn()",
                 "-c", query.replacing("\n", with: " "),
             ])
         let answer = try await Program.run(argv, timeout: .seconds(30))
         let lines = answer.output.split(separator: "\n", omittingEmptySubsequences: false)
-        guard answer.isSuccess, let timeline = UInt32(lines.first ?? "", radix: 16) else {
+        guard answer.isSuccess, lines.count > 2, let timeline = UInt32(lines[0], radix: 16),
+            WALPosition(lines[2]) != nil
+        else {
             throw PostgresError(
                 "the primary at \(primary.host):\(primary.port) does not answer as one",
                 details: Program.lastLines(of: answer.output))
         }
-        return TimelineHistory(
-            current: timeline, parsing: lines.dropFirst().joined(separator: "\n"))
+        return PrimaryFacts(
+            history: TimelineHistory(
+                current: timeline, parsing: lines.dropFirst(3).joined(separator: "\n")),
+            identity: "\(lines[1])|\(lines[0])", position: String(lines[2]))
     }
-
-    private func rewind(_ installation: PostgresInstallation) async throws {
-        // A crashed server is recovered by pg_rewind itself, in single-user mode, which refuses to
-        // be a standby.
-        unlink("\(dataDirectory)/standby.signal")
-        try installation.write("", to: rewindMark, mode: 0o600)
-        try await Program.mustRun(
-            installation.serverProgram(
-                "pg_rewind",
-                [
-                    "-D", dataDirectory, "--source-server",
-                    primary.clientConninfo(database: "postgres"), "--config-file", configFile,
-                ]),
-            timeout: .seconds(90))
-        // It may have brought the primary's pid file and signal files along.
-        unlink("\(dataDirectory)/postmaster.pid")
-        unlink(rewindMark)
-    }
-
-    /// There while a rewind is under way, and after one that was ended from outside.
-    private var rewindMark: String { dataDirectory + ".rewinding" }
 
     private func copyAnew(_ installation: PostgresInstallation) async throws {
         let fresh = dataDirectory + ".fresh"
@@ -154,8 +174,11 @@ package struct PostgresRejoin: Sendable {
         try? files.removeItem(atPath: fresh)
         do {
             try await PostgresBaseBackup(
-                installation: installation, source: primary, target: fresh, isSynced: true
+                installation: installation, source: primary, target: fresh, isSynced: true,
+                launcher: RejoinLock.copying(dataDirectory)
             ).run()
+            // Before it takes its place: without its signal file it would come up as a primary.
+            try Self.makeStandby(installation, dataDirectory: fresh, of: primary)
         } catch {
             try? files.removeItem(atPath: fresh)
             throw error
@@ -163,7 +186,7 @@ package struct PostgresRejoin: Sendable {
         // Two renames; `finishExchange` repairs a death between them.
         try Self.rename(dataDirectory, to: oldDirectory)
         try Self.rename(fresh, to: dataDirectory)
-        unlink(rewindMark)
+        rewind.removeMark()
         try? files.removeItem(atPath: oldDirectory)
     }
 
@@ -185,7 +208,9 @@ package struct PostgresRejoin: Sendable {
         }
     }
 
-    private func startAndStream(_ installation: PostgresInstallation) async throws {
+    private func startAndStream(
+        _ installation: PostgresInstallation, _ facts: PrimaryFacts
+    ) async throws {
         do {
             try await Program.mustRun(
                 PostgresNode.startCommand(
@@ -194,12 +219,15 @@ package struct PostgresRejoin: Sendable {
         } catch let error as PostgresError {
             throw PostgresError(error.message, details: logTail(orElse: error.details))
         }
-        // The primary itself says whether it feeds this standby.
+        // The primary itself says whether it feeds this standby. It also streams, for a moment, to
+        // one that went on where its own timeline began: the end of the one before. What counts is
+        // that it has sent something of its own.
         let argv = installation.clientProgram(
             "psql",
             [
                 "-XAtq", "--no-password", "-d", primary.clientConninfo(database: "postgres"), "-c",
                 "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' "
+                    + "AND sent_lsn >= \(Quote.literal(facts.position)) "
                     + "AND application_name = \(Quote.literal(primary.applicationName)) "
                     + "AND pid <> pg_backend_pid()",
             ])
@@ -228,4 +256,14 @@ package struct PostgresRejoin: Sendable {
             mode: 0o600)
         try installation.write("", to: "\(dataDirectory)/standby.signal", mode: 0o600)
     }
+}
+
+/// What a rejoin must know of the primary.
+struct PrimaryFacts: Sendable {
+    let history: TimelineHistory
+    /// The database system, this run of the server, and its timeline: as long as all three are the
+    /// same, what was copied from it earlier is the beginning of what it has now.
+    let identity: String
+    /// In PostgreSQL's form. It stands on the present timeline, behind the point where that began.
+    let position: String
 }

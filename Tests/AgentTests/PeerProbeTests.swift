@@ -35,8 +35,10 @@ import Testing
         }
     }
 
-    @Test func theQuestionLeavesNothingInItsLog() async throws {
+    @Test(arguments: [false, true])
+    func theQuestionLeavesNothingInItsLog(withTLS: Bool) async throws {
         try await withPostgres { postgres, address in
+            if withTLS { try await turnTLSOn(postgres) }
             let before = try String(contentsOfFile: postgres.logFile, encoding: .utf8)
             for _ in 0..<20 {
                 #expect(
@@ -53,6 +55,34 @@ import Testing
             let after = try String(contentsOfFile: postgres.logFile, encoding: .utf8)
             let news = after.dropFirst(before.count).split(separator: "\n")
             #expect(news.allSatisfy { $0.contains(marker) || $0.contains("CONTEXT") }, "\(news)")
+        }
+    }
+
+    /// With a certificate of its own, as an installer makes one.
+    private func turnTLSOn(_ postgres: PostgresNode) async throws {
+        let (certificate, key) = (postgres.folder + "/server.crt", postgres.folder + "/server.key")
+        try await Program.mustRun([
+            "openssl", "req", "-new", "-x509", "-days", "2", "-nodes", "-subj", "/CN=localhost",
+            "-keyout", key, "-out", certificate,
+        ])
+        for file in [certificate, key] {
+            try #require(chmod(file, 0o600) == 0)
+            try postgres.installation.giveToServer(file)
+        }
+        for (name, value) in [("ssl_cert_file", certificate), ("ssl_key_file", key), ("ssl", "on")]
+        {
+            try await Program.mustRun(postgres.psql("ALTER SYSTEM SET \(name) = '\(value)'"))
+        }
+        try await Program.mustRun(postgres.psql("SELECT pg_reload_conf()"))
+        // A client that insists is let in, so it is on.
+        let overTLS = [
+            postgres.installation.binDirectory + "/psql", "-XAtqw", "-c",
+            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "-d",
+            "host=\(postgres.place.host) port=\(postgres.port) user=\(postgres.user) "
+                + "dbname=\(PostgresNode.database) passfile=\(postgres.passfile) sslmode=require",
+        ]
+        try await eventually("it speaks TLS") {
+            try await Program.run(overTLS).output == "t\n"
         }
     }
 

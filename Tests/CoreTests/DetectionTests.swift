@@ -75,6 +75,26 @@ import Testing
         #expect(world.state.primary == "node-2")
     }
 
+    @Test func aPersonMayGiveUpWhatOutlivedItsLease() {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-1"]?.agentIsUp = false
+        world.run(forMs: 20_000)
+        #expect(world.holds == [.peersReachPrimary])
+        let reply = world.step(
+            .request(
+                OperatorRequest(
+                    clusterID: "demo", kind: .failover, targetNodeID: nil,
+                    reason: "its machine is off", requestedBy: "sre")))
+        guard case .accepted? = reply else {
+            Issue.record("refused: \(String(describing: reply))")
+            return
+        }
+        world.run(forMs: 20_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+    }
+
     @Test func agentsLearnWhatToAskTheServiceOfAPeer() {
         var world = TestWorld()
         world.settle()

@@ -16,7 +16,8 @@ import Testing
     @Test(arguments: [
         [], ["serve"], ["agent"], ["demo"], ["status"], ["plan"], ["failover"], ["switchover"],
         ["audit"], ["audit", "list"], ["audit", "show"], ["audit", "verify"],
-        ["postgres", "rejoin"], ["hooks"], ["hooks", "new"], ["hooks", "check"], ["hooks", "test"],
+        ["postgres", "rejoin"], ["postgres", "restart"], ["hooks"], ["hooks", "new"],
+        ["hooks", "check"], ["hooks", "test"],
         ["hooks", "run"], ["hooks", "list"], ["hooks", "replay"], ["hooks", "reload"],
         ["brake", "show"], ["brake", "clear"],
         ["pause"], ["resume"], ["maintenance", "start"], ["maintenance", "end"],

@@ -120,6 +120,7 @@ extension RealProcesses {
                         try await bench.killAgent(old.id)
                         await bench.startAgent(old.id)
                     })
+                reports.append(try await bench.nobodyIsLeftToFence())
                 CaseReport.show(reports, title: "SIGKILL on the primary's node, profile lan")
             }
         }
@@ -140,6 +141,39 @@ extension Bench {
             "  \(node) woke: \(late.count) writes acknowledged by it, the last after \(lastMs) ms")
         // Generous for a busy machine; the figure itself is printed.
         #expect(lastMs < 250)
+    }
+}
+
+extension Bench {
+    /// Agent and guard are killed and stay away: the primary goes on without a lease, and nobody is
+    /// promoted beside it, not even when it stops answering.
+    fileprivate func nobodyIsLeftToFence() async throws -> CaseReport {
+        try await play("agent and guard killed, both stay away", .either) { old in
+            send(SIGKILL, to: try await pids(of: .agentAndGuard, on: old))
+            try await killAgent(old.id)
+            try await session.expect("a hold", within: .seconds(20), agents: []) {
+                let holds = try await session.client.status().holds
+                return holds.contains { $0.rule == .peersReachPrimary } ? nil : "\(holds)"
+            }
+            try await Task.sleep(for: Self.settlingTime)
+            #expect(session.probe.acknowledgements.last?.nodeID == old.id, "it still takes writes")
+            let database = old.postgres.processes.living()
+            #expect(!database.isEmpty)
+            send(SIGSTOP, to: database)
+            try await Task.sleep(for: .seconds(4))
+            let status = try await session.client.status()
+            send(SIGCONT, to: database)
+            #expect(status.primaryNodeID.rawValue == old.id && status.run == nil)
+            let evidence = status.holds.first { $0.rule == .peersReachPrimary }?.evidence
+            #expect(evidence?.contains("nothing fences it") == true, "\(status.holds)")
+        } heal: { old in
+            // Its lease is over: the agent fences before it looks, and the move follows by receipt.
+            await startAgent(old.id)
+            try await session.expect("the move", within: .seconds(40), agents: []) {
+                try await session.client.status().primaryNodeID.rawValue == old.id
+                    ? "\(old.id) is primary" : nil
+            }
+        }
     }
 }
 

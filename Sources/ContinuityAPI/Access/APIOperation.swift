@@ -137,6 +137,7 @@ package enum AccessTable {
         "audit redact", "audit access", "audit key init", "audit key show", "backup", "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",
+        "postgres restart",
     ]
 
     package static var markdown: String {

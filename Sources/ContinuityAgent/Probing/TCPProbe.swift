@@ -4,9 +4,10 @@ import Dispatch
 import Foundation
 
 enum TCPProbe {
-    /// Asks whether encryption is to be had: eight bytes, of which PostgreSQL makes no entry in its
-    /// log when no more follows, unless it logs every connection. Its postmaster takes the
-    /// connection, and a process that it forks answers one byte: neither does so while stopped.
+    /// Asks whether GSSAPI encryption is to be had: eight bytes, of which PostgreSQL makes no entry
+    /// in its log when no more follows, unless it logs every connection. Of the same question for
+    /// TLS it does where it has TLS. Its postmaster takes the connection, and a process that it
+    /// forks answers one byte: neither does so while stopped.
     private static let postgresQuestion: [UInt8] = [0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x30]
 
     private static func question(_ probe: ServiceProbe, _ endpoint: Endpoint) -> [UInt8] {

@@ -5,7 +5,7 @@ struct PostgresCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postgres",
         abstract: "What an agent's commands need for PostgreSQL beyond its own tools.",
-        subcommands: [PostgresRejoinCommand.self])
+        subcommands: [PostgresRejoinCommand.self, PostgresRestartCommand.self])
 }
 
 struct PostgresRejoinCommand: AsyncParsableCommand {
@@ -34,6 +34,24 @@ struct PostgresRejoinCommand: AsyncParsableCommand {
             rejoin.progress = { printError($0) }
             let way = try await rejoin.run()
             print("rejoined by \(way.rawValue)")
+        }
+    }
+}
+
+struct PostgresRestartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart",
+        abstract: "Start a stopped server where it is.",
+        discussion: "Refused where a pg_rewind was interrupted: such a server must rejoin.")
+
+    @Option(help: "The server's data directory.") var dataDirectory: String
+    @Option(help: "Its postgresql.conf, outside the data directory.") var configFile: String
+    @Option(help: "Where it logs to while it starts.") var logFile: String
+
+    func run() async throws {
+        try await reporting {
+            try await PostgresNode.restart(
+                dataDirectory: dataDirectory, configFile: configFile, logFile: logFile)
         }
     }
 }
