@@ -104,6 +104,34 @@ import Testing
         #expect(world.state.status(of: "node-3") == .healthy)
     }
 
+    /// Found by seed 6: asking it shows nothing while it may be pointed elsewhere.
+    @Test func aNodeThatMayHaveBeenPointedElsewhereIsPointedToThePrimaryAgain() {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-3"]?.agentIsUp = false
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 3000)
+        #expect(world.state.primary == "node-2")
+        world.commandFailures[.status] = .timedOut
+        world.services["node-3"]?.agentIsUp = true
+        world.run(forMs: 2000)
+        #expect(world.state.following["node-3"] == "node-2")
+        #expect(!world.state.replicas.contains("node-3"))
+        // A failover to node-1 does not succeed; whether node-3 turned to node-1 is not known.
+        world.commandFailures[.promote] = .refused
+        world.commandFailures[.follow] = .timedOut
+        world.services["node-2"]?.state = .stopped
+        world.heartbeat("node-2")
+        #expect(world.finishedRuns.map(\.state) == [.committed, .failed])
+        #expect(world.commands.contains { $0.nodeID == "node-3" && $0.primaryNodeID == "node-1" })
+        world.services["node-2"]?.state = .running
+        world.commandFailures = [:]
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.state.replicas.contains("node-3"))
+        #expect(world.state.health == .healthy)
+    }
+
     /// Found by seed 3926.
     @Test func aPrimaryThatRunsAgainIsNotMovedBecauseItIsFailedStill() {
         var policy = Self.restarting()
