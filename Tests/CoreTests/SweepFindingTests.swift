@@ -187,6 +187,36 @@ import Testing
         }
     }
 
+    /// An earlier process sent it too, and that sending may still arrive.
+    @Test func aStartThatAnEarlierProcessOrderedIsNotSettledByNoConnection() throws {
+        var world = crashed(Self.restarting(), unanswered: [.restart])
+        world.unanswered = []
+        world.services["node-1"]?.agentIsUp = false
+        let before = world.commands.count
+        try world.restart(keeping: world.journal.count)
+        #expect(world.commands.dropFirst(before).contains { $0.name == .restart })
+        #expect(world.orchestrator.leaseEndMs("node-1", "demo") >= world.nowMs + 63_000)
+    }
+
+    /// A primary that nobody has seen stopped may wake and acknowledge a write with a node that
+    /// listens to it, whether or not that node's history is known.
+    @Test func whoeverMayListenToALostPrimaryTurnsAwayBeforePositionsAreRead() {
+        var world = TestWorld(policy: Self.strict())
+        world.settle()
+        world.commandFailures[.rejoin] = .timedOut
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 3000)
+        #expect(world.state.primary == "node-2")
+        world.services["node-1"] = .init(role: .secondary)
+        world.commandFailures[.follow] = .failed
+        world.services["node-2"]?.agentIsUp = false
+        world.services["node-2"]?.state = .stopped
+        world.run(forMs: 20_000)
+        #expect(world.state.primary == "node-2")
+        let reason = "node-1 does not turn away from node-2, and rpo_s is 0"
+        #expect(world.finishedRuns.contains { $0.reason == reason })
+    }
+
     /// Found by seed 4198: the other may be carried out yet.
     @Test func oneStartThatIsAnsweredDoesNotSettleAnotherThatIsNot() throws {
         var world = TestWorld()
