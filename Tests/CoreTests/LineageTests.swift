@@ -12,8 +12,8 @@ import Testing
     }
 
     /// node-1 has failed and node-2 is the primary; what became of node-1's rejoin is not known.
-    private func afterUnansweredRejoin() -> TestWorld {
-        var world = TestWorld(policy: Self.strict())
+    private func afterUnansweredRejoin(_ policy: FailoverPolicy = strict()) -> TestWorld {
+        var world = TestWorld(policy: policy)
         world.settle()
         world.commandFailures[.rejoin] = .timedOut
         world.services["node-1"]?.state = .stopped
@@ -45,6 +45,33 @@ import Testing
         world.run(forMs: 20_000)
         #expect(world.state.primary == "node-2")
         #expect(!world.finishedRuns.filter { $0.reason.contains("is ahead of node-3") }.isEmpty)
+    }
+
+    @Test func wherePromotionIsBarredThePrimaryIsStartedAgainNotTheRunRepeated() {
+        var policy = Self.strict()
+        policy.restartAttempts = 1
+        var world = afterUnansweredRejoin(policy)
+        world.services["node-1"] = .init(role: .secondary, position: 5000)
+        world.services["node-2"]?.state = .stopped
+        world.run(forMs: 60_000)
+        #expect(world.finishedRuns.map(\.state) == [.committed, .failed, .committed])
+        #expect(world.commands.contains { $0.name == .restart && $0.nodeID == "node-2" })
+        #expect(world.state.primary == "node-2")
+        #expect(world.state.status(of: "node-2") == .healthy)
+    }
+
+    @Test func wherePromotionIsBarredAndNoRestartIsLeftItHoldsAndNamesTheRule() {
+        var world = afterUnansweredRejoin()
+        world.services["node-1"] = .init(role: .secondary, position: 5000)
+        world.services["node-2"]?.state = .stopped
+        world.run(forMs: 60_000)
+        #expect(world.finishedRuns.map(\.state) == [.committed, .failed], "no run is repeated")
+        #expect(world.state.hold?.rule == .mayLoseWrites)
+        #expect(world.state.hold?.evidence.contains("node-1 is ahead of node-3") == true)
+        // It has no more than node-3 after all: nothing stands against node-3 any more.
+        world.services["node-1"]?.position = 1000
+        world.run(forMs: 20_000)
+        #expect(world.state.primary == "node-3")
     }
 
     @Test func aSecondaryThatWasNotReadAtThePromotionIsAReplicaOnlyOnceItStreams() {

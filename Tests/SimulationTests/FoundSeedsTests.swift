@@ -20,6 +20,7 @@ import Testing
         (203, "an arranged move began again when its run had failed and serve had died meanwhile"),
         (747, "a standby that had taken nothing from a primary's term yet succeeded it"),
         (377, "a restart that takes longer than a lease was fenced when it had succeeded"),
+        (2620, "a failover that could not succeed was tried again, the primary not started"),
     ]
 
     @Test(arguments: found.indices)

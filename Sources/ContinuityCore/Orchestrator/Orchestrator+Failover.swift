@@ -311,47 +311,6 @@ extension Orchestrator {
         return plan
     }
 
-    /// With `rpo_s` 0 a failover that cannot ask every node which may hold an acknowledged write
-    /// would only fail later. One whose outcome is in doubt has asked before.
-    func possibleLoss(of plan: Plan, _ id: ClusterID, _ now: Moment) -> PlanRefusal? {
-        guard let cluster = state.clusters[id], plan.kind == .failover, cluster.policy.rpoS == 0,
-            cluster.inDoubt == nil,
-            !isStillListening(id, now)
-        else { return nil }
-        for node in cluster.possibleHolders.sorted() where node != cluster.primary {
-            let service = observations[id]?.nodes[node]?.report?.service
-            let obstacle: String
-            if !isHeard(node, in: id, now) {
-                obstacle = "is not heard"
-            } else if service?.state != .running {
-                obstacle = "does not run"
-            } else {
-                continue
-            }
-            return PlanRefusal(
-                rule: .mayLoseWrites,
-                evidence: "\(node) may hold more than \(plan.failoverTargetID) and \(obstacle), "
-                    + "and rpo_s is 0")
-        }
-        return belowFloor(plan, cluster, id, now)
-    }
-
-    /// Nobody that could become primary, or be caught up with, has told as much as the primary
-    /// had when it became primary.
-    private func belowFloor(
-        _ plan: Plan, _ cluster: ClusterState, _ id: ClusterID, _ now: Moment
-    ) -> PlanRefusal? {
-        guard let floor = cluster.termFloorBytes else { return nil }
-        let positions = cluster.replicas.union([plan.failoverTargetID])
-            .filter { isHeard($0, in: id, now) }
-            .map { observations[id]?.nodes[$0]?.report?.service.positionBytes ?? .max }
-        guard let most = positions.max(), most < floor else { return nil }
-        return PlanRefusal(
-            rule: .mayLoseWrites,
-            evidence: "\(plan.failoverTargetID) has \(floor - most) bytes less than "
-                + "\(plan.primaryNodeID) had when it became primary, and rpo_s is 0")
-    }
-
     /// Makes the plan of a run anew with the scores of its policies. Where none can be made any
     /// more, the run goes on with the one that it has.
     mutating func replan(

@@ -19,6 +19,8 @@ struct TestWorld {
     var hookAnswers: [String: HookOutcome] = [:]
     /// Commands that do not succeed, by name, with what comes back instead.
     var commandFailures: [AgentCommand.Name: CommandResult.Outcome] = [:]
+    /// Commands that are not answered: they are kept with the held effects.
+    var unanswered: Set<AgentCommand.Name> = []
     /// Effects are kept here instead of being answered, while it is true.
     var holdsEffects = false
     var heldEffects: [Effect] = []
@@ -77,9 +79,18 @@ struct TestWorld {
         journal += result.entries
         for effect in result.effects {
             requireIntent(effect)
-            if holdsEffects { heldEffects.append(effect) } else { carryOut(effect) }
+            if holdsEffects || isUnanswered(effect) {
+                heldEffects.append(effect)
+            } else {
+                carryOut(effect)
+            }
         }
         return result.reply
+    }
+
+    private func isUnanswered(_ effect: Effect) -> Bool {
+        guard case .command(let command, _) = effect else { return false }
+        return unanswered.contains(command.name)
     }
 
     private func requireIntent(_ effect: Effect) {
