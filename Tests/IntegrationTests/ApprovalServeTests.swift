@@ -12,7 +12,7 @@ import Testing
 
         """
 
-    private func withServer(
+    func withServer(
         _ body: (ServeFixture, PlayedAgents) async throws -> Void
     ) async throws {
         let fixture = try ServeFixture(policy: Self.policy)
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// A token of a person's own, and how the command line uses it.
-    private func access(
+    func access(
         _ fixture: ServeFixture, _ person: String, _ role: String, name: String = "laptop"
     ) async throws -> [String] {
         let file = fixture.folder.path + "/\(person)-\(name)"
@@ -53,7 +53,7 @@ import Testing
         return ["--server", "http://127.0.0.1:\(fixture.port)", "--token-file", file]
     }
 
-    private func approvalID(_ text: String) throws -> String {
+    func approvalID(_ text: String) throws -> String {
         try #require(
             text.split(whereSeparator: { " \n\"".contains($0) })
                 .first { $0.hasPrefix("approval-") }.map(String.init), "\(text)")

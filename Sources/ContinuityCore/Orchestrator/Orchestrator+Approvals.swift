@@ -142,9 +142,11 @@ extension Orchestrator {
         }
         let consent = Consent(by: principal, reason: reason, atMs: now.utcMs)
         if let accepted {
-            guard let loss = pending.dataLoss else {
+            guard let named = pending.dataLoss else {
                 throw OrderProblem("no-data-loss", "\(approvalID) loses nothing to accept")
             }
+            // It may have grown since it was asked for.
+            let loss = dataLoss(of: pending.plan, id, now) ?? named
             guard accepted.covers(loss) else {
                 throw OrderProblem(
                     "data-loss-greater",

@@ -61,6 +61,14 @@ final class PlayedAgents: Sendable {
         }
     }
 
+    /// How far a service is behind, in milliseconds, and how far it has got, in bytes.
+    func set(_ node: NodeID, lagMs: Int64, positionBytes: Int64) {
+        state.withLock {
+            $0.services[node]?.lagMs = lagMs
+            $0.services[node]?.positionBytes = positionBytes
+        }
+    }
+
     /// Runs `body` beside agents that live.
     func live(_ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup { group in
