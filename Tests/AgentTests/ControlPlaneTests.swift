@@ -103,6 +103,33 @@ struct ControlPlaneTests {
         }
     }
 
+    @Test func aDenialIsOverOnceAnAnswerSaysSo() async throws {
+        try await Harness.run(node: "n2") { harness in
+            try harness.service.say(.secondary)
+            try await harness.service.start()
+            try await harness.running(as: .secondary)
+            func ask() async throws -> PromiseReply {
+                let response = try await harness.post(
+                    "/v1/promises",
+                    PromiseRequest(
+                        clusterID: Harness.clusterID, nodeID: "n1", epoch: 1, promiseMs: 50))
+                return try JSONDecoder().decode(PromiseReply.self, from: Data(response.body))
+            }
+            #expect(try await ask().promised)
+            let denied = try await harness.order(.status, node: "n2") {
+                $0.deniesPromisesTo = "n1"
+                $0.deniesPromisesMs = 86_400_000
+            }
+            #expect(denied.outcome == .succeeded)
+            // The answers of meanwhile end nothing.
+            let reports = harness.orchestrator.reports.count
+            try await eventually("it reports") { harness.orchestrator.reports.count > reports + 2 }
+            #expect(try await !ask().promised)
+            harness.orchestrator.answer { $0.endsDenials = true }
+            try await eventually("it promises again") { try await ask().promised }
+        }
+    }
+
     @Test func aPrimaryPromisesNothing() async throws {
         try await Harness.run { harness in
             harness.orchestrator.answer { $0.leaseMs = 60_000 }

@@ -157,6 +157,24 @@ struct LedgerTests {
         #expect(ledger.promise?.untilBootMs == 100, "a promise is never shortened")
     }
 
+    /// It would fence a primary that has its role again, as soon as nobody leads. Seen by
+    /// `make stall-table`.
+    @Test func aDenialEndsWithItsRunOrItsTime() {
+        var ledger = Ledger()
+        ledger.deny(.init(to: "p", untilBootMs: 160, kernelBootID: "boot", lengthMs: 100))
+        func refusal(of node: NodeID = "p", at now: Int64) -> String? {
+            ledger.give(promise(to: node, epoch: 1, until: 0), isPrimary: false, at: at(now))
+        }
+        #expect(refusal(at: 159) != nil)
+        #expect(refusal(of: "q", at: 159) == nil)
+        ledger.endDenial(reportSentAt: at(60))
+        #expect(refusal(at: 159) != nil, "whoever answered that may not have known of it")
+        ledger.endDenial(reportSentAt: at(61))
+        #expect(refusal(at: 62) == nil)
+        ledger.deny(.init(to: "p", untilBootMs: 160, kernelBootID: "boot", lengthMs: 100))
+        #expect(refusal(at: 160) == nil)
+    }
+
     @Test func afterARebootAPromiseIsWaitedOutInFull() {
         var ledger = Ledger()
         _ = ledger.give(

@@ -123,6 +123,27 @@ import Testing
         #expect(denials.allSatisfy { $0.name == .status && ($0.deniesPromisesMs ?? 0) > 60_000 })
     }
 
+    /// One that is not told so goes on denying the primary that has its role again.
+    @Test func answersSayWhetherARunMayCountOnADenial() {
+        var world = TestWorld()
+        world.settle()
+        func endsDenials() -> Bool? {
+            guard case .report(let reply)? = world.heartbeat("node-2") else { return nil }
+            return reply.endsDenials
+        }
+        #expect(endsDenials() == true)
+        world.services["node-1"]?.agentIsUp = false
+        world.services["node-1"]?.state = .stopped
+        world.holdsEffects = true
+        world.run(forMs: 5000)
+        #expect(world.state.run?.operations.values.contains { $0.sourceNodeID == "node-1" } == true)
+        #expect(endsDenials() == false)
+        world.releaseHeldEffects()
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-2")
+        #expect(endsDenials() == true)
+    }
+
     @Test func whatFailedBeforeAStallOfThisProcessIsCountedAnewAfterIt() {
         var world = TestWorld()
         world.settle()

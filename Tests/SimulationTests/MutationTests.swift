@@ -13,6 +13,7 @@ import Testing
         (.peerViewsForged, 4), (.refusalsForgotten, 8), (.stallsHidden, 20),
         (.positionsForged, 24), (.epochsIgnored, 40), (.hooksRepeated, 74),
         (.promisesBroken, 86), (.promisesWithoutMargin, 86), (.promisesNotDenied, 86),
+        (.denialsEndTooSoon, 86),
         (.lateOrdersAccepted, 136), (.approvalsForgotten, 3), (.capacitiesIgnored, 5),
         (.restartedAgentIsPatient, 725),
     ]

@@ -23,13 +23,15 @@ struct Ledger: Codable, Equatable, Sendable {
         }
     }
 
-    /// No promise for this node until then: another is about to become primary in its place, and
-    /// counts on that it keeps its role by nobody's promise.
+    /// No promise for this node until then, or until an orchestrator says that the run is over:
+    /// another is about to become primary in its place, and counts on that it keeps its role by
+    /// nobody's promise.
     struct Denial: Codable, Equatable, Sendable {
         var to: NodeID
         var untilBootMs: Int64
         var kernelBootID: String
         var lengthMs: Int64
+        var sinceBootMs: Int64 { untilBootMs - lengthMs }
 
         private enum CodingKeys: String, CodingKey {
             case to
@@ -54,7 +56,7 @@ struct Ledger: Codable, Equatable, Sendable {
     /// Oldest first.
     private(set) var results: [CommandResult] = []
     private(set) var promise: Promise?
-    var denial: Denial?
+    private(set) var denial: Denial?
 
     private enum CodingKeys: String, CodingKey {
         case highestEpoch = "highest_epoch"
@@ -93,6 +95,9 @@ struct Ledger: Codable, Equatable, Sendable {
         }
         return .run
     }
+
+    /// Gives that node no promise from now on.
+    mutating func deny(_ new: Denial) { denial = new }
 
     /// Until when a promise to this node is in force; `nil` when none is.
     func promiseEnd(to node: NodeID, at now: BootInstant) -> BootInstant? {
@@ -140,6 +145,13 @@ struct Ledger: Codable, Equatable, Sendable {
         }
         promise = kept
         return nil
+    }
+
+    /// An orchestrator says that no run counts on a denial any more, in answer to a report that was
+    /// sent then. It does not know of one that came later.
+    mutating func endDenial(reportSentAt: BootInstant) {
+        guard let denial, denial.sinceBootMs < reportSentAt.milliseconds else { return }
+        self.denial = nil
     }
 
     /// Brings a promise of an earlier kernel boot onto this boot's clock, at its full length.

@@ -155,6 +155,9 @@ final class NodeState: Sendable {
             storage.contactAt = max(storage.contactAt, sentAt)
             let peers = Set(reply.peers.map(\.nodeID))
             storage.views = storage.views.filter { peers.contains($0.key) }
+            if reply.endsDenials == true, storage.ledger.denial != nil {
+                storage.changeLedger { $0.endDenial(reportSentAt: sentAt) }
+            }
             if let leaseMs = reply.leaseMs {
                 storage.lease.grant(milliseconds: leaseMs, from: sentAt)
                 publishLease(&storage)
@@ -328,7 +331,7 @@ final class NodeState: Sendable {
             lengthMs: milliseconds)
         let end = storage.withLock { storage in
             storage.changeLedger { ledger in
-                ledger.denial = denial
+                ledger.deny(denial)
                 return ledger.promiseEnd(to: node, at: now)
             }
         }

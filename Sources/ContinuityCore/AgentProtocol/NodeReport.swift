@@ -113,6 +113,9 @@ package struct ReportReply: Codable, Hashable, Sendable {
     /// Granted to the node that may be primary: valid this long, counted from the moment at which
     /// the agent *sent* the report. `nil`: no lease is granted with this answer.
     package var leaseMs: Int64?
+    /// Whether no run counts on it any more that this agent denies another node its promise: what
+    /// it denied before it sent the report, it may promise again.
+    package var endsDenials: Bool?
     /// The other nodes of the cluster, so that the agent can form its view of them.
     package var peers: [PeerAddress]
     /// The journal's newest checkpoint, for the agent to keep.
@@ -120,12 +123,13 @@ package struct ReportReply: Codable, Hashable, Sendable {
 
     package init(
         epoch: Int64, intervalMs: Int64, jitterPermille: Int64, leaseMs: Int64?,
-        peers: [PeerAddress], checkpoint: Checkpoint? = nil
+        endsDenials: Bool? = nil, peers: [PeerAddress], checkpoint: Checkpoint? = nil
     ) {
         self.epoch = epoch
         self.intervalMs = intervalMs
         self.jitterPermille = jitterPermille
         self.leaseMs = leaseMs
+        self.endsDenials = endsDenials
         self.peers = peers
         self.checkpoint = checkpoint
     }
@@ -135,6 +139,7 @@ package struct ReportReply: Codable, Hashable, Sendable {
         case intervalMs = "interval_ms"
         case jitterPermille = "jitter_permille"
         case leaseMs = "lease_ms"
+        case endsDenials = "ends_denials"
         case peers, checkpoint
     }
 }

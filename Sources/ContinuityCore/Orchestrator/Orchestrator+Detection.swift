@@ -58,7 +58,8 @@ extension Orchestrator {
         }
         return ReportReply(
             epoch: state.epoch, intervalMs: settings.intervalMs,
-            jitterPermille: settings.jitterPermille, leaseMs: leaseMs, peers: peers,
+            jitterPermille: settings.jitterPermille, leaseMs: leaseMs,
+            endsDenials: cluster.run == nil && cluster.inDoubt == nil, peers: peers,
             checkpoint: state.checkpoint)
     }
 

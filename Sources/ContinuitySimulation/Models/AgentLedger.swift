@@ -13,8 +13,8 @@ struct AgentLedger {
     var highestEpoch: Int64 = 0
     var results: [CommandResult] = []
     var promise: Promise?
-    /// No promise to this node until then.
-    var denial: (to: Int, untilLocalMs: Int64)?
+    /// No promise to this node from then until then.
+    var denial: (to: Int, sinceLocalMs: Int64, untilLocalMs: Int64)?
 
     func result(of key: OperationKey) -> CommandResult? { results.last { $0.key == key } }
 
@@ -33,6 +33,11 @@ struct AgentLedger {
     func promiseEnd(to node: Int, atLocalMs now: Int64) -> Int64? {
         guard let promise, promise.to == node, now < promise.untilLocalMs else { return nil }
         return promise.untilLocalMs
+    }
+
+    /// No run counted on a denial any more when that report was answered.
+    mutating func endDenial(reportSentLocalMs: Int64) {
+        if let denial, denial.sinceLocalMs < reportSentLocalMs { self.denial = nil }
     }
 
     /// - Returns: whether the promise is given.

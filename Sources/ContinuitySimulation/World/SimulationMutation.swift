@@ -43,6 +43,8 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case promisesWithoutMargin = "promises_without_margin"
     /// A voter that was told to deny the old primary its promise goes on giving it.
     case promisesNotDenied = "promises_not_denied"
+    /// Any answer to a report ends a denial, also while the run goes on that counts on it.
+    case denialsEndTooSoon = "denials_end_too_soon"
     /// A refused promotion is carried out when a copy of the order arrives later.
     case refusalsForgotten = "refusals_forgotten"
     /// An order whose sender has hung up is carried out all the same.

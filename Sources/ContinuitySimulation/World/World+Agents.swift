@@ -68,6 +68,11 @@ extension World {
         agents[node].ledger.highestEpoch = reply.epoch
         agents[node].intervalMs = reply.intervalMs
         agents[node].contactLocalMs = max(agents[node].contactLocalMs, sentLocalMs)
+        if settings.mutation == .denialsEndTooSoon {
+            agents[node].ledger.endDenial(reportSentLocalMs: .max)
+        } else if reply.endsDenials == true {
+            agents[node].ledger.endDenial(reportSentLocalMs: sentLocalMs)
+        }
         guard let leaseMs = reply.leaseMs else { return }
         let start = settings.mutation == .leaseFromArrival ? localMs(node) : sentLocalMs
         agents[node].promiseMs = leaseMs

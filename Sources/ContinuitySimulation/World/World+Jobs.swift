@@ -52,7 +52,8 @@ extension World {
         guard let denied = index(of: id) else { return }
         let local = localMs(node)
         if settings.mutation != .promisesNotDenied {
-            agents[node].ledger.denial = (denied, local + (command.deniesPromisesMs ?? 0))
+            let end = local + (command.deniesPromisesMs ?? 0)
+            agents[node].ledger.denial = (denied, local, end)
         }
         let end = agents[node].ledger.promiseEnd(to: denied, atLocalMs: local)
         let event = Event.denialEnds(
