@@ -55,7 +55,8 @@ class Serve:
                 f"agent_url: 'http://{agent}', service_address: '{agent}'}}"
                 for node in NODES
             ]
-            self.write(f"{cluster}.yaml", "\n".join([f"cluster_id: {cluster}", "nodes:"] + nodes))
+            head = [f"cluster_id: {cluster}", "service_probe: tcp", "nodes:"]
+            self.write(f"{cluster}.yaml", "\n".join(head + nodes))
         self.write("orders-policy.yaml", "policy_id: orders-manual\nstrategy: manual\n")
         self.write(
             "billing-policy.yaml",

@@ -60,6 +60,9 @@ enum AgentSchemas {
             .required("epoch", .count), .required("interval_ms", .count),
             .required("jitter_permille", .integer(0...1000)),
             .optional("lease_ms", .count, "From the moment at which the report was sent."),
+            .optional(
+                "ends_denials", .boolean,
+                "It may promise again what it denied another node before it sent the report."),
             .required(
                 "peers",
                 .array(
@@ -67,6 +70,7 @@ enum AgentSchemas {
                         .required("node_id", CommonSchemas.nodeID),
                         .required("agent_url", CommonSchemas.text),
                         .required("service_address", CommonSchemas.text),
+                        .optional("service_probe", .choice(of: ServiceProbe.self)),
                     ]))),
             .optional("checkpoint", checkpoint),
         ]))

@@ -33,7 +33,8 @@ enum PredecessorSchemas {
             .required("nodes", .array(node)),
             field("name", name), field("topology", .choice(of: Topology.self)),
             field("quorum_size", .integer(1...100_000), "Half the nodes, and one more."),
-            field("regions", .array(CommonSchemas.text)), metadata,
+            field("regions", .array(CommonSchemas.text)),
+            field("service_probe", .choice(of: ServiceProbe.self)), metadata,
         ]))
 
     static let policy = Schema.named(
