@@ -51,7 +51,7 @@ struct MemoryPressureTests {
         try await service.start(stubborn: true, children: 2)
         let deadline = BootInstant.now + 3000
         var logger = Logger(label: "guard")
-        logger.logLevel = .critical
+        logger.logLevel = .error
         let link = GuardLink(
             configuration: GuardConfiguration(
                 program: GuardConfiguration.defaultProgram(), watchdog: nil),
@@ -83,12 +83,17 @@ struct MemoryPressureTests {
         }
         #expect(BootInstant.now >= deadline)
         #expect(BootInstant.now - deadline < 1000, "without waiting for memory")
-        #expect(link.status.pid == pid, "the same guard all the time")
-        #expect(ProcessHandle(pid: pid)?.isAlive == true)
         hog.cancel()
         _ = await hog.value
+        // Where it may not be spared, the kernel can choose it after all, between two hogs: then
+        // another is started at once.
+        if link.status.isUnkillable {
+            #expect(link.status.pid == pid, "the same guard all the time")
+            #expect(ProcessHandle(pid: pid)?.isAlive == true)
+        }
+        let last = link.status.pid ?? pid
         link.release()
-        try await eventually("the guard is gone") { ProcessHandle(pid: pid)?.isAlive != true }
+        try await eventually("the guard is gone") { ProcessHandle(pid: last)?.isAlive != true }
     }
 
     /// Locked in memory, and never the kernel's choice when memory runs out where the kernel lets
