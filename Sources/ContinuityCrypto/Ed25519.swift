@@ -101,10 +101,13 @@ package enum Ed25519 {
     private static func read(
         _ pem: String, _ what: String, _ body: (OpaquePointer?) -> OpaquePointer?
     ) throws(KeyError) -> Handle {
-        let bytes = Array(pem.utf8)
-        let input = BIO_new_mem_buf(bytes, Int32(bytes.count))
-        defer { BIO_free(input) }
-        guard let key = body(input) else {
+        // libcrypto reads the bytes where they are: they must live for as long as it reads.
+        let read = Array(pem.utf8).withUnsafeBytes { bytes in
+            let input = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count))
+            defer { BIO_free(input) }
+            return body(input)
+        }
+        guard let key = read else {
             throw KeyError(description: "holds no \(what) in PEM")
         }
         let handle = Handle(key)
