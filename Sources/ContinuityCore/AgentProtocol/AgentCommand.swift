@@ -29,6 +29,9 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     package var clusterID: ClusterID
     package var nodeID: NodeID
     package var epoch: Int64
+    /// Which process has the lead in that epoch. Two processes on copies of one journal can count
+    /// the same epoch; an agent obeys the first of them alone. `nil`: an older orchestrator.
+    package var instanceID: String?
     package var name: Name
     /// `host:port` of the service to follow, for `follow` and `rejoin`.
     package var primaryAddress: String?
@@ -51,7 +54,8 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     package var deniesPromisesMs: Int64?
 
     package init(
-        key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64, name: Name,
+        key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64,
+        instanceID: String? = nil, name: Name,
         primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
         program: String? = nil, readsOnly: Bool? = nil, timeoutMs: Int64,
         notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil, deniesPromisesMs: Int64? = nil
@@ -60,6 +64,7 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         self.clusterID = clusterID
         self.nodeID = nodeID
         self.epoch = epoch
+        self.instanceID = instanceID
         self.name = name
         self.primaryAddress = primaryAddress
         self.primaryNodeID = primaryNodeID
@@ -77,6 +82,7 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case clusterID = "cluster_id"
         case nodeID = "node_id"
         case epoch, name
+        case instanceID = "instance_id"
         case primaryAddress = "primary_address"
         case primaryNodeID = "primary_node_id"
         case leaseMs = "lease_ms"
@@ -113,8 +119,12 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case failed
         /// It did not end within its timeout and was stopped.
         case timedOut = "timed_out"
-        /// Not carried out: stale epoch, wrong node, too late, or a promise given to another node.
+        /// Never begun, under this key, and never to be begun: stale epoch, wrong node, too late, or a
+        /// promise given to another node.
         case refused
+        /// Begun, and how it ended is not known: the agent ended while it ran, or a later order
+        /// stopped it halfway. What it was to do may have happened.
+        case inDoubt = "in_doubt"
         /// There was no connection: this sending of the command did not reach the agent.
         case unreachable
     }
@@ -129,10 +139,14 @@ package struct CommandResult: Codable, Hashable, Sendable {
     package var receipt: FenceReceipt?
     /// With `own`: what the program printed.
     package var output: String?
+    /// With `status`: the node that gets no promise from now on, as the order asked. An agent that
+    /// does not know the request answers without it.
+    package var deniedPromisesTo: NodeID?
 
     package init(
         key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
-        service: ServiceReport? = nil, receipt: FenceReceipt? = nil, output: String? = nil
+        service: ServiceReport? = nil, receipt: FenceReceipt? = nil, output: String? = nil,
+        deniedPromisesTo: NodeID? = nil
     ) {
         self.key = key
         self.outcome = outcome
@@ -141,12 +155,14 @@ package struct CommandResult: Codable, Hashable, Sendable {
         self.service = service
         self.receipt = receipt
         self.output = output
+        self.deniedPromisesTo = deniedPromisesTo
     }
 
     private enum CodingKeys: String, CodingKey {
         case key, outcome, detail
         case durationMs = "duration_ms"
         case service, receipt, output
+        case deniedPromisesTo = "denied_promises_to"
     }
 }
 
@@ -157,7 +173,9 @@ package struct FenceReceipt: Codable, Hashable, Sendable {
     package var nodeID: NodeID
     package var bootID: String
     package var epoch: Int64
-    /// How the service came to be stopped: `already_stopped`, `command` or `killed`.
+    /// How the service came to be stopped: `already_stopped`, `command` or `killed`; or
+    /// `kill_pending`: a process hangs in the kernel with SIGKILL pending. It runs no instruction of
+    /// its own any more, so it acknowledges nothing.
     package var method: String
     package var processesKilled: Int64
 

@@ -8,6 +8,8 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var sequence: Int64
     /// The highest epoch that this agent has accepted an order from.
     package var highestEpoch: Int64
+    /// Whom it obeys in that epoch; `nil` before it has heard.
+    package var instanceID: String?
     package var service: ServiceReport
     /// What this agent sees of the other nodes, by node id.
     package var peers: [NodeID: PeerView]
@@ -15,21 +17,29 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var clockMs: Int64?
     /// What it keeps of the journal's checkpoints; `nil` before the first.
     package var witness: WitnessState?
+    /// ``PromiseRule/id`` of the rule that its next request for promises follows.
+    package var promiseRule: String?
+    /// Whether it was told that its role excludes nobody, and acts without a lease.
+    package var isUnleased: Bool?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
-        highestEpoch: Int64, service: ServiceReport, peers: [NodeID: PeerView],
-        clockMs: Int64? = nil, witness: WitnessState? = nil
+        highestEpoch: Int64, instanceID: String? = nil, service: ServiceReport,
+        peers: [NodeID: PeerView], clockMs: Int64? = nil, witness: WitnessState? = nil,
+        promiseRule: String? = nil, isUnleased: Bool? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
         self.bootID = bootID
         self.sequence = sequence
         self.highestEpoch = highestEpoch
+        self.instanceID = instanceID
         self.service = service
         self.peers = peers
         self.clockMs = clockMs
         self.witness = witness
+        self.promiseRule = promiseRule
+        self.isUnleased = isUnleased
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -38,8 +48,11 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case bootID = "boot_id"
         case sequence
         case highestEpoch = "highest_epoch"
+        case instanceID = "instance_id"
         case service, peers, witness
         case clockMs = "clock_ms"
+        case promiseRule = "promise_rule"
+        case isUnleased = "unleased"
     }
 }
 
@@ -71,10 +84,17 @@ package struct ServiceReport: Codable, Hashable, Sendable {
     package var streaming: Bool
     /// Why the state is what it is, for people. Empty when all is well.
     package var detail: String
+    /// With `stopped`: whether the node's own agent or guard stopped it, because its lease had
+    /// ended, and no order has started it since.
+    package var isFenced: Bool?
+    /// With a primary: whether it acknowledges a write only once another node holds it; `nil` when
+    /// the status program does not say.
+    package var isSynchronous: Bool?
 
     package init(
         state: State, role: Role, positionBytes: Int64? = nil, lagMs: Int64? = nil,
-        streaming: Bool = false, detail: String = ""
+        streaming: Bool = false, detail: String = "", isFenced: Bool? = nil,
+        isSynchronous: Bool? = nil
     ) {
         self.state = state
         self.role = role
@@ -82,6 +102,8 @@ package struct ServiceReport: Codable, Hashable, Sendable {
         self.lagMs = lagMs
         self.streaming = streaming
         self.detail = detail
+        self.isFenced = isFenced
+        self.isSynchronous = isSynchronous
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -89,6 +111,8 @@ package struct ServiceReport: Codable, Hashable, Sendable {
         case positionBytes = "position_bytes"
         case lagMs = "lag_ms"
         case streaming, detail
+        case isFenced = "fenced"
+        case isSynchronous = "synchronous"
     }
 }
 
@@ -98,14 +122,43 @@ package enum PeerView: String, Codable, Hashable, Sendable {
     case reachable
     /// The peer's agent does not answer, its service does: it may still accept writes.
     case serviceOnly = "service_only"
+    /// The peer's agent answers and says that the service is stopped.
+    case serviceStopped = "service_stopped"
     /// Neither the agent nor the service answers.
     case unreachable
+}
+
+/// Whose promises let a primary go on without an orchestrator: `needed` of the others among
+/// `voters`. A promotion needs the denials of as many voters as make sure that the two sets have
+/// a node in common: ``denialsNeeded``.
+package struct PromiseRule: Codable, Hashable, Sendable {
+    /// Sorted; the primary itself among them.
+    package var voters: [NodeID]
+    /// How many voters other than the primary must promise.
+    package var needed: Int
+
+    package init(voters: some Sequence<NodeID>, needed: Int) {
+        self.voters = voters.sorted()
+        self.needed = needed
+    }
+
+    /// Every two of the smallest sets of promises and of denials have a voter in common: `needed`
+    /// and this are more than the others that there are.
+    package var denialsNeeded: Int { voters.count - needed }
+
+    /// Names the rule in reports.
+    package var id: String { "\(needed)/" + voters.map(\.rawValue).joined(separator: ",") }
 }
 
 /// The orchestrator's answer to a report.
 package struct ReportReply: Codable, Hashable, Sendable {
     /// The epoch of the leadership that answers; an agent ignores an answer from a lower one.
     package var epoch: Int64
+    /// Which process has the lead in that epoch: an agent ignores a second one.
+    package var instanceID: String?
+    /// What the orchestrator's clock showed when it answered, in milliseconds: when it has gone on
+    /// by more than the agent's since the last answer, the agent's machine stood still meanwhile.
+    package var clockMs: Int64?
     /// How soon the next report is expected.
     package var intervalMs: Int64
     /// The jitter to apply to the interval, in thousandths (100 is ±10 %).
@@ -120,11 +173,21 @@ package struct ReportReply: Codable, Hashable, Sendable {
     package var peers: [PeerAddress]
     /// The journal's newest checkpoint, for the agent to keep.
     package var checkpoint: Checkpoint?
+    /// Whose promises are needed where no orchestrator answers; `nil`: those of every peer.
+    package var promiseRule: PromiseRule?
+    /// The node's role excludes nobody (active/active): it needs no lease, and nothing is fenced
+    /// when none is renewed.
+    package var isUnleased: Bool?
 
     package init(
-        epoch: Int64, intervalMs: Int64, jitterPermille: Int64, leaseMs: Int64?,
-        endsDenials: Bool? = nil, peers: [PeerAddress], checkpoint: Checkpoint? = nil
+        epoch: Int64, instanceID: String? = nil, clockMs: Int64? = nil, intervalMs: Int64,
+        jitterPermille: Int64, leaseMs: Int64?, endsDenials: Bool? = nil, peers: [PeerAddress],
+        checkpoint: Checkpoint? = nil, promiseRule: PromiseRule? = nil, isUnleased: Bool? = nil
     ) {
+        self.instanceID = instanceID
+        self.clockMs = clockMs
+        self.promiseRule = promiseRule
+        self.isUnleased = isUnleased
         self.epoch = epoch
         self.intervalMs = intervalMs
         self.jitterPermille = jitterPermille
@@ -136,6 +199,10 @@ package struct ReportReply: Codable, Hashable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case epoch
+        case instanceID = "instance_id"
+        case clockMs = "clock_ms"
+        case promiseRule = "promise_rule"
+        case isUnleased = "unleased"
         case intervalMs = "interval_ms"
         case jitterPermille = "jitter_permille"
         case leaseMs = "lease_ms"

@@ -215,7 +215,8 @@ extension Orchestrator {
         for node in heardNodes(in: id, now) where node != suspect {
             votes.heard += 1
             switch observations[id]?.nodes[node]?.report?.peers[suspect] {
-            case .unreachable: votes.unreachable += 1
+            // What is asked for is the service: an agent that tells of its end is no reason to wait.
+            case .unreachable, .serviceStopped: votes.unreachable += 1
             case .reachable: votes.reachable += 1
             case .serviceOnly: votes.serviceOnly += 1
             case nil: break

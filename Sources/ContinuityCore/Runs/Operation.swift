@@ -98,6 +98,7 @@ package struct OperationResult: Codable, Hashable, Sendable {
             case .failed: .failed
             case .timedOut: .timedOut
             case .refused: .refused
+            case .inDoubt: .inDoubt
             case .unreachable: .unreachable
             }
         self.init(
