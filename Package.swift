@@ -50,6 +50,10 @@ let package = Package(
         // The pure core: it imports no module of ours and touches nothing outside itself.
         .target(name: "ContinuityCore", swiftSettings: swiftRules),
 
+        // What a node decides, as values: the agent and the simulation use the same.
+        .target(
+            name: "ContinuityNode", dependencies: ["ContinuityCore"], swiftSettings: swiftRules),
+
         // C seams: thin wrappers, one owner each.
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -125,7 +129,8 @@ let package = Package(
             name: "ContinuityAgent",
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
-                "ContinuityTransport", "CLinux", hummingbird, lifecycle, logging, subprocess,
+                "ContinuityTransport", "ContinuityNode", "CLinux", hummingbird, lifecycle, logging,
+                subprocess,
             ],
             swiftSettings: swiftRules),
 
@@ -140,7 +145,8 @@ let package = Package(
             ],
             swiftSettings: swiftRules),
         .target(
-            name: "ContinuitySimulation", dependencies: ["ContinuityCore", "ContinuityCrypto"],
+            name: "ContinuitySimulation",
+            dependencies: ["ContinuityCore", "ContinuityNode", "ContinuityCrypto"],
             swiftSettings: swiftRules),
         .target(
             name: "ContinuityPostgres", dependencies: [subprocess, system],
@@ -217,7 +223,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityConfig",
+                "ContinuityAgent", "AgentGuard", "ContinuityCore", "ContinuityNode",
+                "ContinuityConfig",
                 "ContinuityPostgres", "ContinuityCrypto", "ContinuityHTTP", "ContinuityTransport",
                 "CLinux",
                 hummingbird, lifecycle, logging,

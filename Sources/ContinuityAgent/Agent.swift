@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityHTTP
+import ContinuityNode
 import ContinuityTransport
 import Hummingbird
 package import Logging

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 import Testing
 
 @testable import ContinuityAgent

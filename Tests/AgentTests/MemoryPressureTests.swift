@@ -1,3 +1,4 @@
+import ContinuityNode
 import Foundation
 import Glibc
 import Logging

@@ -1,6 +1,7 @@
 import ContinuityCore
 import ContinuityCrypto
 import ContinuityHTTP
+import ContinuityNode
 import ContinuityTransport
 import Foundation
 import Testing

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 import Foundation
 import Logging
 
@@ -85,9 +86,7 @@ actor CommandDesk {
             jobs[key] = job
             jobs[key]?.waiters.append(continuation)
             let name = job.command.name
-            switch queue.submit(
-                key, name == .fence ? .fence : name.isPointer ? .pointer : .ordinary)
-            {
+            switch queue.submit(key, name.queueKind) {
             case .start(let next): start(next)
             case .wait: break
             case .jump(let running, let dropped):

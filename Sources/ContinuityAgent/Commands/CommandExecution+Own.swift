@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 
 /// The programs that the agent's `hook_commands` name: for hooks, which are granted them by name.
 extension CommandExecution {

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 import Foundation
 
 /// Carries out one command: runs its program, then makes sure that what the command stands for

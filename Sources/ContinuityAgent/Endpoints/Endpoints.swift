@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityCrypto
+import ContinuityNode
 import ContinuityTransport
 import Foundation
 import Hummingbird

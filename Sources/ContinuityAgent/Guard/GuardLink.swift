@@ -1,4 +1,5 @@
 import CLinux
+import ContinuityNode
 import Foundation
 import Glibc
 import Logging

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 import Foundation
 
 /// Runs the `status` command, never twice at once. Who asks while it runs gets the answer of the

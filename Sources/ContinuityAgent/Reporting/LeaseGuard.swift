@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityHTTP
+import ContinuityNode
 import Foundation
 import Logging
 

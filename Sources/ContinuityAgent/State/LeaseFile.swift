@@ -1,3 +1,4 @@
+import ContinuityNode
 import Dispatch
 import Foundation
 import Glibc
@@ -8,30 +9,12 @@ import Glibc
 /// agent's death in the kernel's cache, and a lease of an earlier boot counts as ended anyway.
 /// One line, always of the same length, written in one call, so that no reader sees half of it.
 final class LeaseFile: Sendable {
-    struct Record: Equatable, Sendable {
-        /// Until when the service may be primary; `nil`: it was seen not to be one.
-        var until: BootInstant?
-        /// The length of the last grant, in milliseconds.
-        var durationMs: Int64 = 0
-        /// The agent whose guard watches over the lease.
-        var guardedBy: String
-    }
-
-    enum Inherited: Equatable, Sendable {
-        /// No agent with this state file ever held a lease.
-        case never
-        /// There was one, and the service was seen not to be primary afterwards.
-        case released
-        /// May have ended long ago.
-        case held(until: BootInstant, durationMs: Int64)
-    }
-
     static let length = 256
     private let path: String
     private let kernelBootID: String
     private let queue = DispatchQueue(label: "continuity.agent.lease-file")
     private let file: FileHandle
-    let inherited: Inherited
+    let inherited: InheritedLease
     /// The agent whose guard watched over it when this agent began.
     let formerGuard: String
 
@@ -76,7 +59,7 @@ final class LeaseFile: Sendable {
     }
 
     /// Returns at once; records are written in the order in which they come.
-    func write(_ record: Record, isFirst: Bool) {
+    func write(_ record: LeaseRecord, isFirst: Bool) {
         let text =
             "continuity-lease 1 \(kernelBootID) \(record.until?.milliseconds ?? 0) "
             + "\(record.until == nil ? "released" : "held") \(record.guardedBy) "

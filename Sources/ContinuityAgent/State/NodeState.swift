@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 import Foundation
 import Logging
 import Synchronization
@@ -22,7 +23,7 @@ final class NodeState: Sendable {
         var lastAppliedTicket: UInt64 = 0
         /// No promotion goes on for longer than the latest order for one allows.
         var promotionDeadline: BootInstant?
-        var leaseRecord: LeaseFile.Record
+        var leaseRecord: LeaseRecord
         var hasWrittenLease = false
 
         mutating func changeLedger<Result>(_ change: (inout Ledger) -> Result) -> Result {

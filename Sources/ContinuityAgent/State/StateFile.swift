@@ -1,3 +1,4 @@
+import ContinuityNode
 import Dispatch
 import Foundation
 import Glibc

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 
 /// What must hold at every moment. The world stops at the first thing that does not.
 extension World {
@@ -16,7 +17,7 @@ extension World {
             }
             let isExcused = [node, other].contains { nowMs < databases[$0].excusedUntilMs }
             let bothHold = [node, other].allSatisfy {
-                agents[$0].lease.isValid(atMs: localMs($0))
+                agents[$0].lease.remainingMs(at: boot($0)) > 0
             }
             if bothHold || !isExcused {
                 violate(

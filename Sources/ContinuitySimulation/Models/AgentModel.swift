@@ -1,6 +1,7 @@
 import ContinuityCore
+import ContinuityNode
 
-/// An agent and the guard beside it.
+/// An agent and the guard beside it: the decisions are those of the real one.
 struct AgentModel {
     struct Job {
         var id: Int
@@ -15,8 +16,8 @@ struct AgentModel {
     var pausedUntilMs: Int64 = 0
     /// Counts the processes: the boot id of each.
     var boot = 1
-    var ledger = AgentLedger()
-    var lease: AgentLease
+    var ledger = Ledger()
+    var lease: Lease
     var leaseToken = 0
     var sequence: Int64 = 0
     var views: [PeerView?]
@@ -31,8 +32,9 @@ struct AgentModel {
     var promiseRound = 0
     var promisesGiven: Set<Int> = []
     var lastAskedLocalMs: Int64 = -1_000_000
-    var running: Job?
-    var queue: [Job] = []
+    var queue = CommandQueue<Int>()
+    /// Those that run or wait.
+    var jobs: [Int: Job] = [:]
     var nextJob = 1
     // The guard: it outlives the agent process.
     var guardPausedUntilMs: Int64 = 0
@@ -43,9 +45,6 @@ struct AgentModel {
     func isPaused(_ nowMs: Int64) -> Bool { nowMs < pausedUntilMs }
     var seesPrimary: Bool { seen.role == .primary && seen.state != .stopped }
     /// Whether an order is under way that may make the service a primary.
-    var promotes: Bool {
-        let names: [AgentCommand.Name] = [.promote, .restart]
-        return running.map { names.contains($0.command.name) } == true
-            || queue.contains { names.contains($0.command.name) }
-    }
+    var promotes: Bool { jobs.values.contains { $0.command.name.makesPrimary } }
+    var fences: Bool { jobs.values.contains { $0.command.name == .fence } }
 }

@@ -1,7 +1,11 @@
 import ContinuityCore
+import ContinuityNode
 
 /// Agents: reports, probes, leases, promises; and the guards beside them.
 extension World {
+    /// Machines that stop keep their clocks, so their kernels count as never started anew.
+    static let kernelBootID = "kernel"
+
     /// Whether the event is for this process and can happen now; when the process is paused it
     /// is put off.
     private func isDue(_ node: Int, _ boot: Int, _ event: Event) -> Bool {
@@ -65,18 +69,19 @@ extension World {
         let limit = min(max(agents[node].intervalMs, 500), 10_000)
         guard localMs(node) - sentLocalMs <= limit else { return }
         guard reply.epoch >= agents[node].ledger.highestEpoch else { return }
-        agents[node].ledger.highestEpoch = reply.epoch
+        _ = agents[node].ledger.raise(to: reply.epoch)
         agents[node].intervalMs = reply.intervalMs
         agents[node].contactLocalMs = max(agents[node].contactLocalMs, sentLocalMs)
         if settings.mutation == .denialsEndTooSoon {
-            agents[node].ledger.endDenial(reportSentLocalMs: .max)
+            agents[node].ledger.endDenial(reportSentAt: BootInstant(milliseconds: .max))
         } else if reply.endsDenials == true {
-            agents[node].ledger.endDenial(reportSentLocalMs: sentLocalMs)
+            agents[node].ledger.endDenial(reportSentAt: BootInstant(milliseconds: sentLocalMs))
         }
         guard let leaseMs = reply.leaseMs else { return }
         let start = settings.mutation == .leaseFromArrival ? localMs(node) : sentLocalMs
         agents[node].promiseMs = leaseMs
-        agents[node].lease.grant(milliseconds: leaseMs, fromMs: start)
+        agents[node].lease.grant(
+            milliseconds: leaseMs, from: BootInstant(milliseconds: start))
         checkLeaseIsKnown(node, untilLocalMs: start + leaseMs)
         checkLease(node)
     }
@@ -173,9 +178,9 @@ extension World {
         let longest = min(max(2 * agents[node].intervalMs, 500), 2000)
         let grace = max(0, agents[node].contactLocalMs + longest - local)
         let verdict = agents[node].lease.check(
-            isPrimary: agents[node].seesPrimary, graceMs: grace, nowMs: local)
-        agents[node].guardLeaseEndLocalMs = agents[node].lease.expiresAtMs
-        agents[node].guardLeaseLengthMs = agents[node].lease.durationMs
+            isPrimary: agents[node].seesPrimary, graceMs: grace, now: boot(node))
+        agents[node].guardLeaseEndLocalMs = agents[node].lease.expiresAt?.milliseconds
+        agents[node].guardLeaseLengthMs = agents[node].lease.lastDurationMs
         guardWatches(node)
         switch verdict {
         case .idle: return
@@ -185,8 +190,12 @@ extension World {
             if settings.mutation != .leaseNeverEnds { fenceLocally(node) }
         }
         agents[node].leaseToken += 1
-        var next = agents[node].lease.nextCheckMs(after: local) ?? local + 1000
-        if verdict == .askPeers || verdict == .fence { next = min(max(next, local), local + 200) }
+        var next =
+            agents[node].lease.nextCheck(after: boot(node))?.milliseconds ?? local + 1000
+        switch verdict {
+        case .askPeers, .fence: next = min(max(next, local), local + 200)
+        case .idle, .valid: break
+        }
         at(
             localMs: max(next, local + 1), node,
             .agentChecksLease(
@@ -194,9 +203,7 @@ extension World {
     }
 
     private func fenceLocally(_ node: Int) {
-        guard agents[node].running?.command.name != .fence,
-            !agents[node].queue.contains(where: { $0.command.name == .fence })
-        else { return }
+        guard !agents[node].fences else { return }
         trace("\(name(node)) agent fences: its lease is over")
         agents[node].nextJob += 1
         let command = AgentCommand(
@@ -254,11 +261,18 @@ extension World {
     }
 
     private func answer(_ round: PromiseRound, _ node: Int) {
-        let given =
-            !agents[node].promotes
-            && agents[node].ledger.give(
-                round, isPrimary: agents[node].seesPrimary, atLocalMs: localMs(node))
-        if settings.mutation == .promisesBroken { agents[node].ledger.promise = nil }
+        var given = false
+        if !agents[node].promotes {
+            let before = agents[node].ledger
+            let end = localMs(node) + round.lengthMs
+            let promise = Ledger.Promise(
+                to: cluster.nodes[round.node].nodeID, epoch: round.epoch, untilBootMs: end,
+                kernelBootID: Self.kernelBootID, lengthMs: round.lengthMs, untilUTCMs: 0)
+            given =
+                agents[node].ledger.give(
+                    promise, isPrimary: agents[node].seesPrimary, at: boot(node)) == nil
+            if settings.mutation == .promisesBroken { agents[node].ledger = before }
+        }
         send(node + 1, round.node + 1, .promiseAnswered(round, given: given))
     }
 
@@ -272,7 +286,8 @@ extension World {
         let margin = settings.mutation == .promisesWithoutMargin ? 0 : round.lengthMs / 10
         trace("\(name(node)) lease goes on by promise of every other voter")
         agents[node].lease.grant(
-            milliseconds: round.lengthMs - margin, fromMs: round.sentLocalMs)
+            milliseconds: round.lengthMs - margin,
+            from: BootInstant(milliseconds: round.sentLocalMs))
         checkLease(node)
     }
 
@@ -282,9 +297,16 @@ extension World {
         guard agents[node].isUp else { return }
         trace("\(name(node)) agent dies")
         agents[node].isUp = false
-        agents[node].running = nil
-        agents[node].queue = []
+        agents[node].queue = CommandQueue()
+        agents[node].jobs = [:]
         checker.trouble(node, nowMs)
+    }
+
+    /// Only the first process beside a primary gets the long provisional time.
+    private func inherited(_ node: Int) -> InheritedLease {
+        guard let end = agents[node].guardLeaseEndLocalMs else { return .released }
+        return .held(
+            until: BootInstant(milliseconds: end), durationMs: agents[node].guardLeaseLengthMs)
     }
 
     func startAgent(_ node: Int) {
@@ -303,11 +325,8 @@ extension World {
         let mayBePrimary = !isPatient && agents[node].guardLeaseEndLocalMs != nil
         agents[node].seen = ServiceReport(
             state: .unknown, role: mayBePrimary ? .primary : .unknown)
-        agents[node].lease = AgentLease(
-            // Only the first process beside a primary gets the long provisional time.
-            startedAtMs: isPatient ? localMs(node) : localMs(node) - AgentLease.provisionalMs,
-            rememberedEndMs: isPatient ? nil : agents[node].guardLeaseEndLocalMs,
-            lengthMs: agents[node].guardLeaseLengthMs)
+        agents[node].lease = Lease(
+            agentStartedAt: boot(node), inherited: isPatient ? .never : inherited(node))
         checkLease(node)
         let boot = agents[node].boot
         after(chance.int(5...60), .agentProbes(node: node, boot: boot))

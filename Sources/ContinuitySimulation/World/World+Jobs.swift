@@ -1,32 +1,14 @@
 import ContinuityCore
+import ContinuityNode
 
 /// Orders at an agent: one at a time, a fence before all others, each key once.
 extension World {
     func take(_ command: AgentCommand, effect: Int, _ node: Int) {
         if join(command.key, effect, node) { return }
-        if command.epoch < agents[node].ledger.highestEpoch {
-            guard settings.mutation == .epochsIgnored else {
-                return answer(command, effect, node, .refused, "its epoch is stale")
-            }
-            violate(
-                "stale epoch",
-                "\(name(node)) carries out \(command.name.rawValue) of epoch "
-                    + "\(command.epoch) after it has seen \(agents[node].ledger.highestEpoch)")
-        }
-        agents[node].ledger.highestEpoch = max(agents[node].ledger.highestEpoch, command.epoch)
-        if settings.mutation != .resultsForgotten,
-            let known = agents[node].ledger.result(of: command.key)
-        {
-            send(node + 1, 0, .result(known, effect: effect))
-            return
-        }
-        if isLate(command, node) {
-            return refuse(command, effect, node, "its sender has given up")
-        }
-        if command.name == .promote,
-            agents[node].ledger.isPromised(atLocalMs: localMs(node))
-        {
-            return refuse(command, effect, node, "promised not to be promoted")
+        switch admit(command, node) {
+        case .remembered(let known): return send(node + 1, 0, .result(known, effect: effect))
+        case .refused(let why): return refuse(command, effect, node, why)
+        case .run: break
         }
         if let denied = command.deniesPromisesTo {
             return deny(denied, command, effect, node)
@@ -39,27 +21,50 @@ extension World {
         enqueue(job, node)
     }
 
+    /// The real ledger decides; a mutation changes what it is asked, or what it remembers of it.
+    private func admit(_ command: AgentCommand, _ node: Int) -> Ledger.Admission {
+        var asked = command
+        let highest = agents[node].ledger.highestEpoch
+        if settings.mutation == .epochsIgnored, command.epoch < highest {
+            violate(
+                "stale epoch",
+                "\(name(node)) carries out \(command.name.rawValue) of epoch "
+                    + "\(command.epoch) after it has seen \(highest)")
+            asked.epoch = highest
+        }
+        if settings.mutation == .lateOrdersAccepted { asked.notAfterMs = nil }
+        if settings.mutation == .resultsForgotten { asked.key = OperationKey("forgotten") }
+        let before = agents[node].ledger
+        let admission = agents[node].ledger.admit(
+            asked, to: clusterID, cluster.nodes[node].nodeID, at: boot(node))
+        if case .refused = admission, settings.mutation == .refusalsForgotten {
+            agents[node].ledger = before
+            _ = agents[node].ledger.raise(to: command.epoch)
+        }
+        return admission
+    }
+
     /// By the agent's clock, as the sender knew it: then nobody waits for the order any more.
     private func isLate(_ command: AgentCommand, _ node: Int) -> Bool {
-        guard settings.mutation != .lateOrdersAccepted, command.name != .status,
-            let notAfterMs = command.notAfterMs
-        else { return false }
-        return localMs(node) > notAfterMs
+        settings.mutation != .lateOrdersAccepted && command.lateness(at: boot(node)) != nil
     }
 
     /// No promise to that node any more; answers once the last one is over.
     private func deny(_ id: NodeID, _ command: AgentCommand, _ effect: Int, _ node: Int) {
-        guard let denied = index(of: id) else { return }
+        guard index(of: id) != nil else { return }
         let local = localMs(node)
         if settings.mutation != .promisesNotDenied {
-            let end = local + (command.deniesPromisesMs ?? 0)
-            agents[node].ledger.denial = (denied, local, end)
+            let lengthMs = command.deniesPromisesMs ?? 0
+            agents[node].ledger.deny(
+                .init(
+                    to: id, untilBootMs: local + lengthMs, kernelBootID: Self.kernelBootID,
+                    lengthMs: lengthMs))
         }
-        let end = agents[node].ledger.promiseEnd(to: denied, atLocalMs: local)
+        let end = agents[node].ledger.promiseEnd(to: id, at: boot(node))
         let event = Event.denialEnds(
             node: node, boot: agents[node].boot, command: command, effect: effect)
         if settings.mutation == .promisesNotDenied { return after(3, event) }
-        at(localMs: end ?? local + 3, node, event)
+        at(localMs: end?.milliseconds ?? local + 3, node, event)
     }
 
     func denialEnds(_ node: Int, _ boot: Int, _ command: AgentCommand, _ effect: Int) {
@@ -91,70 +96,62 @@ extension World {
     }
 
     private func join(_ key: OperationKey, _ effect: Int, _ node: Int) -> Bool {
-        if agents[node].running?.command.key == key {
-            agents[node].running?.effects.append(effect)
-            return true
-        }
-        guard let place = agents[node].queue.firstIndex(where: { $0.command.key == key }) else {
+        guard let known = agents[node].jobs.values.first(where: { $0.command.key == key }) else {
             return false
         }
-        agents[node].queue[place].effects.append(effect)
+        agents[node].jobs[known.id]?.effects.append(effect)
         return true
     }
 
-    private func answer(
-        _ command: AgentCommand, _ effect: Int, _ node: Int,
-        _ outcome: CommandResult.Outcome, _ detail: String
-    ) {
-        let result = CommandResult(
-            key: command.key, outcome: outcome, detail: detail, service: agents[node].seen)
-        send(node + 1, 0, .result(result, effect: effect))
-    }
-
     func enqueue(_ job: AgentModel.Job, _ node: Int) {
-        guard let running = agents[node].running else { return start(job, node, isQueued: true) }
-        let dropped = agents[node].queue.filter { supersedes(job, $0) }
-        agents[node].queue.removeAll { supersedes(job, $0) }
-        for other in dropped {
-            finish(other, node, .refused, "a \(job.command.name) order came after it")
-        }
-        agents[node].queue.append(job)
-        if supersedes(job, running) {
-            // A rejoin that is stopped halfway leaves no server that runs.
-            if running.command.name == .rejoin { stopDatabase(node, "its rejoin is stopped") }
-            finish(running, node, .failed, "stopped by a later order")
-            agents[node].lease.resume()
-            agents[node].running = nil
-            startNext(node)
+        agents[node].jobs[job.id] = job
+        switch agents[node].queue.submit(job.id, job.command.name.queueKind) {
+        case .start: start(job, node, isQueued: true)
+        case .wait: break
+        case .refuse(let why): drop(job.id, node, why)
+        case .jump(let cancelled, let dropped):
+            for other in dropped {
+                drop(other, node, "a \(job.command.name) order came after it")
+            }
+            if let cancelled { cancel(cancelled, node) }
         }
     }
 
-    /// A fence goes before all others, and of the orders that say whom to follow only the newest
-    /// counts.
-    private func supersedes(_ job: AgentModel.Job, _ other: AgentModel.Job) -> Bool {
-        let pointers: [AgentCommand.Name] = [.follow, .rejoin]
-        if job.command.name == .fence { return other.command.name != .fence }
-        return pointers.contains(job.command.name) && pointers.contains(other.command.name)
+    private func drop(_ id: Int, _ node: Int, _ why: String) {
+        guard let job = agents[node].jobs.removeValue(forKey: id) else { return }
+        finish(job, node, .refused, why)
     }
 
-    private func startNext(_ node: Int) {
-        guard agents[node].running == nil, !agents[node].queue.isEmpty else { return }
-        start(agents[node].queue.removeFirst(), node, isQueued: true)
+    private func cancel(_ id: Int, _ node: Int) {
+        guard let job = agents[node].jobs[id] else { return }
+        // A rejoin that is stopped halfway leaves no server that runs.
+        if job.command.name == .rejoin { stopDatabase(node, "its rejoin is stopped") }
+        finish(job, node, .failed, "stopped by a later order")
+        agents[node].lease.resume()
+        startNext(after: id, node)
+    }
+
+    private func startNext(after id: Int, _ node: Int) {
+        agents[node].jobs[id] = nil
+        guard let next = agents[node].queue.finished(id), let job = agents[node].jobs[next] else {
+            return
+        }
+        start(job, node, isQueued: true)
     }
 
     private func start(_ job: AgentModel.Job, _ node: Int, isQueued: Bool) {
         if job.isOrder, isLate(job.command, node) {
             finish(job, node, .refused, "its sender gave up while it waited")
-            return startNext(node)
+            return startNext(after: job.id, node)
         }
-        if isQueued { agents[node].running = job }
         checkBegin(job, node)
         switch job.command.name {
         case .fence, .demote: agents[node].lease.suspend()
         case .promote, .restart:
             if let leaseMs = job.command.leaseMs {
                 agents[node].promiseMs = leaseMs
-                agents[node].lease.grant(milliseconds: leaseMs, fromMs: job.arrivedLocalMs)
+                agents[node].lease.grant(
+                    milliseconds: leaseMs, from: BootInstant(milliseconds: job.arrivedLocalMs))
                 checkLeaseIsKnown(node, untilLocalMs: job.arrivedLocalMs + leaseMs)
                 checkLease(node)
             }
@@ -189,7 +186,7 @@ extension World {
 
     func jobEnds(_ node: Int, _ boot: Int, _ id: Int) {
         guard agents[node].isUp, agents[node].boot == boot, machineIsUp[node + 1],
-            let job = agents[node].running, job.id == id
+            agents[node].queue.runningID == id, let job = agents[node].jobs[id]
         else { return }
         guard !agents[node].isPaused(nowMs) else {
             return events.add(
@@ -203,9 +200,9 @@ extension World {
             perform(job, node)
         }
         agents[node].lease.resume()
-        agents[node].running = nil
+        agents[node].jobs[id] = nil
         checkLease(node)
-        startNext(node)
+        startNext(after: id, node)
         report(node)
     }
 

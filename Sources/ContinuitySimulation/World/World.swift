@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityCrypto
+import ContinuityNode
 
 /// A cluster with its orchestrator, in simulated time. Confined to one task.
 ///
@@ -78,8 +79,8 @@ final class World {
             }
             if !node.holdsData { database.isRunning = false }
             databases.append(database)
-            let lease = AgentLease(
-                startedAtMs: clocks[index + 1].local(0), rememberedEndMs: nil, lengthMs: 0)
+            let lease = Lease(
+                agentStartedAt: BootInstant(milliseconds: clocks[index + 1].local(0)))
             agents.append(
                 AgentModel(
                     lease: lease, views: Array(repeating: nil, count: nodeCount),
@@ -98,6 +99,9 @@ final class World {
     // MARK: Time
 
     func localMs(_ node: Int) -> Int64 { clocks[node + 1].local(nowMs) }
+
+    /// Now on this node's boot clock.
+    func boot(_ node: Int) -> BootInstant { BootInstant(milliseconds: localMs(node)) }
 
     /// Schedules at this node's own clock.
     func at(localMs: Int64, _ node: Int, _ event: Event) {

@@ -1,77 +1,41 @@
-import ContinuityCore
+package import ContinuityCore
 
 /// What an agent must not forget when it ends: the highest epoch, what came of recent commands,
 /// and the promise not to be promoted. Kept in the state file.
-struct Ledger: Codable, Equatable, Sendable {
-    /// The word of this node not to become primary while another node keeps its role.
-    struct Promise: Codable, Equatable, Sendable {
-        var to: NodeID
-        var epoch: Int64
-        /// On the boot clock of the kernel boot that `kernelBootID` names.
-        var untilBootMs: Int64
-        var kernelBootID: String
-        /// Its whole length: after a reboot the clock starts anew, and all of it is waited out.
-        var lengthMs: Int64
-        var untilUTCMs: Int64
-
-        private enum CodingKeys: String, CodingKey {
-            case to, epoch
-            case untilBootMs = "until_boot_ms"
-            case kernelBootID = "kernel_boot_id"
-            case lengthMs = "length_ms"
-            case untilUTCMs = "until_utc_ms"
-        }
-    }
-
-    /// No promise for this node until then, or until an orchestrator says that the run is over:
-    /// another is about to become primary in its place, and counts on that it keeps its role by
-    /// nobody's promise.
-    struct Denial: Codable, Equatable, Sendable {
-        var to: NodeID
-        var untilBootMs: Int64
-        var kernelBootID: String
-        var lengthMs: Int64
-        var sinceBootMs: Int64 { untilBootMs - lengthMs }
-
-        private enum CodingKeys: String, CodingKey {
-            case to
-            case untilBootMs = "until_boot_ms"
-            case kernelBootID = "kernel_boot_id"
-            case lengthMs = "length_ms"
-        }
-    }
-
-    enum Admission: Equatable, Sendable {
+package struct Ledger: Codable, Equatable, Sendable {
+    package enum Admission: Equatable, Sendable {
         case run
         /// The same key was carried out before.
         case remembered(CommandResult)
         case refused(String)
     }
 
-    static let resultLimit = 256
+    package static let resultLimit = 256
     /// The file is written whole each time, so it must stay small.
-    static let detailLimit = 2048
+    package static let detailLimit = 2048
 
-    private(set) var highestEpoch: Int64 = 0
+    package private(set) var highestEpoch: Int64 = 0
     /// Oldest first.
-    private(set) var results: [CommandResult] = []
-    private(set) var promise: Promise?
-    private(set) var denial: Denial?
+    package private(set) var results: [CommandResult] = []
+    package private(set) var promise: Promise?
+    package private(set) var denial: Denial?
 
     private enum CodingKeys: String, CodingKey {
         case highestEpoch = "highest_epoch"
         case results, promise, denial
     }
 
+    package init() {}
+
     /// Takes notice of a leadership. - Returns: whether it is a new one.
-    mutating func raise(to epoch: Int64) -> Bool {
+    package mutating func raise(to epoch: Int64) -> Bool {
         guard epoch > highestEpoch else { return false }
         highestEpoch = epoch
         return true
     }
 
     /// Decides about a command on its arrival, and raises the highest epoch when it is accepted.
-    mutating func admit(
+    package mutating func admit(
         _ command: AgentCommand, to clusterID: ClusterID, _ nodeID: NodeID, at now: BootInstant
     ) -> Admission {
         guard command.clusterID == clusterID, command.nodeID == nodeID else {
@@ -97,10 +61,10 @@ struct Ledger: Codable, Equatable, Sendable {
     }
 
     /// Gives that node no promise from now on.
-    mutating func deny(_ new: Denial) { denial = new }
+    package mutating func deny(_ new: Denial) { denial = new }
 
     /// Until when a promise to this node is in force; `nil` when none is.
-    func promiseEnd(to node: NodeID, at now: BootInstant) -> BootInstant? {
+    package func promiseEnd(to node: NodeID, at now: BootInstant) -> BootInstant? {
         guard let promise, promise.to == node, now.milliseconds < promise.untilBootMs else {
             return nil
         }
@@ -108,14 +72,14 @@ struct Ledger: Codable, Equatable, Sendable {
     }
 
     /// Why this node may not become primary now, or `nil` when it may.
-    func promotionBlock(at now: BootInstant) -> String? {
+    package func promotionBlock(at now: BootInstant) -> String? {
         guard let promise, now.milliseconds < promise.untilBootMs else { return nil }
         return "promised to \(promise.to) not to be promoted for another "
             + "\(promise.untilBootMs - now.milliseconds) ms (until UTC \(promise.untilUTCMs) ms)"
     }
 
     /// Remembers what came of a command that was carried out, up to `resultLimit` of them.
-    mutating func remember(_ result: CommandResult) {
+    package mutating func remember(_ result: CommandResult) {
         var result = result
         result.detail = String(result.detail.suffix(Self.detailLimit))
         results.removeAll { $0.key == result.key }
@@ -128,7 +92,7 @@ struct Ledger: Codable, Equatable, Sendable {
     /// Gives or refuses a promise. The caller makes sure that no promotion is under way.
     ///
     /// - Returns: why it is refused, or `nil` when it is given.
-    mutating func give(_ new: Promise, isPrimary: Bool, at now: BootInstant) -> String? {
+    package mutating func give(_ new: Promise, isPrimary: Bool, at now: BootInstant) -> String? {
         if isPrimary { return "this node's own service is primary" }
         if new.epoch < highestEpoch {
             return "epoch \(new.epoch) is stale: this agent has seen epoch \(highestEpoch)"
@@ -149,13 +113,13 @@ struct Ledger: Codable, Equatable, Sendable {
 
     /// An orchestrator says that no run counts on a denial any more, in answer to a report that was
     /// sent then. It does not know of one that came later.
-    mutating func endDenial(reportSentAt: BootInstant) {
+    package mutating func endDenial(reportSentAt: BootInstant) {
         guard let denial, denial.sinceBootMs < reportSentAt.milliseconds else { return }
         self.denial = nil
     }
 
     /// Brings a promise of an earlier kernel boot onto this boot's clock, at its full length.
-    mutating func rebase(kernelBootID: String, now: BootInstant) {
+    package mutating func rebase(kernelBootID: String, now: BootInstant) {
         if var old = promise, old.kernelBootID != kernelBootID {
             old.untilBootMs = now.milliseconds + old.lengthMs
             old.kernelBootID = kernelBootID
@@ -166,20 +130,5 @@ struct Ledger: Codable, Equatable, Sendable {
             old.kernelBootID = kernelBootID
             denial = old
         }
-    }
-}
-
-extension AgentCommand {
-    /// When it must have ended: its sender counts from the sending, if it knows this clock.
-    func deadline(arrivedAt: BootInstant) -> BootInstant {
-        let own = arrivedAt + max(1, timeoutMs)
-        guard let notAfterMs, name != .status else { return own }
-        return min(own, BootInstant(milliseconds: notAfterMs))
-    }
-
-    /// Why it is too late to begin, or `nil` when it is not. What only reads is never too late.
-    func lateness(at now: BootInstant) -> String? {
-        guard name != .status, let notAfterMs, now.milliseconds > notAfterMs else { return nil }
-        return "it came \(now.milliseconds - notAfterMs) ms after its sender had given up"
     }
 }

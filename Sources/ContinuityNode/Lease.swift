@@ -8,8 +8,8 @@
 /// - Only where no agent ever held a lease, a primary is given a short *provisional* time: an agent
 ///   that is put beside a running primary must not stop it before it could ask. That time never
 ///   makes `/primary` answer 200.
-struct Lease: Sendable {
-    enum Verdict: Equatable, Sendable {
+package struct Lease: Sendable {
+    package enum Verdict: Equatable, Sendable {
         /// Nothing to guard: the service is no primary.
         case idle
         /// Look again at this instant at the latest.
@@ -20,19 +20,19 @@ struct Lease: Sendable {
     }
 
     /// How long after the agent's start a primary without a lease is left alone, in milliseconds.
-    static let provisionalMs: Int64 = 10_000
+    package static let provisionalMs: Int64 = 10_000
 
     private let provisionalEnd: BootInstant
-    private var expiresAt: BootInstant?
+    package private(set) var expiresAt: BootInstant?
     private var durationMs: Int64 = 0
     private var isConfirmed = false
     /// Set while a demote or fence is under way, so that a late renewal revives nothing.
     private var isSuspended = false
     /// Until when the service may be primary by anybody's word, also while it is being stopped:
     /// then the guard fences, whatever the agent is doing. `nil` once it is seen not to be one.
-    private(set) var heldUntil: BootInstant?
+    package private(set) var heldUntil: BootInstant?
 
-    init(agentStartedAt: BootInstant, inherited: LeaseFile.Inherited = .never) {
+    package init(agentStartedAt: BootInstant, inherited: InheritedLease = .never) {
         switch inherited {
         case .never: provisionalEnd = agentStartedAt + Self.provisionalMs
         case .released: provisionalEnd = agentStartedAt
@@ -49,7 +49,7 @@ struct Lease: Sendable {
     ///
     /// - Parameter start: when the request that earned it was sent. An answer that arrives late
     ///   never shortens what a newer one gave.
-    mutating func grant(milliseconds: Int64, from start: BootInstant) {
+    package mutating func grant(milliseconds: Int64, from start: BootInstant) {
         guard milliseconds > 0 else { return }
         let end = start + milliseconds
         heldUntil = max(heldUntil ?? end, end)
@@ -60,12 +60,12 @@ struct Lease: Sendable {
         isConfirmed = true
     }
 
-    mutating func suspend() {
+    package mutating func suspend() {
         isSuspended = true
         forget()
     }
 
-    mutating func resume() { isSuspended = false }
+    package mutating func resume() { isSuspended = false }
 
     private mutating func forget() {
         expiresAt = nil
@@ -73,16 +73,16 @@ struct Lease: Sendable {
     }
 
     /// What remains of a granted lease, in milliseconds. 0 for none, and for a provisional one.
-    func remainingMs(at now: BootInstant) -> Int64 {
+    package func remainingMs(at now: BootInstant) -> Int64 {
         guard isConfirmed, let expiresAt else { return 0 }
         return max(0, expiresAt - now)
     }
 
     /// The length of the last grant, for a promise of the same length. 0 before the first.
-    var lastDurationMs: Int64 { durationMs }
+    package var lastDurationMs: Int64 { durationMs }
 
     /// When the service must be dead if nothing newer is heard. `nil`: there is nothing to guard.
-    func deadline(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> BootInstant? {
+    package func deadline(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> BootInstant? {
         guard isPrimary else { return nil }
         return heldUntil ?? expiresAt ?? max(provisionalEnd, now + graceMs)
     }
@@ -91,7 +91,7 @@ struct Lease: Sendable {
     ///   - isSecondary: the service was seen running as a secondary, and nobody is promoting it.
     ///   - graceMs: how long a primary that appears without a lease may wait for the answer to
     ///     the report about it.
-    mutating func check(
+    package mutating func check(
         isPrimary: Bool, isSecondary: Bool = false, graceMs: Int64, now: BootInstant
     ) -> Verdict {
         guard isPrimary else {
@@ -118,7 +118,7 @@ struct Lease: Sendable {
     }
 
     /// When `check` may next say something new.
-    func nextCheck(after now: BootInstant) -> BootInstant? {
+    package func nextCheck(after now: BootInstant) -> BootInstant? {
         guard let expiresAt else { return nil }
         let half = expiresAt + (-durationMs / 2)
         return isConfirmed && half > now ? half : expiresAt

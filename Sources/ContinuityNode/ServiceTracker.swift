@@ -1,38 +1,52 @@
-import ContinuityCore
+package import ContinuityCore
 
 /// What the `status` command printed.
-struct StatusReading: Equatable, Sendable {
-    var role: ServiceReport.Role
-    var positionBytes: Int64?
-    var lagMs: Int64?
-    var streaming: Bool
+package struct StatusReading: Equatable, Sendable {
+    package var role: ServiceReport.Role
+    package var positionBytes: Int64?
+    package var lagMs: Int64?
+    package var streaming: Bool
+
+    package init(
+        role: ServiceReport.Role, positionBytes: Int64?, lagMs: Int64?, streaming: Bool
+    ) {
+        self.role = role
+        self.positionBytes = positionBytes
+        self.lagMs = lagMs
+        self.streaming = streaming
+    }
 }
 
 /// One round of looking at the service.
-struct ProbeOutcome: Equatable, Sendable {
+package struct ProbeOutcome: Equatable, Sendable {
     /// The first thing that is wrong; `nil` when every probe succeeded.
-    var failure: String?
+    package var failure: String?
     /// What `status` said, if it said anything.
-    var reading: StatusReading?
+    package var reading: StatusReading?
+
+    package init(failure: String?, reading: StatusReading?) {
+        self.failure = failure
+        self.reading = reading
+    }
 }
 
 /// Turns what was seen of processes and probes into the service's report.
-struct ServiceTracker: Sendable {
+package struct ServiceTracker: Sendable {
     /// A single failed probe proves little: a full accept queue, a slow fork.
-    static let failuresUntilFailing = 2
+    package static let failuresUntilFailing = 2
 
-    private(set) var report: ServiceReport
+    package private(set) var report: ServiceReport
     private var failuresInRow = 0
 
     /// - Parameter mayBePrimary: an agent before this one held a lease for it, and nobody has
     ///   looked since: until a look says otherwise it counts as primary.
-    init(mayBePrimary: Bool = false) {
+    package init(mayBePrimary: Bool = false) {
         report = ServiceReport(state: .unknown, role: mayBePrimary ? .primary : .unknown)
     }
 
     /// No process of the service is alive. What it was last seen at is kept: it is where this
     /// copy of the data ends.
-    mutating func stopped(detail: String) {
+    package mutating func stopped(detail: String) {
         failuresInRow = 0
         report.state = .stopped
         report.role = .unknown
@@ -42,14 +56,14 @@ struct ServiceTracker: Sendable {
     }
 
     /// The main process is gone, others of the service are not: they may still write.
-    mutating func lingering(detail: String) {
+    package mutating func lingering(detail: String) {
         failuresInRow = 0
         report.state = .failing
         report.streaming = false
         report.detail = detail
     }
 
-    mutating func probed(_ outcome: ProbeOutcome) {
+    package mutating func probed(_ outcome: ProbeOutcome) {
         if let reading = outcome.reading { report.take(reading) }
         guard let failure = outcome.failure else {
             failuresInRow = 0
@@ -66,16 +80,16 @@ struct ServiceTracker: Sendable {
     }
 
     /// The position that the service reports after it was stopped.
-    mutating func finalPosition(_ bytes: Int64) { report.positionBytes = bytes }
+    package mutating func finalPosition(_ bytes: Int64) { report.positionBytes = bytes }
 
     /// Whether the service may be accepting writes as primary.
-    var isPrimary: Bool { report.role == .primary && report.state != .stopped }
+    package var isPrimary: Bool { report.role == .primary && report.state != .stopped }
 }
 
 extension ServiceReport {
     /// A running service that does not tell its position has none: what it told before, perhaps
     /// as another server on the same data, may be less than it holds now.
-    mutating func take(_ reading: StatusReading) {
+    package mutating func take(_ reading: StatusReading) {
         role = reading.role
         positionBytes = reading.positionBytes
         lagMs = reading.lagMs
