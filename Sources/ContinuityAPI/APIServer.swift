@@ -157,7 +157,7 @@ package final class APIServer: Service {
         api.get("status") { [orchestrator] _, context in
             try Self.json(encoding: try await Self.visible(orchestrator, to: context.caller))
         }
-        for kind in [PlanKind.failover, .switchover] {
+        for kind in [PlanKind.failover, .switchover, .adopt] {
             api.post("\(kind.rawValue)") { [self] request, context in
                 let move = try await Self.body(MoveRequest.self, of: request)
                 try context.caller.require(move.clusterID)

@@ -78,6 +78,8 @@ final class EffectExecutor: Sendable {
 
     // MARK: Commands
 
+    /// Until the agent's own answer to this order, or the end of its time. Once a sending may have
+    /// arrived nothing else tells what became of the order: it is asked for again under its key.
     private func send(_ command: AgentCommand, to agentURL: String) async -> CommandResult {
         let started = SystemClock.now().monotonicMs
         func failed(_ outcome: CommandResult.Outcome, _ detail: String) -> CommandResult {
@@ -89,27 +91,51 @@ final class EffectExecutor: Sendable {
         var mayHaveArrived = false
         while true {
             let restMs = deadlineMs - SystemClock.now().monotonicMs
+            let detail: String
+            var isTimeout = false
             do {
-                return try await ask(
+                switch try await ask(
                     command, at: agentURL, timeoutMs: max(1, min(restMs, Self.askAgainMs)))
+                {
+                case .result(let result): return result
+                case .turnedAway(let reason):
+                    // Nothing was begun by this sending, and none came before.
+                    guard mayHaveArrived else { return failed(.failed, reason) }
+                    detail = reason
+                case .unclear(let reason):
+                    mayHaveArrived = true
+                    detail = reason
+                }
             } catch let error as HTTPError {
                 mayHaveArrived = mayHaveArrived || error.mayHaveBeenSent
                 guard mayHaveArrived else { return failed(.unreachable, error.message) }
-                let isOver = restMs <= Self.askAgainMs && error.code == .timedOut
-                if isOver || restMs <= Self.pauseMs || Task.isCancelled {
-                    return failed(.timedOut, error.message)
-                }
-                // What became of the order is asked for under its key: it is not done twice.
-                try? await Task.sleep(for: .milliseconds(Self.pauseMs))
+                detail = error.message
+                isTimeout = error.code == .timedOut
             } catch {
-                return failed(.timedOut, "the agent's answer is not understood: \(error)")
+                return failed(.failed, "the order cannot be sent: \(error)")
             }
+            let isOver = restMs <= Self.askAgainMs && isTimeout
+            if isOver || restMs <= Self.pauseMs || Task.isCancelled {
+                return failed(.timedOut, detail)
+            }
+            try? await Task.sleep(for: .milliseconds(Self.pauseMs))
         }
     }
 
+    private enum AgentAnswer {
+        /// Of this very order.
+        case result(CommandResult)
+        /// The request was refused before anything was begun.
+        case turnedAway(String)
+        case unclear(String)
+    }
+
+    /// What refuses a request before the agent looks at its order: who asks, or how.
+    private static let turnsAway: Set<Int> = [400, 401, 403, 404, 405, 413, 415]
+
     private func ask(
         _ command: AgentCommand, at agentURL: String, timeoutMs: Int64
-    ) async throws -> CommandResult {
+    ) async throws -> AgentAnswer {
         var request = HTTPRequest(
             method: "POST", url: agentURL + "/v1/commands",
             headers: ["content-type": "application/json"],
@@ -118,11 +144,20 @@ final class EffectExecutor: Sendable {
         way.sign(&request, to: command.nodeID, of: command.clusterID)
         let response = try await client.send(request)
         guard response.status == 200 else {
-            return CommandResult(
-                key: command.key, outcome: .refused,
-                detail: "the agent answers with status \(response.status)")
+            let reason = "the agent answers with status \(response.status)"
+            return Self.turnsAway.contains(response.status)
+                ? .turnedAway(reason) : .unclear(reason)
         }
-        return try JSONDecoder().decode(CommandResult.self, from: Data(response.body))
+        do {
+            let result = try JSONDecoder().decode(
+                CommandResult.self, from: Data(response.body))
+            guard result.key == command.key else {
+                return .unclear("the agent answers another order, \(result.key)")
+            }
+            return .result(result)
+        } catch {
+            return .unclear("the agent's answer is not understood: \(error)")
+        }
     }
 
     // MARK: Hooks

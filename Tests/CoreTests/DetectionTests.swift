@@ -75,21 +75,33 @@ import Testing
         #expect(world.state.primary == "node-2")
     }
 
-    @Test func aPersonMayGiveUpWhatOutlivedItsLease() {
+    @Test func onlyABrokenGlassGivesUpWhatOutlivedItsLease() throws {
         var world = TestWorld()
         world.settle()
         world.services["node-1"]?.agentIsUp = false
         world.run(forMs: 20_000)
         #expect(world.holds == [.peersReachPrimary])
-        let reply = world.step(
+        func request(isBreakGlass: Bool) -> Input {
             .request(
                 OperatorRequest(
                     clusterID: "demo", kind: .failover, targetNodeID: nil,
-                    reason: "its machine is off", requestedBy: "sre")))
-        guard case .accepted? = reply else {
-            Issue.record("refused: \(String(describing: reply))")
+                    reason: "its machine is off",
+                    requestedBy: Principal(actor: "ada", person: "ada", isAdmin: true),
+                    isBreakGlass: isBreakGlass))
+        }
+        guard case .refused(let refusal)? = world.step(request(isBreakGlass: false)) else {
+            Issue.record("who orders a failover does not know whether it is stopped")
             return
         }
+        #expect(refusal.rule == .peersReachPrimary)
+        #expect(refusal.evidence.contains("--break-glass"))
+        guard case .awaitingApproval(let approval)? = world.step(request(isBreakGlass: true))
+        else {
+            Issue.record("the glass cannot be broken")
+            return
+        }
+        let carl = Principal(actor: "carl", person: "carl", isAdmin: true)
+        world.step(.approval(.approve("demo", approval.approvalID, reason: "seen"), by: carl))
         world.run(forMs: 20_000)
         #expect(world.state.primary == "node-2")
         #expect(world.finishedRuns.map(\.state) == [.committed])

@@ -282,7 +282,7 @@ import Testing
     @Test func aPromotionInDoubtIsNeverUndone() {
         var world = TestWorld()
         world.settle()
-        world.commandFailures[.promote] = .timedOut
+        world.commandFailures[.promote] = .inDoubt
         world.step(
             .request(
                 OperatorRequest(

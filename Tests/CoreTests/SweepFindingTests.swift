@@ -194,8 +194,25 @@ import Testing
         world.services["node-1"]?.agentIsUp = false
         let before = world.commands.count
         try world.restart(keeping: world.journal.count)
-        #expect(world.commands.dropFirst(before).contains { $0.name == .restart })
+        // Its end on the node's clock is not known yet.
+        #expect(!world.commands.dropFirst(before).contains { $0.name == .restart })
         #expect(world.orchestrator.leaseEndMs("node-1", "demo") >= world.nowMs + 63_000)
+        world.run(forMs: 4000)
+        #expect(!world.commands.dropFirst(before).contains { $0.name == .restart })
+        #expect(world.orchestrator.leaseEndMs("node-1", "demo") >= world.nowMs + 59_000)
+    }
+
+    /// Issue 13, 12: without its end it could be begun long after its sender had given up.
+    @Test func anOrderThatIsTakenUpAgainNamesItsEnd() throws {
+        var world = crashed(Self.restarting(), unanswered: [.restart])
+        world.unanswered = []
+        let before = world.commands.count
+        try world.restart(keeping: world.journal.count)
+        #expect(world.commands.count == before)
+        world.clockMs["node-1"] = 77_000
+        world.heartbeat("node-1")
+        let order = try #require(world.commands.dropFirst(before).first { $0.name == .restart })
+        #expect(order.notAfterMs == Int64(137_000))
     }
 
     /// A primary that nobody has seen stopped may wake and acknowledge a write with a node that
@@ -221,7 +238,7 @@ import Testing
     @Test func oneStartThatIsAnsweredDoesNotSettleAnotherThatIsNot() throws {
         var world = TestWorld()
         world.settle()
-        world.commandFailures[.promote] = .timedOut
+        world.commandFailures[.promote] = .inDoubt
         world.services["node-1"]?.state = .stopped
         world.heartbeat("node-1")
         #expect(world.state.inDoubt == "node-2")

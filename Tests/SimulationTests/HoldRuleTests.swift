@@ -4,8 +4,12 @@ import Testing
 
 /// Every rule is explained to operators and shown by a scenario, so that neither can go stale.
 @Suite struct HoldRuleTests {
-    /// Shown by `DrillTests` and `ApprovalTests` of the core instead: scenarios have neither.
-    private static let elsewhere: [HoldRule] = [.drillActive, .approvalPending]
+    /// Shown by tests of the core instead (`DrillTests`, `ApprovalTests`, `ContradictionTests`,
+    /// `MembershipTests`): scenarios have no drills, approvals, second orchestrators or files.
+    private static let elsewhere: [HoldRule] = [
+        .drillActive, .approvalPending, .anotherPrimary, .otherLeadership, .promotionInDoubt,
+        .configurationConflict,
+    ]
 
     private static let guide: String = {
         let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -8,7 +8,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case live, ready, deepHealth, metrics, openAPI
     case report, links
     case whoAmI, status, auditList, auditShow, events, drillShow
-    case failover, switchover, drill
+    case failover, switchover, adopt, drill
     case brakeShow, brakeClear, pause, resume, maintenanceStart, maintenanceEnd
     case scheduleList, schedule, scheduleCancel
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
@@ -86,6 +86,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .drillShow: read("/drill/{drill_id}", .role(.viewer), "drill run")
         case .failover: change("/failover", .operator, "failover")
         case .switchover: change("/switchover", .operator, "switchover")
+        case .adopt: change("/adopt", .operator, "adopt")
         case .drill: change("/drill", .operator, "drill run")
         case .brakeShow: read("/brake", .role(.viewer), "brake show")
         case .brakeClear: change("/brake/clear", .admin, "brake clear", isFleetWide: true)

@@ -11,6 +11,7 @@ extension APIOperation {
         case .status: statusDescription
         case .auditList, .auditShow: auditDescription
         case .failover, .switchover: moveDescription
+        case .adopt: adoptDescription
         case .drill, .drillShow, .hooksReload: drillDescription
         case .brakeShow, .brakeClear, .pause, .resume, .maintenanceStart, .maintenanceEnd:
             brakeDescription

@@ -23,9 +23,10 @@ package struct ApprovalPolicy: Codable, Hashable, Sendable {
 
     func needed(for kind: PlanKind) -> Int {
         switch kind {
-        case .failover: failover
+        // Who adopts says who may write from now on, as who orders a failover does.
+        case .failover, .adopt: failover
         case .switchover: switchover
-        default: 0
+        case .restart, .rebalance: 0
         }
     }
 

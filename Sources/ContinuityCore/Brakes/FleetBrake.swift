@@ -82,6 +82,10 @@ package enum RunTrigger {
     package static let weightsChanged = "weights_changed"
     /// Two admins, past the approvals.
     package static let breakGlass = "break_glass"
+    /// The service is stopped because its own node fenced it at its lease's end.
+    package static let fencedHere = "fenced_by_agent"
+    /// The service was found running as primary on a node that the journal does not name.
+    package static let foundRunning = "found_running"
     package static let ofPeople: [String] = [requested, scheduled, breakGlass]
 }
 
@@ -92,7 +96,7 @@ extension PlanKind {
         switch self {
         case .failover: !RunTrigger.ofPeople.contains(trigger)
         case .rebalance: trigger == RunTrigger.nodeLost
-        case .switchover, .restart: false
+        case .switchover, .restart, .adopt: false
         }
     }
 }

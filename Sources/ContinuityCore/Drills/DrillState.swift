@@ -143,6 +143,8 @@ extension DrillState {
         else { return result }
         var result = result
         result.command?.service = pretended(service, of: node)
+        // Asked in earnest it would deny: in a drill no promise is touched.
+        if result.outcome == .ok { result.command?.deniedPromisesTo = operation.sourceNodeID }
         return result
     }
 }

@@ -16,16 +16,24 @@ package struct ClusterConfigured: Codable, Hashable, Sendable {
     package var cluster: Cluster
     package var policy: FailoverPolicy
     package var alertChannels: [String]
+    /// Where the primary's data ended when nodes that may hold acknowledged writes were taken out
+    /// of the cluster: whoever becomes primary has as much at least. `nil`: none were.
+    package var floorBytes: Int64?
 
-    package init(cluster: Cluster, policy: FailoverPolicy, alertChannels: [String]) {
+    package init(
+        cluster: Cluster, policy: FailoverPolicy, alertChannels: [String],
+        floorBytes: Int64? = nil
+    ) {
         self.cluster = cluster
         self.policy = policy
         self.alertChannels = alertChannels
+        self.floorBytes = floorBytes
     }
 
     private enum CodingKeys: String, CodingKey {
         case cluster
         case policy
         case alertChannels = "alert_channels"
+        case floorBytes = "floor_bytes"
     }
 }

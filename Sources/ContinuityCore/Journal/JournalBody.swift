@@ -51,6 +51,10 @@ package enum JournalBody: Sendable {
     case tokenClaimed(TokenClaimed)
     case loginRefused(LoginRefused)
     case credentialUsed(CredentialUsed)
+    case formerLeasesEnded(FormerLeasesEnded)
+    case leaseOutlived(LeaseOutlived)
+    case promiseRuleKnown(PromiseRuleKnown)
+    case leaseObeyed(LeaseObeyed)
 }
 
 extension JournalBody {
@@ -105,6 +109,10 @@ extension JournalBody {
         case .tokenClaimed: "token_claimed"
         case .loginRefused: "login_refused"
         case .credentialUsed: "credential_used"
+        case .formerLeasesEnded: "former_leases_ended"
+        case .leaseOutlived: "lease_outlived"
+        case .promiseRuleKnown: "promise_rule_known"
+        case .leaseObeyed: "lease_obeyed"
         }
     }
 
@@ -159,6 +167,10 @@ extension JournalBody {
         case .tokenClaimed(let body): body
         case .loginRefused(let body): body
         case .credentialUsed(let body): body
+        case .formerLeasesEnded(let body): body
+        case .leaseOutlived(let body): body
+        case .promiseRuleKnown(let body): body
+        case .leaseObeyed(let body): body
         }
     }
 
@@ -241,6 +253,10 @@ extension JournalBody {
         case "token_claimed": return .tokenClaimed(try body())
         case "login_refused": return .loginRefused(try body())
         case "credential_used": return .credentialUsed(try body())
+        case "former_leases_ended": return .formerLeasesEnded(try body())
+        case "lease_outlived": return .leaseOutlived(try body())
+        case "promise_rule_known": return .promiseRuleKnown(try body())
+        case "lease_obeyed": return .leaseObeyed(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(codingPath: [], debugDescription: "this version does not know the kind"))

@@ -26,6 +26,14 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     /// With `rpo_s` 0: a node that may hold an acknowledged write cannot be asked.
     case mayLoseWrites = "may_lose_writes"
     case runActive = "run_active"
+    /// A node was ordered to become primary, and nobody knows what came of it.
+    case promotionInDoubt = "promotion_in_doubt"
+    /// A node runs as primary that is not the primary by the journal.
+    case anotherPrimary = "another_primary"
+    /// Nodes obey another orchestrator, or a later leadership than this one.
+    case otherLeadership = "other_leadership"
+    /// What the files say of the nodes cannot be taken now.
+    case configurationConflict = "configuration_conflict"
     /// Against a second request alone.
     case approvalPending = "approval_pending"
     /// Against drills alone.

@@ -7,6 +7,8 @@ package enum PlanKind: String, Codable, Hashable, Sendable, CaseIterable {
     case restart
     /// The load of an active/active cluster is divided anew: nobody is promoted.
     case rebalance
+    /// A node that already runs as primary is taken for the primary: nothing is started or stopped.
+    case adopt
 }
 
 package enum ActionType: String, Codable, Hashable, Sendable, CaseIterable {

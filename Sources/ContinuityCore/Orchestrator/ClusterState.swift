@@ -43,7 +43,7 @@ package struct ClusterState: Hashable, Sendable {
     /// Where the primary's data ended when it became primary. What was acknowledged before then ends
     /// there at the latest: whoever has less lacks some of it, whatever it follows. `nil`: it was
     /// the primary from the start, or a run that ended in doubt made it one.
-    var termFloorBytes: Int64?
+    package var termFloorBytes: Int64?
     /// The nodes that each node may be pointed to, by orders that were or may have been carried out.
     var possibleSources: [NodeID: Set<NodeID>] = [:]
     package var estimates = ActionEstimates()
@@ -58,9 +58,18 @@ package struct ClusterState: Hashable, Sendable {
     /// Active/active: what each node was last given; a node that is not named has its own.
     package var weights: [NodeID: Int64] = [:]
     package var weightsShiftedAtMs: Int64?
-    /// Until when nodes may act on the long leases that they had as active/active, UTC
-    /// milliseconds.
-    package var activeLeasesUntilMs: Int64?
+    /// The longest lease that may have been granted under an earlier policy or topology and is not
+    /// known to have ended, in milliseconds. It is waited out as it was granted, whatever the
+    /// policy says now.
+    package var formerLeaseMs: Int64?
+    /// Nodes that may act without any lease: they were told so while the cluster was
+    /// active/active, and have not been heard to obey leases since.
+    package var unleased: Set<NodeID> = []
+    /// Nodes whose service answered after their lease had ended: nothing there fences it.
+    package var outlivedLease: Set<NodeID> = []
+    /// By whose promises the primary may live without an orchestrator: every rule that it may
+    /// still follow, the newest last.
+    package var promiseRules: [PromiseRule] = []
     package var scheduled: ScheduledMove?
     /// What keeps the arranged move, which is due, from beginning.
     package var scheduledHold: Hold?
@@ -82,13 +91,13 @@ package struct ClusterState: Hashable, Sendable {
         }
         kin = replicas
         mayHold = replicas
+        promiseRules = [promiseRule]
     }
 
     /// Takes a changed configuration, keeping what is known of the nodes that stay.
-    mutating func configure(_ body: ClusterConfigured, atMs: Int64) {
-        if cluster.topology == .activeActive, body.cluster.topology == .activePassive {
-            activeLeasesUntilMs = atMs + Self.activeLeaseMs
-        }
+    mutating func configure(_ body: ClusterConfigured) {
+        inheritLeases(from: body)
+        let before = Set(cluster.nodes.filter(\.holdsData).map(\.nodeID))
         cluster = body.cluster
         policy = body.policy
         let ids = Set(cluster.nodes.map(\.nodeID))
@@ -99,8 +108,18 @@ package struct ClusterState: Hashable, Sendable {
         nodeMaintenance = nodeMaintenance.filter { ids.contains($0.key) }
         kin = kin.intersection(ids)
         mayHold = mayHold.intersection(ids)
+        if let floor = body.floorBytes { termFloorBytes = max(termFloorBytes ?? 0, floor) }
         possibleSources = possibleSources.filter { ids.contains($0.key) }
         if !ids.contains(primary) { primary = cluster.primary?.nodeID ?? "" }
+        // One that is added may have taken the primary's changes before anybody named it here.
+        let added = cluster.nodes.filter {
+            $0.holdsData && $0.nodeID != primary && !before.contains($0.nodeID)
+        }
+        for node in added {
+            mayHold.insert(node.nodeID)
+            possibleSources[node.nodeID] = [primary]
+        }
+        if promiseRules.last != promiseRule { promiseRules.append(promiseRule) }
     }
 
     /// The role that a node has by the journal, whatever its file once said.

@@ -7,6 +7,8 @@ struct Observation: Hashable, Sendable {
     var goodReports: Int64 = 0
     var failingSinceMs: Int64?
     var notStreamingSinceMs: Int64?
+    /// Since when its service is reported as stopped.
+    var stoppedSinceMs: Int64?
     /// Until when the node may act on a lease of ours or of an earlier leader.
     var leaseUntilMs: Int64
     /// The agent's clock less this process's, at most: a report is read after it was sent.
@@ -16,8 +18,6 @@ struct Observation: Hashable, Sendable {
     var startOrder: StartOrder?
     var upkeepNotBeforeMs: Int64 = 0
     var upkeepFailures: Int = 0
-    /// Whether peers reached the service long after its lease, while its agent was silent.
-    var outlivedLease = false
 
     struct StartOrder: Hashable, Sendable {
         var untilMs: Int64
@@ -37,6 +37,7 @@ struct Observation: Hashable, Sendable {
         failingSinceMs = report.service.state == .failing ? failingSinceMs ?? atMs : nil
         notStreamingSinceMs =
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
+        stoppedSinceMs = report.service.state == .stopped ? stoppedSinceMs ?? atMs : nil
         if let clockMs = report.clockMs {
             let read = clockMs - atMs
             // After a start of its machine the clock begins anew.
@@ -46,7 +47,6 @@ struct Observation: Hashable, Sendable {
         }
         self.report = report
         heardAtMs = atMs
-        outlivedLease = false
     }
 
     /// A reading of the two clocks grows worse by a fiftieth of its age: each may run at a speed
@@ -110,10 +110,20 @@ struct ClusterObservation: Sendable {
     var nextRunNotBeforeMs: Int64 = 0
     /// Since when the primary is suspected without being confirmed as failed.
     var suspectedSinceMs: Int64?
-    /// Hooks to be called again after a start, once their context is known again.
-    var deferredHooks: [Operation] = []
+    /// Since when no lease of an earlier policy can have been granted any more.
+    var formerLeasesSinceMs: Int64
+    /// What is done again after a start: hooks once their context is known again, and orders that
+    /// make a primary once the clock is known by which they are bounded.
+    var deferredOperations: [Operation] = []
+    /// What the files say, where it cannot be taken yet.
+    var deferredConfiguration: ClusterConfigured?
     /// Since when the present primary is healthy: nobody can stream before.
     var primaryWell: (node: NodeID, sinceMs: Int64)?
     /// When the last run ended: what was reported before tells nothing of its effect.
     var settledAtMs: Int64?
+
+    init(observingSinceMs: Int64) {
+        self.observingSinceMs = observingSinceMs
+        formerLeasesSinceMs = observingSinceMs
+    }
 }

@@ -1,7 +1,4 @@
 extension Orchestrator {
-    /// Two looks at agent and service, the pause between two rounds, and the way here.
-    private static let oldestViewIntervals: Int64 = 6
-
     // MARK: Hearing
 
     mutating func hear(_ report: NodeReport, _ now: Moment) {
@@ -12,25 +9,11 @@ extension Orchestrator {
         }
         if observations[id]?.nodes[report.nodeID]?.isStale(report) == false {
             observations[id]?.nodes[report.nodeID]?.hear(report, atMs: now.monotonicMs)
+            noteLeaseKnowledge(of: report, id, now)
             noteSurvivors(report, id, now)
             evaluate(id, now)
         }
         reply(.report(answer(to: report, cluster: state.clusters[id] ?? cluster, now)))
-    }
-
-    /// A service that answers a peer although its agent is silent and its lease is long over has
-    /// nobody who fences it. From then on the lease's end proves nothing of it, also when it is
-    /// not reached any more: it may be paused, or overloaded. Until its agent is heard.
-    private mutating func noteSurvivors(_ report: NodeReport, _ id: ClusterID, _ now: Moment) {
-        guard let intervalMs = state.clusters[id]?.policy.detection.intervalMs else { return }
-        for (node, view) in report.peers where view == .serviceOnly {
-            // What a peer reports it may have seen some intervals ago.
-            guard observations[id]?.nodes[node]?.outlivedLease == false,
-                !isHeard(node, in: id, now),
-                now.monotonicMs >= leaseEndMs(node, id) + Self.oldestViewIntervals * intervalMs
-            else { continue }
-            observations[id]?.nodes[node]?.outlivedLease = true
-        }
     }
 
     private mutating func answer(
@@ -42,7 +25,7 @@ extension Orchestrator {
         let isStarting = cluster.run?.pendingOperations.contains {
             $0.makesPrimary && $0.nodeID == report.nodeID
         }
-        if mayHoldLease(report.nodeID, cluster),
+        if mayHoldLease(report.nodeID, cluster, now),
             report.service.state != .stopped || isStarting == true
         {
             leaseMs = cluster.leaseMs
@@ -57,17 +40,26 @@ extension Orchestrator {
                 probe: cluster.cluster.serviceProbe)
         }
         return ReportReply(
-            epoch: state.epoch, intervalMs: settings.intervalMs,
-            jitterPermille: settings.jitterPermille, leaseMs: leaseMs,
-            endsDenials: cluster.run == nil && cluster.inDoubt == nil, peers: peers,
-            checkpoint: state.checkpoint)
+            epoch: state.epoch, instanceID: state.instanceID, clockMs: now.monotonicMs,
+            intervalMs: settings.intervalMs, jitterPermille: settings.jitterPermille,
+            leaseMs: leaseMs, endsDenials: endsDenials(cluster, now), peers: peers,
+            checkpoint: state.checkpoint, promiseRule: cluster.promiseRule,
+            isUnleased: cluster.cluster.topology == .activeActive ? true : nil)
+    }
+
+    /// A run that has ended without a new primary is tried again, and may count on what was denied
+    /// for the last one: a promise can last for longer than a run.
+    private func endsDenials(_ cluster: ClusterState, _ now: Moment) -> Bool {
+        cluster.run == nil && cluster.inDoubt == nil
+            && isHeard(cluster.primary, in: cluster.cluster.clusterID, now)
     }
 
     /// The lease is what makes a lost primary safe to replace: it is not renewed for a primary
     /// that a run is about to take the role from.
-    private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState) -> Bool {
-        // Nobody else may become primary before it is known what came of it.
-        if node == cluster.inDoubt { return true }
+    private func mayHoldLease(_ node: NodeID, _ cluster: ClusterState, _ now: Moment) -> Bool {
+        if otherLeadership(cluster.cluster.clusterID, now) != nil { return false }
+        // While a node may be primary, nobody else gets what makes one.
+        if let doubtful = cluster.inDoubt { return node == doubtful }
         // Each active node has a lease of its own: it excludes nobody, and it ends with quorum.
         if cluster.cluster.topology == .activeActive { return cluster.isActive(node) }
         guard node == cluster.primary else { return false }
@@ -75,7 +67,7 @@ extension Orchestrator {
             return true
         }
         switch run.kind {
-        case .restart, .rebalance: return true
+        case .restart, .rebalance, .adopt: return true
         case .switchover: return run.fenceProof == nil
         case .failover: return false
         }
@@ -178,15 +170,14 @@ extension Orchestrator {
         }
         let votes = votes(on: node.nodeID, in: id, now)
         let count = cluster.cluster.nodes.count
-        if observations[id]?.nodes[node.nodeID]?.outlivedLease == true {
+        if cluster.outlivedLease.contains(node.nodeID) {
             return Judgement(
                 status: .unknown,
                 evidence: "not heard, and its service was reached after its lease had ended")
         }
         guard cluster.policy.needsQuorum else {
-            return votes.serviceOnly > 0
-                ? Judgement(
-                    status: .unknown, evidence: "not heard, but peers still reach its service")
+            return votes.serviceOnly + votes.reachable > 0
+                ? Judgement(status: .unknown, evidence: "not heard, but peers still reach it")
                 : Judgement(status: .failed, evidence: "not heard; the policy asks no quorum")
         }
         if votes.heard >= cluster.cluster.quorumSize,

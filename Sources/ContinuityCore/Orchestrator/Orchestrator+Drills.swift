@@ -152,7 +152,7 @@ extension Orchestrator {
             deadlineHasPassed: now.monotonicMs >= observations[id]?.drillDeadlineMs ?? .max,
             isStillListening: false, replicas: cluster.replicas,
             mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
-            epoch: state.epoch)
+            promiseRules: cluster.promiseRules, epoch: state.epoch)
     }
 
     private mutating func apply(

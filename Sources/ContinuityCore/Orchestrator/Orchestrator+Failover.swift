@@ -17,7 +17,7 @@ extension Orchestrator {
         switch status {
         case .healthy, .degraded:
             observations[id]?.suspectedSinceMs = nil
-            setHold(nil, id, now)
+            setHold(holdOfContradiction(id, cluster, now), id, now)
         case .unknown:
             setHold(holdOfSuspicion(id, cluster, now), id, now)
         case .failed:
@@ -51,7 +51,7 @@ extension Orchestrator {
                 evidence: "\(node) is not heard here, but "
                     + "\(votes.reachable + votes.serviceOnly) of \(count) voters reach it")
         }
-        if observations[id]?.nodes[node]?.outlivedLease == true {
+        if cluster.outlivedLease.contains(node) {
             return Hold(
                 rule: .peersReachPrimary,
                 evidence: "\(node) is not heard, and peers reached its service after its lease "
@@ -65,8 +65,18 @@ extension Orchestrator {
 
     private mutating func failOver(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) {
         guard isSettled(id, cluster, now) else { return }
-        if let hold = brake(id, cluster, now) { return setHold(hold, id, now) }
-        let trigger = trigger(id, cluster, now)
+        if let hold = holdOfStrangers(id, cluster, now) { return setHold(hold, id, now) }
+        if let hold = brake(id, cluster, now) {
+            // Leaving a cluster alone must never be what keeps it out of service.
+            if hold.rule.sparesService, isFencedHere(id, cluster, now),
+                (try? move(id, .restart, RunTrigger.fencedHere, cluster, now)) != nil
+            {
+                return
+            }
+            return setHold(hold, id, now)
+        }
+        let isFenced = isFencedHere(id, cluster, now)
+        let trigger = isFenced ? RunTrigger.fencedHere : trigger(id, cluster, now)
         let kind: PlanKind =
             cluster.policy.onServiceFailure == .restart && mayRestart(id, cluster, now)
             ? .restart : .failover
@@ -187,8 +197,17 @@ extension Orchestrator {
         isHeard(cluster.primary, in: id, now) ? "service_failed" : "node_unreachable"
     }
 
+    /// Whether the service is only stopped because its own node fenced it when its lease ended.
+    private func isFencedHere(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
+        let service = observations[id]?.nodes[cluster.primary]?.report?.service
+        return isHeard(cluster.primary, in: id, now) && service?.state == .stopped
+            && service?.isFenced == true && cluster.inDoubt == nil
+    }
+
     private func mayRestart(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
         guard isHeard(cluster.primary, in: id, now), cluster.inDoubt == nil else { return false }
+        // That says nothing of the service's health.
+        if isFencedHere(id, cluster, now) { return true }
         let recent = cluster.restartsAtMs.filter { now.utcMs - $0 < Self.restartWindowMs }
         return recent.count < cluster.policy.restartAttempts
     }
@@ -232,7 +251,11 @@ extension Orchestrator {
         if let run = cluster.run {
             throw PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")
         }
-        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now) { throw refusal }
+        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now)
+            ?? refusalOfStrangers(request, id, cluster, now)
+        {
+            throw refusal
+        }
         let status = cluster.status(of: cluster.primary)
         if request.kind == .switchover, status != .healthy {
             throw PlanRefusal(

@@ -22,11 +22,11 @@ extension Orchestrator {
         return RunSurroundings(
             cluster: snapshot, policy: cluster.policy,
             heard: Set(heardNodes(in: id, now)),
-            leaseHasRunOut: leaseHasRunOut(run.plan.primaryNodeID, id, now),
+            leaseHasRunOut: leaseHasRunOut(of: run, id, now),
             deadlineHasPassed: now.monotonicMs >= observations[id]?.runDeadlineMs ?? .max,
             isStillListening: isStillListening(id, now), replicas: cluster.replicas,
             mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
-            epoch: state.epoch)
+            promiseRules: cluster.promiseRules, epoch: state.epoch)
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
@@ -35,13 +35,24 @@ extension Orchestrator {
         return isYoung(id, now) && heardNodes(in: id, now).count < cluster.cluster.nodes.count
     }
 
-    private func leaseHasRunOut(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
+    private func leaseHasRunOut(of run: RunState, _ id: ClusterID, _ now: Moment) -> Bool {
+        let node = run.plan.primaryNodeID
         guard now.monotonicMs >= leaseEndMs(node, id) else { return false }
+        if !run.isBreakGlass, livesOn(node, id, now) { return false }
         // An agent that is heard and still reports its service running has not fenced.
         guard isHeard(node, in: id, now),
             let service = observations[id]?.nodes[node]?.report?.service
         else { return true }
         return service.state == .stopped
+    }
+
+    /// Whether anything shows that a node's service is alive although its lease is over. One voter
+    /// that reaches it is enough, a minority or not.
+    private func livesOn(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
+        guard let cluster = state.clusters[id] else { return true }
+        let votes = votes(on: node, in: id, now)
+        return cluster.outlivedLease.contains(node) || cluster.unleased.contains(node)
+            || votes.reachable + votes.serviceOnly > 0
     }
 
     /// When the node's last lease and the clock margin are over, on the monotonic clock.
@@ -252,7 +263,7 @@ extension Orchestrator {
             .command(
                 AgentCommand(
                     key: operation.key, clusterID: id, nodeID: nodeID, epoch: state.epoch,
-                    name: name,
+                    instanceID: state.instanceID, name: name,
                     primaryAddress: name == .status
                         ? nil : source.flatMap { cluster.cluster.node($0)?.serviceAddress },
                     primaryNodeID: name == .status ? nil : source, leaseMs: leaseMs,
@@ -295,14 +306,32 @@ extension Orchestrator {
         return pending.contains { $0.makesPrimary && $0.nodeID == node }
     }
 
-    /// Calls hooks again whose context has become known again since the start.
-    mutating func dispatchDeferredHooks(_ id: ClusterID, _ now: Moment) {
-        guard let hooks = observations[id]?.deferredHooks, !hooks.isEmpty,
-            !isStillListening(id, now)
-        else { return }
-        observations[id]?.deferredHooks = []
-        for operation in hooks where state.clusters[id]?.run?.runID == operation.runID {
-            dispatch(operation, id, now)
+    /// Does again what waited for its context since the start.
+    mutating func dispatchDeferred(_ id: ClusterID, _ now: Moment) {
+        guard let waiting = observations[id]?.deferredOperations, !waiting.isEmpty else { return }
+        let listens = isStillListening(id, now)
+        observations[id]?.deferredOperations = []
+        for operation in waiting {
+            if operation.kind == .hook {
+                guard !listens else {
+                    observations[id]?.deferredOperations.append(operation)
+                    continue
+                }
+                if state.clusters[id]?.run?.runID == operation.runID {
+                    dispatch(operation, id, now)
+                }
+            } else if operation.nodeID.map({ isHeard($0, in: id, now) }) == true {
+                dispatch(operation, id, now)
+            } else if listens {
+                observations[id]?.deferredOperations.append(operation)
+            } else {
+                finish(
+                    operation.key, in: id,
+                    OperationResult(
+                        outcome: .inDoubt,
+                        detail: "continuity was restarted while it ran, and its node is not heard"
+                    ), now)
+            }
         }
     }
 
@@ -319,8 +348,9 @@ extension Orchestrator {
             let isOver = operation.runID != nil && operation.runID != cluster.run?.runID
             let isOrphan = isOver && (operation.kind == .hook || operation.makesPrimary)
             if operation.repeatable, !isOrphan {
-                if operation.kind == .hook {
-                    observations[id]?.deferredHooks.append(operation)
+                // An order that makes a primary has an end on its node's clock, which is not known yet.
+                if operation.kind == .hook || operation.makesPrimary {
+                    observations[id]?.deferredOperations.append(operation)
                 } else {
                     dispatch(operation, id, now)
                 }

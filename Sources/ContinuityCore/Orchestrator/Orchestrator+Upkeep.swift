@@ -9,7 +9,10 @@ extension Orchestrator {
         if state.clusters[id]?.cluster.topology == .activeActive {
             return startActiveNodes(id, now)
         }
-        guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy
+        // Nobody is touched before it is known by hearing who the primary is.
+        guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy,
+            cluster.inDoubt == nil, isSeenAsPrimary(cluster.primary, id, now),
+            otherLeadership(id, now) == nil
         else { return }
         let busy = Set(cluster.upkeep.values.compactMap(\.nodeID))
         for node in cluster.cluster.nodes

@@ -98,14 +98,6 @@ extension Orchestrator {
 }
 
 extension ClusterState {
-    /// The lease of an active node. It excludes nobody from anything, so it need not be short: an
-    /// outage of the control plane must not take every node out of service at once.
-    static let activeLeaseMs: Int64 = 3_600_000
-
-    var leaseMs: Int64 {
-        cluster.topology == .activeActive ? Self.activeLeaseMs : policy.lease.durationMs
-    }
-
     package func weight(of node: NodeID) -> Int64 {
         weights[node] ?? cluster.node(node)?.weight ?? 0
     }

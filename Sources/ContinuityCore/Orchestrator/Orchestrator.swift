@@ -99,14 +99,11 @@ package struct Orchestrator: Sendable {
         emit(.leadershipStarted(LeadershipStarted(instanceID: instanceID)), cluster: nil, now)
         configure(brake, now)
         for configuration in clusters {
+            // Before the configuration is taken: what was granted was granted under the old one.
             let id = configuration.cluster.clusterID
-            let known = state.clusters[id]
-            if known?.cluster != configuration.cluster || known?.policy != configuration.policy
-                || state.alertChannels != configuration.alertChannels
-            {
-                emit(.clusterConfigured(configuration), cluster: id, now)
-            }
-            observe(id, now)
+            let formerMs = state.clusters[id]?.longestLeaseMs ?? 0
+            configure(configuration, now)
+            observe(id, formerLeaseMs: formerMs, now)
         }
         for id in clusters.map(\.cluster.clusterID) {
             // What its hooks were told is not true any more, and nothing hangs on it.
@@ -120,12 +117,13 @@ package struct Orchestrator: Sendable {
         }
     }
 
-    /// Begins to listen. An earlier leader may have granted a lease until just now, to any node.
-    private mutating func observe(_ id: ClusterID, _ now: Moment) {
+    /// Begins to listen. An earlier leader may have granted a lease until just now, to any node, as
+    /// long as its policy said.
+    private mutating func observe(_ id: ClusterID, formerLeaseMs: Int64, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         var observation = ClusterObservation(observingSinceMs: now.monotonicMs)
-        let left = max(0, (cluster.activeLeasesUntilMs ?? 0) - now.utcMs)
-        let longest = now.monotonicMs + max(cluster.leaseMs, left)
+        observation.deferredConfiguration = observations[id]?.deferredConfiguration
+        let longest = now.monotonicMs + max(cluster.longestLeaseMs, formerLeaseMs)
         for node in cluster.cluster.nodes {
             observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
         }
@@ -158,7 +156,9 @@ package struct Orchestrator: Sendable {
         expireSuspensions(id, now)
         checkApproval(id, now)
         detect(id, now)
-        dispatchDeferredHooks(id, now)
+        endFormerLeases(id, now)
+        takeDeferredConfiguration(id, now)
+        dispatchDeferred(id, now)
         considerScheduled(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)

@@ -2,6 +2,8 @@
 package struct OrchestratorState: Hashable, Sendable {
     package var head: JournalHead = .empty
     package var epoch: Int64 = 0
+    /// The process that has the lead in this epoch.
+    package var instanceID = ""
     package var clusters: [ClusterID: ClusterState] = [:]
     package var alertChannels: [String] = []
     /// The newest that was signed; agents keep it as witnesses.
@@ -31,7 +33,8 @@ extension OrchestratorState {
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
-        case .leadershipStarted:
+        case .leadershipStarted(let body):
+            instanceID = body.instanceID
             for id in clusters.keys { clusters[id]?.doubtPendingPointers() }
         case .hookPacksChanged, .loginRefused, .credentialUsed, .entryRedacted, .witnessAlarmed,
             .journalRestored:
@@ -47,7 +50,7 @@ extension OrchestratorState {
             if clusters[body.cluster.clusterID] == nil {
                 clusters[body.cluster.clusterID] = ClusterState(body)
             } else {
-                clusters[body.cluster.clusterID]?.configure(body, atMs: entry.atMs)
+                clusters[body.cluster.clusterID]?.configure(body)
             }
         case .alertQueued(let body):
             let channels = body.alert.channels.isEmpty ? alertChannels : body.alert.channels
@@ -133,6 +136,7 @@ extension ClusterState {
             shift(shifted, atMs: atMs)
             run?.evolve(body, atMs: atMs)
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
+        case .formerLeasesEnded, .leaseOutlived, .promiseRuleKnown, .leaseObeyed: learn(body)
         case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
             .tokenCreated, .tokenRevoked, .tokenClaimed, .loginRefused, .credentialUsed,
@@ -178,7 +182,10 @@ extension ClusterState {
         rememberMove(run, body.state, atMs: atMs)
         // One that a policy refused has started nothing.
         let isOrdered = run.operations.values.contains { $0.command == .restart }
-        if run.kind == .restart, isOrdered { restartsAtMs = (restartsAtMs + [atMs]).suffix(16) }
+        // What our own fence has stopped is no failure of the service.
+        if run.kind == .restart, isOrdered, run.trigger != RunTrigger.fencedHere {
+            restartsAtMs = (restartsAtMs + [atMs]).suffix(16)
+        }
         failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
         if body.state == .committed {
             for (stage, duration) in body.phasesMs {

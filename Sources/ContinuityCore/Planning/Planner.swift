@@ -61,9 +61,15 @@ package enum Planner {
         }
         if policy.needsQuorum { try checkQuorum(cluster, request) }
         let target =
-            request.kind == .restart
-            ? primary.nodeID : try target(cluster: cluster, policy: policy, request: request)
-        if request.kind != .restart { try checkHealthyNodes(cluster, policy, request) }
+            switch request.kind {
+            case .restart: primary.nodeID
+            case .adopt: try adopted(cluster, request)
+            case .failover, .switchover, .rebalance:
+                try target(cluster: cluster, policy: policy, request: request)
+            }
+        if request.kind == .failover || request.kind == .switchover {
+            try checkHealthyNodes(cluster, policy, request)
+        }
         let actions = actions(
             kind: request.kind, primary: primary.nodeID, target: target, policy: policy,
             estimates: estimates)
@@ -122,6 +128,20 @@ package enum Planner {
         return best
     }
 
+    /// Whether it runs as primary is what the run looks at; here only that it could be one.
+    private static func adopted(
+        _ cluster: Cluster, _ request: PlanRequest
+    ) throws(PlanRefusal) -> NodeID {
+        guard let wanted = request.targetNodeID, let node = cluster.node(wanted), node.holdsData,
+            node.role != .primary
+        else {
+            throw PlanRefusal(
+                rule: .noEligibleTarget,
+                evidence: "name the node to adopt: one that holds data and is not the primary yet")
+        }
+        return wanted
+    }
+
     private static func checkHealthyNodes(
         _ cluster: Cluster, _ policy: FailoverPolicy, _ request: PlanRequest
     ) throws(PlanRefusal) {
@@ -156,6 +176,7 @@ package enum Planner {
                     (.notify, target), (.verify, target),
                 ]
             case .rebalance: []
+            case .adopt: [(.notify, target), (.verify, target)]
             case .restart:
                 [(.restart, primary), (.notify, primary), (.verify, primary)]
             }

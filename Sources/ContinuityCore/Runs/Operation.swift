@@ -116,10 +116,16 @@ package struct OperationResult: Codable, Hashable, Sendable {
     }
 
     /// With the result of `promote`: whether it is certain that the node did not become primary.
-    var showsNoPromotion: Bool {
-        if outcome == .refused { return true }
-        // The order failed and the node says that it is still a secondary: it did not happen.
-        return outcome == .failed && command?.service?.role == .secondary
+    /// Only an order that was never begun shows that. A program that ended with an error, was
+    /// killed, or found its service still a secondary may have begun what goes on without it.
+    package var showsNoPromotion: Bool { outcome == .refused }
+
+    /// The proof of a stopped service, where it is that node's own and belongs to a success.
+    func receipt(of node: NodeID) -> FenceReceipt? {
+        guard outcome == .ok, let receipt = command?.receipt, receipt.nodeID == node else {
+            return nil
+        }
+        return receipt
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -20,7 +20,7 @@ extension RunScript {
             stage: .demote, timeoutMs: Self.commandTimeoutMs)
         if let step = complete([demote]) { return step }
         let result = run.results[demote.key]
-        if result?.outcome == .ok, let receipt = result?.command?.receipt {
+        if let receipt = result?.receipt(of: oldPrimary) {
             return .proveFence(.receipt, detail: "\(oldPrimary) stopped, \(receipt.method)")
         }
         return failure("\(oldPrimary) did not hand over: \(result?.detail ?? "")")
@@ -33,16 +33,15 @@ extension RunScript {
             stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
         let isIntended = run.operations[operation.key] != nil
         if !isIntended, surroundings.heard.contains(oldPrimary) { return .intend([operation]) }
-        if run.operations[denial.key] == nil,
-            !isIntended || run.results[operation.key].map({ $0.outcome != .ok }) == true
-        {
-            return .intend([denial])
+        if !isIntended || run.results[operation.key].map({ $0.outcome != .ok }) == true {
+            let missing = denials.filter { run.operations[$0.key] == nil }
+            if !missing.isEmpty { return .intend(missing) }
         }
         if let result = run.results[operation.key] {
             switch result.outcome {
             case .ok:
-                guard let receipt = result.command?.receipt else {
-                    return failure("\(oldPrimary) answered the fence order without a receipt")
+                guard let receipt = result.receipt(of: oldPrimary) else {
+                    return failure("\(oldPrimary) answered the fence order without its receipt")
                 }
                 return .proveFence(
                     .receipt, detail: "\(oldPrimary) is stopped (\(receipt.method))")
@@ -64,31 +63,64 @@ extension RunScript {
         return expiry()
     }
 
-    /// The end of the lease that was granted here is not all: without an orchestrator a primary
-    /// lives by promises of *every* other voter. One that denies them, and whose last promise is
-    /// over, is enough to know that it does not. Each leadership asks anew: a denial lasts for as
-    /// long as a run may, not for as long as nobody leads.
-    private var denial: Operation {
+    /// Lease expiry alone is no proof: a primary that is cut off from here can extend its lease by
+    /// promises of other voters. So as many voters as leave it too few to ask must refuse first,
+    /// the target among them. Each answers once a promise that it gave before is over. Each
+    /// leadership asks anew: a denial lasts for as long as a run may, not for as long as nobody
+    /// leads.
+    private var denials: [Operation] {
+        surroundings.cluster.nodes.map(\.nodeID)
+            .filter { $0 != oldPrimary && ($0 == target || isAsked($0)) }
+            .map(denial)
+    }
+
+    private func isAsked(_ voter: NodeID) -> Bool {
+        surroundings.heard.contains(voter) || run.operations[denial(of: voter).key] != nil
+    }
+
+    private func denial(of voter: NodeID) -> Operation {
         .command(
-            .status, on: target,
-            key: key("demote", "deny-promises", target, surroundings.epoch), runID: run.runID,
+            .status, on: voter,
+            key: key("demote", "deny-promises", voter, surroundings.epoch), runID: run.runID,
             stage: .demote,
             // A promise outlasts the lease that rests on it by a tenth; it must run out first.
             timeoutMs: Self.statusTimeoutMs + surroundings.policy.lease.durationMs * 5 / 4,
             source: oldPrimary, onFailure: .continue)
     }
 
+    /// Whether the voter denies: it says so itself, for one that does not know the request
+    /// answers it as well.
+    private func denies(_ voter: NodeID) -> Bool {
+        let result = run.results[denial(of: voter).key]
+        return result?.command?.deniedPromisesTo == oldPrimary
+    }
+
     private func expiry() -> RunStep {
-        guard run.operations[denial.key] != nil else { return .intend([denial]) }
-        guard let denied = run.results[denial.key] else { return .wait }
-        guard denied.outcome == .ok else {
-            return failure(
-                "\(target) does not deny \(oldPrimary) its promise: \(denied.detail)")
+        let asked = denials
+        let missing = asked.filter { run.operations[$0.key] == nil }
+        if !missing.isEmpty { return .intend(missing) }
+        let deniers = Set(asked.compactMap(\.nodeID).filter(denies))
+        let lacking = surroundings.promiseRules.first { rule in
+            deniers.count { rule.voters.contains($0) } < rule.denialsNeeded
         }
-        return .proveFence(
-            .leaseExpired,
-            detail: "the lease of \(oldPrimary) and the clock margin have run out, and "
-                + "\(target) denies it a promise")
+        guard lacking != nil || !deniers.contains(target) else {
+            return .proveFence(
+                .leaseExpired,
+                detail: "the lease of \(oldPrimary) and the clock margin have run out, and "
+                    + deniers.sorted().map(\.rawValue).joined(separator: ", ")
+                    + " deny it a promise")
+        }
+        guard asked.allSatisfy({ run.results[$0.key] != nil }) else { return .wait }
+        let silent = asked.first { operation in
+            operation.nodeID.map { !deniers.contains($0) } ?? false
+        }
+        let detail = silent.flatMap { run.results[$0.key]?.detail } ?? ""
+        guard let lacking else {
+            return failure("\(target) does not deny \(oldPrimary) its promise: \(detail)")
+        }
+        return failure(
+            "\(deniers.count) voters deny \(oldPrimary) a promise and \(lacking.denialsNeeded) "
+                + "must: \(silent?.nodeID?.rawValue ?? "too few are heard") \(detail)")
     }
 
     // MARK: promote
@@ -98,7 +130,14 @@ extension RunScript {
         let key = promoteKey
         guard run.operations[key] != nil else { return false }
         guard let result = run.results[key] else { return true }
-        return !result.showsNoPromotion
+        return !result.showsNoPromotion && run.results[targetFence.key]?.receipt(of: target) == nil
+    }
+
+    /// Stops a target whose promotion has failed.
+    private var targetFence: Operation {
+        .command(
+            .fence, on: target, key: key("promote", "fence", target), runID: run.runID,
+            stage: .promote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
     }
 
     private var promoteKey: OperationKey { key("promote", "promote", target) }
@@ -117,7 +156,54 @@ extension RunScript {
         if run.operations[promote.key] == nil, !missing.isEmpty { return .intend(missing) }
         guard let result = run.results[promote.key] else { return .wait }
         if result.outcome == .ok { return .promoted }
-        return failure("\(target) was not promoted: \(result.detail)")
+        return giveUp(result)
+    }
+
+    /// A promotion that was begun and did not succeed leaves its target in doubt, and nobody else
+    /// may become primary. Where somebody else could, or the old primary is to be started again, the
+    /// target is stopped: that ends the doubt.
+    private func giveUp(_ result: OperationResult) -> RunStep {
+        let reason = "\(target) was not promoted: \(result.detail)"
+        let others = surroundings.cluster.nodes.contains {
+            $0.holdsData && $0.nodeID != target && $0.nodeID != oldPrimary
+                && $0.status == .healthy && $0.capacity > 0 && !$0.inMaintenance
+        }
+        // Its agent says that the order is over. One that is only not answered may have succeeded.
+        let isOver =
+            (result.outcome == .failed || result.outcome == .timedOut)
+            && result.command?.service.map { $0.role != .primary } == true
+        guard isOver, others || run.kind == .switchover, surroundings.heard.contains(target)
+        else { return failure(reason) }
+        if let step = complete([targetFence]) { return step }
+        let isStopped = run.results[targetFence.key]?.receipt(of: target) != nil
+        return failure(isStopped ? reason + "; it is stopped, so that is certain" : reason)
+    }
+
+    // MARK: adopt
+
+    /// Taken for the primary is only who runs as one, while nobody else does.
+    func adopt() -> RunStep {
+        let asked = surroundings.cluster.nodes.filter {
+            $0.holdsData
+                && (surroundings.heard.contains($0.nodeID) || $0.nodeID == target
+                    || run.operations[key("notify", "status", $0.nodeID, 1)] != nil)
+        }
+        let readings = asked.map { reading($0.nodeID, stage: .notify, round: 1) }
+        if let step = complete(readings) { return step }
+        for operation in readings {
+            let service = run.results[operation.key]?.command?.service
+            let isPrimary = service?.role == .primary && service?.state != .stopped
+            if operation.nodeID == target, !isPrimary || service?.state != .running {
+                return failure("\(target) does not run as primary, so it cannot be adopted")
+            }
+            if operation.nodeID != target, isPrimary {
+                return failure(
+                    "\(operation.nodeID?.rawValue ?? "") runs as primary as well: stop one of them")
+            }
+        }
+        let isAsked = asked.contains { $0.nodeID == oldPrimary }
+        guard isAsked || surroundings.leaseHasRunOut else { return .wait }
+        return .promoted
     }
 
     private func followers() -> [NodeID] {

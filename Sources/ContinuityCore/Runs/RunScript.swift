@@ -37,14 +37,18 @@ package struct RunSurroundings: Sendable {
     package var mayHold: Set<NodeID>
     /// What whoever becomes primary must have at least where nothing may be lost.
     package var floorBytes: Int64?
+    /// Every rule by which the old primary may ask for promises.
+    package var promiseRules: [PromiseRule]
     /// Of the leadership that goes on with the run.
     package var epoch: Int64
 
     package init(
         cluster: Cluster, policy: FailoverPolicy, heard: Set<NodeID>, leaseHasRunOut: Bool,
         deadlineHasPassed: Bool, isStillListening: Bool, replicas: Set<NodeID>,
-        mayHold: Set<NodeID>, floorBytes: Int64? = nil, epoch: Int64
+        mayHold: Set<NodeID>, floorBytes: Int64? = nil, promiseRules: [PromiseRule],
+        epoch: Int64
     ) {
+        self.promiseRules = promiseRules
         self.replicas = replicas
         self.mayHold = mayHold
         self.floorBytes = floorBytes
@@ -117,6 +121,7 @@ package struct RunScript: Sendable {
         case .promote: promote()
         case .restart: restart()
         case .notify where run.kind == .rebalance && !run.promoted: .shifted
+        case .notify where run.kind == .adopt && !run.promoted: adopt()
         case .notify: run.alerts.contains(run.promotionAlertID) ? nil : .notify
         case .verify: run.verification == nil ? verify() : nil
         case .admit, .preCheck, .dnsFlip, .rollback: nil

@@ -33,6 +33,8 @@ package struct RunState: Hashable, Sendable {
     package var deadlineAtMs: Int64
     /// Whether people have accepted that acknowledged writes may be lost.
     package var mayLoseData: Bool
+    /// Two admins have taken it on themselves that the old primary is stopped.
+    package var isBreakGlass: Bool
     package var phase: RunPhase = .requested
     package var operations: [OperationKey: Operation] = [:]
     package var results: [OperationKey: OperationResult] = [:]
@@ -63,6 +65,7 @@ package struct RunState: Hashable, Sendable {
         requestedAtMs = atMs
         deadlineAtMs = body.deadlineAtMs
         mayLoseData = body.acceptedLoss != nil || body.isBreakGlass == true
+        isBreakGlass = body.isBreakGlass == true
     }
 
     package static func == (left: RunState, right: RunState) -> Bool {

@@ -328,7 +328,8 @@ extension World {
         }
         let result = CommandResult(
             key: job.command.key, outcome: outcome, detail: detail, durationMs: 1,
-            service: service, receipt: receipt)
+            service: service, receipt: receipt,
+            deniedPromisesTo: job.command.deniesPromisesTo)
         if outcome == .refused {
             remember(refusal: result, of: job.command, node)
         } else if job.command.name != .status {

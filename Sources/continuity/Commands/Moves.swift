@@ -32,7 +32,7 @@ struct MoveOptions: ParsableArguments {
     }
 
     /// It has begun, or it waits for the consent of others.
-    private struct Answer: Codable {
+    struct Answer: Codable {
         var runID: RunID?
         var planID: PlanID?
         var approvalID: ApprovalID?
@@ -69,15 +69,21 @@ struct MoveOptions: ParsableArguments {
         }
         if acceptsDataLoss { body["accepts_data_loss"] = true }
         let answer = try await server.post(Answer.self, route, .object(body))
-        if json { return try printJSON(answer) }
-        if let run = answer.runID, let plan = answer.planID {
+        try answer.tell(of: cluster, asJSON: json)
+    }
+}
+
+extension MoveOptions.Answer {
+    func tell(of cluster: String, asJSON json: Bool) throws {
+        if json { return try printJSON(self) }
+        if let run = runID, let plan = planID {
             return print("\(run) has begun, by \(plan); see 'continuity status'")
         }
-        guard let approval = answer.approvalID else { return }
-        let until = answer.expiresAtMs.map { " until \(timestamp($0))" } ?? ""
-        print("\(approval) waits\(until) for \(answer.needed ?? 1) of other people:")
+        guard let approval = approvalID else { return }
+        let until = expiresAtMs.map { " until \(timestamp($0))" } ?? ""
+        print("\(approval) waits\(until) for \(needed ?? 1) of other people:")
         print("  continuity approve \(approval) --cluster \(cluster) --reason …")
-        if let loss = answer.dataLoss {
+        if let loss = dataLoss {
             let bytes = loss.bytes.map { " --accept-loss-bytes \($0)" } ?? ""
             print(
                 "  continuity approve \(approval) --cluster \(cluster) --accept-loss-ms "

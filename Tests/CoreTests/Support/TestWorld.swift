@@ -29,9 +29,23 @@ struct TestWorld {
     var hooks: [HookCall] = []
     var nowMs: Int64 = 1_000_000
     var sequence: Int64 = 0
+    /// What the agents' clocks show; those that are not named do not say.
+    var clockMs: [NodeID: Int64] = [:]
+    /// Whom the agents obey; those that are not named have heard nobody.
+    var leaderships: [NodeID: (epoch: Int64, instanceID: String?)] = [:]
+    /// By which rule the agents ask for promises; those that are not named do not say.
+    var promiseRules: [NodeID: String] = [:]
+    var isUnleased: Set<NodeID> = []
+    /// Agents that do not know a request to deny promises.
+    var deniesNothing: Set<NodeID> = []
+    /// How far UTC has jumped.
+    var utcOffsetMs: Int64 = 0
+    /// Services that their own node has fenced.
+    var fenced: Set<NodeID> = []
     var brake = BrakeSettings()
-    let cluster: Cluster
-    let policy: FailoverPolicy
+    /// What the files say.
+    var cluster: Cluster
+    var policy: FailoverPolicy
 
     init(cluster: Cluster = sampleCluster(), policy: FailoverPolicy = samplePolicy()) {
         self.cluster = cluster
@@ -45,7 +59,7 @@ struct TestWorld {
         start()
     }
 
-    var now: Moment { Moment(monotonicMs: nowMs, utcMs: 1_700_000_000_000 + nowMs) }
+    var now: Moment { Moment(monotonicMs: nowMs, utcMs: 1_700_000_000_000 + nowMs + utcOffsetMs) }
     var state: ClusterState {
         guard let state = orchestrator.state.clusters[cluster.clusterID] else {
             preconditionFailure("the cluster is configured by start()")
@@ -178,15 +192,16 @@ struct TestWorld {
         case .restart: services[node]?.state = .running
         }
         return CommandResult(
-            key: command.key, outcome: .succeeded, service: report(node), receipt: receipt)
+            key: command.key, outcome: .succeeded, service: report(node), receipt: receipt,
+            deniedPromisesTo: deniesNothing.contains(node) ? nil : command.deniesPromisesTo)
     }
 
     func report(_ node: NodeID) -> ServiceReport {
         let service = services[node] ?? Service(role: .unknown)
         return ServiceReport(
             state: service.state, role: service.role, positionBytes: service.position,
-            lagMs: service.lagMs,
-            streaming: service.streaming)
+            lagMs: service.lagMs, streaming: service.streaming,
+            isFenced: service.state == .stopped && fenced.contains(node) ? true : nil)
     }
 
     /// One agent reports; its view of the peers is what is true.
@@ -205,8 +220,11 @@ struct TestWorld {
             .report(
                 NodeReport(
                     clusterID: cluster.clusterID, nodeID: node, bootID: "boot",
-                    sequence: sequence, highestEpoch: 0, service: report(node),
-                    peers: peers.merging(views) { $1 })))
+                    sequence: sequence, highestEpoch: leaderships[node]?.epoch ?? 0,
+                    instanceID: leaderships[node]?.instanceID, service: report(node),
+                    peers: peers.merging(views) { $1 }, clockMs: clockMs[node],
+                    promiseRule: promiseRules[node],
+                    isUnleased: isUnleased.contains(node) ? true : nil)))
     }
 
     /// Time passes in ticks of 100 ms, with a report of every agent each `interval_ms`.

@@ -37,4 +37,31 @@ extension APIOperation {
                 ]),
             answers: [Self.moveAnswer], refusals: Self.moveRefusals)
     }
+
+    var adoptDescription: OperationDescription {
+        OperationDescription(
+            tag: .moves,
+            summary: "Take a node that runs as primary for the primary",
+            note: "Nothing is started or stopped. For a journal that is older than the last "
+                + "failover, say: while the node that it names does not run as primary, and the one "
+                + "that is named here does.",
+            body: .init(
+                schema: .object([
+                    .required("cluster_id", CommonSchemas.clusterID),
+                    .required("target_node_id", CommonSchemas.nodeID),
+                    .optional("reason", CommonSchemas.remark),
+                    CommonSchemas.claimedPerson,
+                ]),
+                example: [
+                    "cluster_id": "orders", "target_node_id": "node-2",
+                    "reason": "the journal was restored",
+                ]),
+            answers: [Self.moveAnswer],
+            refusals: [
+                CommonSchemas.noSuchCluster,
+                .init(
+                    409, "no-eligible-target",
+                    "name the node to adopt: one that holds data and is not the primary yet"),
+            ])
+    }
 }

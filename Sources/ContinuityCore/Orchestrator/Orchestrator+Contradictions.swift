@@ -1,0 +1,94 @@
+/// Where the journal, the files and what agents report contradict each other: nothing is touched,
+/// a hold says what contradicts what, and what to do.
+extension Orchestrator {
+    /// Whether this process has heard the node say that it runs as primary.
+    func isSeenAsPrimary(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
+        guard isHeard(node, in: id, now) else { return false }
+        let service = observations[id]?.nodes[node]?.report?.service
+        return service?.state == .running && service?.role == .primary
+    }
+
+    /// A node that runs as primary, or may, although the journal names another. While the
+    /// journal's own primary is heard as one too, the other is stale, and is stopped.
+    func anotherPrimary(_ id: ClusterID, _ now: Moment) -> NodeID? {
+        guard let cluster = state.clusters[id], cluster.cluster.topology == .activePassive,
+            !isSeenAsPrimary(cluster.primary, id, now)
+        else { return nil }
+        return cluster.cluster.nodes.map(\.nodeID).first { node in
+            guard node != cluster.primary, node != cluster.inDoubt, isHeard(node, in: id, now),
+                let service = observations[id]?.nodes[node]?.report?.service
+            else { return false }
+            return service.role == .primary && service.state != .stopped
+        }
+    }
+
+    /// What bars every move: somebody else decides, or somebody else is primary.
+    func holdOfStrangers(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+        if let other = otherLeadership(id, now) {
+            return Hold(
+                rule: .otherLeadership,
+                evidence: "\(other.node) obeys epoch \(other.epoch)"
+                    + (other.instanceID.map { " of \($0)" } ?? "")
+                    + ", this process leads epoch \(state.epoch): stop the other orchestrator, or "
+                    + "restore the newest journal")
+        }
+        guard let node = anotherPrimary(id, now) else { return nil }
+        return Hold(
+            rule: .anotherPrimary,
+            evidence: "\(node) runs as primary, the journal names \(cluster.primary), which does "
+                + "not: 'continuity adopt --cluster \(id) --node \(node)', or stop \(node)")
+    }
+
+    /// What is told although nothing has failed.
+    func holdOfContradiction(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
+        if let hold = holdOfStrangers(id, cluster, now) { return hold }
+        if let node = cluster.inDoubt {
+            return Hold(
+                rule: .promotionInDoubt,
+                evidence: "\(node) was ordered to become primary and it is not known what came of "
+                    + "it: no other node gets a lease or is brought back")
+        }
+        return holdOfConfiguration(id, now)
+    }
+
+    func refusalOfStrangers(
+        _ request: OperatorRequest, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> PlanRefusal? {
+        if request.kind == .adopt {
+            return otherLeadership(id, now) == nil
+                ? nil : holdOfStrangers(id, cluster, now)?.asRefusal
+        }
+        return holdOfStrangers(id, cluster, now)?.asRefusal ?? survivor(request, cluster)
+    }
+
+    /// The end of its lease would never count as proof for a primary that outlived it.
+    private func survivor(
+        _ request: OperatorRequest, _ cluster: ClusterState
+    ) -> PlanRefusal? {
+        let primary = cluster.primary
+        guard request.kind == .failover, !request.isBreakGlass,
+            cluster.outlivedLease.contains(primary) || cluster.unleased.contains(primary),
+            cluster.status(of: primary) == .unknown
+        else { return nil }
+        return PlanRefusal(
+            rule: .peersReachPrimary,
+            evidence: "the service of \(primary) was reached after its lease had ended: nothing "
+                + "fences it. Stop it from outside, then ask with --break-glass, or let its agent "
+                + "be heard again")
+    }
+}
+
+extension Hold {
+    var asRefusal: PlanRefusal { PlanRefusal(rule: rule, evidence: evidence) }
+}
+
+extension HoldRule {
+    /// Whether the rule means that a service is left where it is, not that it is kept stopped.
+    var sparesService: Bool {
+        switch self {
+        case .paused, .strategyManual, .strategyScheduled, .freezeWindow, .cooldown, .flapBackoff:
+            true
+        default: false
+        }
+    }
+}
