@@ -13,7 +13,8 @@ struct Continuity: AsyncParsableCommand {
             """,
         subcommands: [
             Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
-            SimulateCommand.self, Failover.self, Switchover.self, Adopt.self, Approve.self, Refuse.self,
+            SimulateCommand.self, Failover.self, Switchover.self, Adopt.self, Approve.self,
+            Refuse.self,
             BreakGlass.self, ReviewCommand.self, BrakeCommand.self, Pause.self, Resume.self,
             Maintenance.self, ScheduleCommand.self, DrillCommand.self, HooksCommand.self,
             Audit.self, Backup.self, Restore.self, PKICommand.self, TokenCommand.self,
