@@ -1,34 +1,38 @@
 import ContinuityCore
-import Foundation
 
 /// JSON that somebody else wrote, as a script and the journal may hold it.
 enum ForeignJSON {
-    /// `nil` where the text is no JSON.
+    /// `nil` where the text is not JSON of RFC 8259, has a key twice, or nests too deep for a script.
     static func value(_ text: String) -> JSONValue? {
-        guard
-            let parsed = try? JSONSerialization.jsonObject(
-                with: Data(text.utf8), options: .fragmentsAllowed)
-        else { return nil }
-        return value(parsed, depth: 0)
+        guard let tree = try? JSONTree(parsing: Array(text.utf8)) else { return nil }
+        return value(tree, depth: 0)
     }
+
+    /// Below what the sandbox takes (32), since it stands within an answer.
+    private static let depthMax = 30
 
     /// Fractions become texts, since journaled data holds none.
-    private static func value(_ any: Any, depth: Int) -> JSONValue {
-        guard depth < 30 else { return .null }
-        switch any {
-        case let text as String: return .string(text)
-        case let elements as [Any]: return .array(elements.map { value($0, depth: depth + 1) })
-        case let members as [String: Any]:
-            return .object(members.mapValues { value($0, depth: depth + 1) })
-        case let number as NSNumber:
-            if isBoolean(number) { return .bool(number.boolValue) }
-            if let whole = Int64(number.stringValue) { return .int(whole) }
-            return .string(number.stringValue)
-        default: return .null
+    private static func value(_ tree: JSONTree, depth: Int) -> JSONValue? {
+        guard depth < depthMax else { return nil }
+        switch tree {
+        case .null: return .null
+        case .bool(let flag): return .bool(flag)
+        case .int(let number): return .int(number)
+        case .number(let text), .string(let text): return .string(text)
+        case .array(let elements):
+            var values: [JSONValue] = []
+            for element in elements {
+                guard let value = value(element, depth: depth + 1) else { return nil }
+                values.append(value)
+            }
+            return .array(values)
+        case .object(let members):
+            var values = [String: JSONValue](minimumCapacity: members.count)
+            for (key, member) in members {
+                guard let value = value(member, depth: depth + 1) else { return nil }
+                values[key] = value
+            }
+            return .object(values)
         }
-    }
-
-    private static func isBoolean(_ number: NSNumber) -> Bool {
-        String(cString: number.objCType) == "c"
     }
 }

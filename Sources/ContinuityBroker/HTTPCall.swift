@@ -31,7 +31,7 @@ struct HTTPCall {
             let response = try await send(request, method)
             guard (301...303).contains(response.status) || [307, 308].contains(response.status),
                 rule.redirects, let location = response.headers["location"]
-            else { return try answer(response) }
+            else { return try await answer(response) }
             guard hop < Self.hopsMax else {
                 throw CallFailure(
                     "\(url.origin): more than \(Self.hopsMax) redirects", code: "bad_response")
@@ -170,39 +170,32 @@ struct HTTPCall {
         }
     }
 
-    private func answer(_ response: HTTPResponse) throws(CallFailure) -> JSONValue {
+    private func answer(_ response: HTTPResponse) async throws(CallFailure) -> JSONValue {
         guard let body = String(validating: response.body, as: UTF8.self) else {
             throw CallFailure("http: the answer's body is not UTF-8 text", code: "bad_response")
         }
-        let clean = broker.secrets.scrub(body)
+        var received: [UInt8] = []
         var headers: [String: JSONValue] = [:]
         for header in response.headers {
-            let name = broker.secrets.scrub(header.name.lowercased())
-            headers[name] = .string(broker.secrets.scrub(header.value))
+            received.append(contentsOf: "\(header.name): \(header.value)\n".utf8)
+            headers[header.name.lowercased()] = .string(header.value)
+        }
+        received.append(contentsOf: response.body)
+        let status = JSONValue.int(Int64(response.status))
+        // Fail closed: nothing of such an answer but its status, which tells whether an effect took
+        // place. Cutting the value out instead would leave whatever spelling the cutter missed.
+        if let name = await broker.secrets.secretInLong(received) {
+            return [
+                "status": status, "headers": [:], "body": "",
+                "withheld": .string("the answer held the secret '\(name)'"),
+            ]
         }
         var answer: [String: JSONValue] = [
-            "status": .int(Int64(response.status)), "headers": .object(headers),
-            "body": .string(clean),
+            "status": status, "headers": .object(headers), "body": .string(body),
         ]
-        if response.headers["content-type"]?.lowercased().contains("json") == true,
-            let parsed = ForeignJSON.value(clean)
-        {
-            // Once more: a secret may have stood in it in an escaped form of its own.
-            answer["json"] = scrubbed(parsed)
+        if response.headers["content-type"]?.lowercased().contains("json") == true {
+            answer["json"] = ForeignJSON.value(body)
         }
         return .object(answer)
-    }
-
-    private func scrubbed(_ value: JSONValue) -> JSONValue {
-        switch value {
-        case .string(let text): return .string(broker.secrets.scrub(text))
-        case .array(let elements): return .array(elements.map(scrubbed))
-        case .object(let members):
-            return .object(
-                Dictionary(
-                    members.map { (broker.secrets.scrub($0.key), scrubbed($0.value)) },
-                    uniquingKeysWith: { $1 }))
-        default: return value
-        }
     }
 }

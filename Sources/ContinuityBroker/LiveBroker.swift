@@ -81,10 +81,26 @@ package struct LiveBroker: HookBroker {
                 // An alert is its own record. Anything else is journaled before it leaves.
                 if call.name != "notify" { try await port.intend(call) }
             }
-            return .ok(try await carryOut(call))
+            return .ok(try withheld(try await carryOut(call), call))
         } catch {
-            return .failed(message: secrets.scrub(error.message), code: error.code)
+            return .failed(message: secrets.safe(error.message), code: error.code)
         }
+    }
+
+    /// The answer, unless a secret stands in it: then a reading fails, and an effect, which took
+    /// place, is answered without a word of it. HTTP looks by itself, at the bytes as they came.
+    private func withheld(
+        _ answer: JSONValue, _ call: HookHostCall
+    ) throws(CallFailure) -> JSONValue {
+        guard call.name != "http.request",
+            let name = secrets.secret(in: CanonicalJSON.bytes(answer))
+        else { return answer }
+        guard call.isEffect, let members = answer.object else {
+            throw CallFailure(
+                "\(call.name): the answer is withheld: it held the secret '\(name)'",
+                code: call.isEffect ? "in_doubt" : "withheld")
+        }
+        return .object(members.mapValues { $0.string == nil ? .null : "" })
     }
 
     private func carryOut(_ call: HookHostCall) async throws(CallFailure) -> JSONValue {
@@ -112,7 +128,7 @@ package struct LiveBroker: HookBroker {
                 "\(order.title) on \(order.node): \(result.outcome.rawValue): \(result.detail)",
                 code: result.outcome.rawValue)
         }
-        let output = result.output.map { JSONValue.string(secrets.scrub($0)) }
+        let output = result.output.map { JSONValue.string($0) }
         guard order.readsOnly else {
             return Self.answer(result.detail, result.service, output)
         }

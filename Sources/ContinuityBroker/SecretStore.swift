@@ -1,5 +1,6 @@
 package import ContinuityConfig
 import ContinuityCore
+import Dispatch
 import Foundation
 
 /// The secrets that hooks may use without ever holding them: read once, from files of their own.
@@ -11,10 +12,15 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
     }
 
     static let bytesMax = 16 << 10
+    private static let shortBytesMax = 4 << 10
 
     private let secrets: [String: Secret]
+    private let matcher: SecretMatcher
 
-    package init() { secrets = [:] }
+    package init() {
+        secrets = [:]
+        matcher = SecretMatcher([:])
+    }
 
     /// Reads the section `secrets`: `name: {file: …, bound_to: host}`. A value never appears in an
     /// error.
@@ -30,6 +36,7 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
             try section.finish()
         }
         self.secrets = secrets
+        matcher = SecretMatcher(secrets.mapValues(\.value))
     }
 
     private static func read(_ file: String, _ section: ConfigReader) throws(ConfigError) -> String
@@ -71,44 +78,23 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
         return secret.value
     }
 
-    /// Takes every known secret out of a text, also where it stands encoded. Not only those of the
-    /// request: a host may have learned one on another way.
-    func scrub(_ text: String) -> String {
-        var clean = text
-        for (name, secret) in secrets.sorted(by: { $0.value.value.count > $1.value.value.count }) {
-            for form in Self.forms(secret.value) where clean.contains(form) {
-                clean = clean.replacing(form, with: "[secret \(name)]")
-            }
+    /// The name of a secret that stands in `text` in any spelling, or enough of it. Not only of those
+    /// that the request used: a host may have learned one on another way.
+    func secret(in text: [UInt8]) -> String? { matcher.secret(in: text) }
+
+    /// The same, for what may take long (a few milliseconds, or 0.3 s where somebody tries): on a
+    /// thread that may be kept.
+    func secretInLong(_ text: [UInt8]) async -> String? {
+        guard text.count > Self.shortBytesMax else { return secret(in: text) }
+        return await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: secret(in: text)) }
         }
-        return clean
     }
 
-    /// The value as it stands, in JSON, percent-encoded, in hexadecimal, and in Base64 at each of
-    /// the three places within a longer text.
-    private static func forms(_ value: String) -> [String] {
-        let bytes = Array(value.utf8)
-        let hex = bytes.map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
-        var forms = [value, hex, hex.uppercased()]
-        let json = CanonicalJSON.bytes(.string(value))
-        forms.append(String(decoding: json.dropFirst().dropLast(), as: UTF8.self))
-        let unreserved = CharacterSet(
-            charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
-        if let encoded = value.addingPercentEncoding(withAllowedCharacters: unreserved) {
-            forms.append(encoded)
-        }
-        for offset in 0..<3 {
-            let padded = Data([UInt8](repeating: 0, count: offset) + bytes).base64EncodedString()
-            // Without the characters at either end that depend on the neighbours.
-            let head = offset == 0 ? 0 : offset == 1 ? 2 : 3
-            let tail = (offset + bytes.count) % 3 == 0 ? 0 : (offset + bytes.count) % 3 == 1 ? 3 : 2
-            let core = String(padded.dropFirst(head).dropLast(tail))
-            guard core.count >= 4 else { continue }
-            forms.append(core)
-            forms.append(core.replacing("+", with: "-").replacing("/", with: "_"))
-        }
-        return forms
+    /// A message for the script and the journal, or, where it holds a secret, what to say instead.
+    func safe(_ message: String) -> String {
+        guard let name = secret(in: Array(message.utf8)) else { return message }
+        return "the message is withheld: it held the secret '\(name)'"
     }
 
     // A secret must not come out by printing what holds it.

@@ -1,8 +1,10 @@
 #include "coverage.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frames.h"
 #include "limits.h"
@@ -167,6 +169,24 @@ static void take_function(struct dump *dump, int depth) {
     for (size_t at = 0; at < names && !dump->is_damaged; at++) skip_text(dump);
 }
 
+/// Tells serve the lines that hold code. Those that run follow one by one: a worker that is killed
+/// at a limit says nothing more, so whatever it learnt must be out by then.
+static void send_active(void) {
+    struct output frame;
+    output_begin(&frame, FRAME_REQUEST_MAX_BYTES);
+    output_text(&frame, "{\"coverage\":{\"executed\":[],\"active\":[");
+    bool is_first = true;
+    for (size_t line = 0; line < line_count; line++) {
+        if ((lines[line] & LINE_ACTIVE) == 0) continue;
+        if (!is_first) output_text(&frame, ",");
+        is_first = false;
+        output_integer(&frame, (int64_t)line);
+    }
+    output_text(&frame, "]}}");
+    if (!frame_write(report_fd, frame.bytes, frame.length)) _exit(EXIT_FAILURE);
+    output_end(&frame);
+}
+
 void coverage_begin(lua_State *state, int fd) {
     struct dump dump = {0};
     if (lua_dump(state, append, &dump, 0) != 0) limits_reached(EXIT_LIMIT_MEMORY);
@@ -175,35 +195,14 @@ void coverage_begin(lua_State *state, int fd) {
     take_function(&dump, 0);
     free(dump.bytes);
     report_fd = fd;
+    send_active();
     limits_watch_lines(state);
 }
 
 void coverage_mark(int line) {
-    if (line > 0 && (size_t)line < line_count) lines[line] |= LINE_EXECUTED;
-}
-
-static void write_lines(struct output *frame, unsigned char wanted) {
-    bool is_first = true;
-    for (size_t line = 0; line < line_count; line++) {
-        if ((lines[line] & wanted) != wanted) continue;
-        if (!is_first) output_text(frame, ",");
-        is_first = false;
-        output_integer(frame, (int64_t)line);
-    }
-}
-
-void coverage_send(void) {
-    if (report_fd < 0) return;
-    int fd = report_fd;
-    // Once only: a limit that is reached while this frame is built must not begin it anew.
-    report_fd = -1;
-    struct output frame;
-    output_begin(&frame, FRAME_REQUEST_MAX_BYTES);
-    output_text(&frame, "{\"coverage\":{\"executed\":[");
-    write_lines(&frame, LINE_ACTIVE | LINE_EXECUTED);
-    output_text(&frame, "],\"active\":[");
-    write_lines(&frame, LINE_ACTIVE);
-    output_text(&frame, "]}}");
-    (void)frame_write(fd, frame.bytes, frame.length);
-    output_end(&frame);
+    if (line <= 0 || (size_t)line >= line_count || lines[line] != LINE_ACTIVE) return;
+    lines[line] |= LINE_EXECUTED;
+    char frame[32];
+    int length = snprintf(frame, sizeof frame, "{\"line\":%d}", line);
+    if (!frame_write(report_fd, frame, (size_t)length)) _exit(EXIT_FAILURE);
 }

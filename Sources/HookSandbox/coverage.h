@@ -4,13 +4,10 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/// Prepares for the compiled chunk on top of the stack, and installs the line hook beside the
-/// count hook. Does nothing more to the script than that; the instruction count stays the same.
+/// Prepares for the compiled chunk on top of the stack, writes the frame `{"coverage": {"executed":
+/// [], "active": […]}}`, and installs the line hook beside the count hook. Lines count from 1; an
+/// active line is one that holds code. Does nothing more to the script than that; the instruction count stays the same.
 void coverage_begin(lua_State *state, int fd);
 
-/// Marks a line as executed. For the hook.
+/// Marks a line as executed, for the hook. The first time it writes the frame `{"line": N}`.
 void coverage_mark(int line);
-
-/// Writes the frame `{"coverage": {"executed": […], "active": […]}}`, if coverage is on. Lines
-/// count from 1; an active line is one that holds code.
-void coverage_send(void);

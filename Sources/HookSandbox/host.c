@@ -91,7 +91,10 @@ static int push_reply(lua_State *state) {
     if (!frame_read(worker_fd, FRAME_REPLY_MAX_BYTES, &body, &length)) _exit(EXIT_FAILURE);
     json_t *reply = json_loadb(body, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     free(body);
-    if (reply == NULL || !json_is_object(reply)) _exit(EXIT_FAILURE);
+    if (reply == NULL || !json_is_object(reply)) {
+        json_decref(reply);
+        return luaL_error(state, "the answer cannot be read here");
+    }
     int count = 1;
     if (json_is_true(json_object_get(reply, "ok"))) {
         json_t *value = json_object_get(reply, "value");

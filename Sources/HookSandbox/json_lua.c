@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "host.h"
+#include "ordered.h"
 
 static void push_value(lua_State *state, const json_t *value, int depth) {
     if (depth > JSON_DEPTH_MAX) luaL_error(state, "a value from outside is nested too deep");
@@ -131,23 +132,31 @@ static void write_array(
 static void write_object(
     lua_State *state, int index, const struct place *place, int depth, struct output *output
 ) {
-    output_text(output, "{");
-    int first = 1;
-    lua_pushnil(state);
-    while (lua_next(state, index) != 0) {
-        int value = lua_gettop(state);
-        int key = value - 1;
-        if (lua_type(state, key) != LUA_TSTRING) {
+    // In order: where two members are unfit, or one is and the output is full, what the outcome says
+    // must not depend on where Lua keeps them.
+    size_t count = ordered_keys(state, index);
+    int keys = lua_gettop(state);
+    for (size_t at = 1; at <= count; at++) {
+        int type = lua_rawgeti(state, keys, (lua_Integer)at);
+        lua_pop(state, 1);
+        if (type != LUA_TSTRING) {
             refuse(state, place, "has keys that are neither all texts nor exactly 1 to n");
         }
-        if (!first) output_text(output, ",");
-        first = 0;
+    }
+    output_text(output, "{");
+    for (size_t at = 1; at <= count; at++) {
+        if (at > 1) output_text(output, ",");
+        lua_rawgeti(state, keys, (lua_Integer)at);
+        int key = lua_gettop(state);
         struct place inner = {.outer = place, .key = lua_tostring(state, key)};
         write_text(state, key, &inner, output);
         output_text(output, ":");
-        write_value(state, value, &inner, depth + 1, output);
-        lua_pop(state, 1);
+        lua_pushvalue(state, key);
+        lua_rawget(state, index);
+        write_value(state, key + 1, &inner, depth + 1, output);
+        lua_settop(state, keys);
     }
+    lua_pop(state, 1);
     output_text(output, "}");
 }
 
@@ -155,7 +164,7 @@ static void write_value(
     lua_State *state, int index, const struct place *place, int depth, struct output *output
 ) {
     if (depth > JSON_DEPTH_MAX) refuse(state, place, "is nested too deep, or contains itself");
-    luaL_checkstack(state, 6, "a value is nested too deep");
+    luaL_checkstack(state, 8, "a value is nested too deep");
     switch (lua_type(state, index)) {
     case LUA_TNIL: output_text(output, "null"); return;
     case LUA_TBOOLEAN: output_text(output, lua_toboolean(state, index) ? "true" : "false"); return;

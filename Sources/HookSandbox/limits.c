@@ -38,7 +38,6 @@ static const char *name_of(int status) {
 
 _Noreturn void limits_reached(int status) {
     struct usage final = limits_usage();
-    coverage_send();
     // No allocation here: this runs inside the allocator.
     char frame[256];
     int length = snprintf(

@@ -63,11 +63,14 @@ static bool pure;
 void ordered_set_pure(bool is_pure) { pure = is_pure; }
 
 /// Refuses, for a pure hook, a key that has no order.
-static void check_rank(lua_State *state, const struct key *key, int index) {
+///
+/// The text must not say which key it was: which of several is met first depends on addresses, and
+/// a policy that catches the error would decide by it.
+static void check_rank(lua_State *state, const struct key *key) {
     if (key->rank == RANK_OTHER && pure) {
         luaL_error(
-            state, "a policy cannot iterate over a table with a %s as key: it has no order",
-            luaL_typename(state, index));
+            state, "a policy cannot iterate over a table whose keys are not all numbers, texts and "
+            "booleans: others have no order");
     }
 }
 
@@ -97,6 +100,50 @@ static struct entry *merge_sort(struct entry *entries, struct entry *spare, size
     return entries;
 }
 
+/// Pushes a list of the keys of the table at `index`, as they come, and returns how many there are.
+static size_t push_keys(lua_State *state, int index) {
+    lua_newtable(state);
+    int list = lua_gettop(state);
+    size_t count = 0;
+    lua_pushnil(state);
+    while (lua_next(state, index) != 0) {
+        lua_pop(state, 1);
+        lua_pushvalue(state, -1);
+        count += 1;
+        lua_rawseti(state, list, (lua_Integer)count);
+    }
+    return count;
+}
+
+/// Replaces the list of `count` keys on top by one in order.
+static void sort_keys(lua_State *state, size_t count, bool refuses_unordered) {
+    int list = lua_gettop(state);
+    // Memory for the sort, charged to the budget like all other values.
+    struct entry *entries = lua_newuserdatauv(state, (2 * count + 1) * sizeof(struct entry), 0);
+    for (size_t at = 0; at < count; at++) {
+        lua_rawgeti(state, list, (lua_Integer)at + 1);
+        entries[at].key = key_at(state, -1);
+        entries[at].position = (lua_Integer)at + 1;
+        if (refuses_unordered) check_rank(state, &entries[at].key);
+        lua_pop(state, 1);
+    }
+    struct entry *sorted = merge_sort(entries, entries + count, count);
+    lua_createtable(state, (int)count, 0);
+    for (size_t at = 0; at < count; at++) {
+        lua_rawgeti(state, list, sorted[at].position);
+        lua_rawseti(state, -2, (lua_Integer)at + 1);
+    }
+    lua_replace(state, list);
+    lua_settop(state, list);
+}
+
+size_t ordered_keys(lua_State *state, int index) {
+    luaL_checkstack(state, 5, NULL);
+    size_t count = push_keys(state, index);
+    if (count > 1) sort_keys(state, count, false);
+    return count;
+}
+
 /// Upvalues: the sorted keys, how many were visited.
 static int pairs_step(lua_State *state) {
     // The step is a value that the script can keep and call with anything.
@@ -124,30 +171,7 @@ int ordered_pairs(lua_State *state) {
     }
     luaL_checktype(state, 1, LUA_TTABLE);
     lua_settop(state, 1);
-    lua_newtable(state);  // 2: the keys as they come
-    size_t count = 0;
-    lua_pushnil(state);
-    while (lua_next(state, 1) != 0) {
-        lua_pop(state, 1);
-        lua_pushvalue(state, -1);
-        count += 1;
-        lua_rawseti(state, 2, (lua_Integer)count);
-    }
-    // 3: memory for the sort, charged to the budget like all other values.
-    struct entry *entries = lua_newuserdatauv(state, (2 * count + 1) * sizeof(struct entry), 0);
-    for (size_t at = 0; at < count; at++) {
-        lua_rawgeti(state, 2, (lua_Integer)at + 1);
-        entries[at].key = key_at(state, -1);
-        entries[at].position = (lua_Integer)at + 1;
-        check_rank(state, &entries[at].key, -1);
-        lua_pop(state, 1);
-    }
-    struct entry *sorted = merge_sort(entries, entries + count, count);
-    lua_createtable(state, (int)count, 0);  // 4: the keys in order
-    for (size_t at = 0; at < count; at++) {
-        lua_rawgeti(state, 2, sorted[at].position);
-        lua_rawseti(state, 4, (lua_Integer)at + 1);
-    }
+    sort_keys(state, push_keys(state, 1), true);
     lua_pushinteger(state, 0);
     lua_pushcclosure(state, pairs_step, 2);
     lua_pushvalue(state, 1);
@@ -176,7 +200,7 @@ int ordered_next(lua_State *state) {
     bool first = lua_isnil(state, 2);
     struct key after = key_at(state, 2);
     if (!first && after.rank == RANK_OTHER) {
-        check_rank(state, &after, 2);
+        check_rank(state, &after);
         return next_unordered(state, false);
     }
     lua_pushnil(state);  // 3: the best key so far
@@ -185,7 +209,7 @@ int ordered_next(lua_State *state) {
     while (lua_next(state, 1) != 0) {
         lua_pop(state, 1);
         struct key key = key_at(state, -1);
-        check_rank(state, &key, -1);
+        check_rank(state, &key);
         if (key.rank == RANK_OTHER) continue;
         if (!first && compare(&key, &after) <= 0) continue;
         if (best.rank != RANK_OTHER && compare(&key, &best) >= 0) continue;

@@ -7,12 +7,17 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /// Whether this process runs a pure hook.
 void ordered_set_pure(bool is_pure);
 
 /// `pairs`: iterates over the keys that the table has at the start.
 int ordered_pairs(lua_State *state);
+
+/// Pushes a list of the keys of the table at `index`, in order, and returns how many there are. Keys
+/// without an order come last, in any order.
+size_t ordered_keys(lua_State *state, int index);
 
 /// `next`: the key after the given one, in order. Linear in the size of the table.
 int ordered_next(lua_State *state);

@@ -152,7 +152,6 @@ static int run_invocation(lua_State *state) {
 }
 
 _Noreturn static void finish(const struct invocation *invocation, const char *error, size_t length) {
-    coverage_send();
     struct output frame;
     output_begin(&frame, limits_output_bytes() + 8 * ERROR_MAX_BYTES);
     output_text(&frame, "{\"done\":{\"status\":\"");

@@ -38,8 +38,13 @@ struct SecretTests {
                 return { a = a, b = b, looked = looked, changed = changed }
                 """, grant: grant(port))
             #expect(outcome.status == .ok, "\(outcome)")
-            #expect(outcome.value["a"]?["body"]?.string?.contains("Bearer [secret token]") == true)
-            #expect(outcome.value["b"]?["body"]?.string?.contains("k=[secret token]") == true)
+            for name in ["a", "b"] {
+                #expect(
+                    outcome.value[name] == [
+                        "status": 200, "headers": [:], "body": "",
+                        "withheld": "the answer held the secret 'token'",
+                    ])
+            }
             #expect(outcome.value["looked"] == false && outcome.value["changed"] == false)
             let everything =
                 String(decoding: try CanonicalJSON.bytes(encoding: outcome), as: UTF8.self)
@@ -51,22 +56,37 @@ struct SecretTests {
         }
     }
 
-    @Test("what a host may send back encoded is taken out as well")
+    @Test(
+        "a host that sends a secret back in a spelling of its own gives the script its status alone"
+    )
     func forms() async throws {
         try await withEchoServer { port in
             let harness = try BrokerHarness(
                 secrets: [("token", Self.secret, "127.0.0.1:\(port)")])
             defer { harness.remove() }
-            let bytes = Array(Self.secret.utf8)
-            let hex = bytes.map { String($0, radix: 16) }.joined()
-            let percent = "pl4nted%2Fs3cret%2Bvalue%3F"
+            let hex = Self.secret.utf8.map { String($0, radix: 16) }.joined()
             // As a host would that encodes what it was given, also within a longer text.
-            for form in [hex, percent, Data(("u:" + Self.secret).utf8).base64EncodedString()] {
+            for form in [
+                Self.secret + "\u{301}", "\u{200B}" + Self.secret, hex, "pl4nted%2fs3cret+value?",
+                Data(("u:" + Self.secret).utf8).base64EncodedString(),
+            ] {
                 let outcome = try await harness.run(
                     "local r = ctx.http.post('http://127.0.0.1:\(port)/echo/x', { body = '\(form)' })"
-                        + " return { body = r.body }", grant: grant(port))
-                #expect(
-                    outcome.value["body"]?.string?.contains("[secret token]") == true, "\(outcome)")
+                        + " return r", grant: grant(port))
+                #expect(outcome.value["status"] == 200, "\(outcome)")
+                #expect(outcome.value["withheld"] != nil && outcome.value["body"] == "", "\(form)")
+            }
+            let fine = try await harness.run(
+                "local r = ctx.http.post('http://127.0.0.1:\(port)/echo/x', { body = 'planted' })"
+                    + " return r", grant: grant(port))
+            #expect(fine.value["withheld"] == nil, "\(fine)")
+            #expect(fine.value["body"]?.string?.contains("planted") == true, "\(fine)")
+            for header in ["Range", "accept-encoding", "TE"] {
+                let refused = try await harness.run(
+                    "local _, _, code = ctx.http.get('http://127.0.0.1:\(port)/echo/x', "
+                        + "{ headers = { ['\(header)'] = 'x' } }) return { code = code }",
+                    grant: grant(port))
+                #expect(refused.value["code"] == "invalid", "\(header): \(refused)")
             }
         }
     }

@@ -20,11 +20,13 @@ struct Attack: Sendable, CustomTestStringConvertible {
     var kind: HookKind { headers["kind"].flatMap(HookKind.init(rawValue:)) ?? .check }
     var stage: Stage { kind == .policy ? .admit : .preCheck }
 
-    static let wallMs: Int64 = 1500
+    /// The times are ample, so that a slow or busy machine gives the same verdicts: what ends an
+    /// attack is what it does. Only where the processor's timer is what must end it, that is short.
     private static let budgets = [
-        "wall_ms": String(wallMs), "cpu_ms": "300", "memory_bytes": "4194304",
+        "wall_ms": "60000", "cpu_ms": "10000", "memory_bytes": "4194304",
         "instructions": "2000000", "output_bytes": "16384", "host_calls": "4", "log_bytes": "4096",
     ]
+    private static let shortCpuMs = "300"
 
     init(file: URL) throws {
         name = file.deletingPathExtension().lastPathComponent
@@ -55,6 +57,9 @@ struct Attack: Sendable, CustomTestStringConvertible {
     /// Those of all attacks, with what the file itself says.
     var budgets: [String: String] {
         var budgets = Self.budgets
+        if status == .limit, detail.split(separator: "|").contains("cpu") {
+            budgets["cpu_ms"] = Self.shortCpuMs
+        }
         for pair in (headers["budgets"] ?? "").split(separator: ", ") {
             let parts = pair.split(separator: ": ")
             budgets[String(parts[0])] = String(parts[1])
@@ -62,10 +67,8 @@ struct Attack: Sendable, CustomTestStringConvertible {
         return budgets
     }
 
-    /// `wall_ms` or `cpu_ms`, in microseconds, with what it may end late.
-    func bound(_ budget: String) -> Int64 {
-        (budgets[budget].flatMap { Int64($0) } ?? 0) * 1000 + AttackTests.graceUs
-    }
+    /// In microseconds.
+    var cpuUs: Int64 { (budgets["cpu_ms"].flatMap { Int64($0) } ?? 0) * 1000 }
 
     func pack() throws -> HookPack {
         let lines = budgets.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
@@ -106,6 +109,7 @@ struct Attack: Sendable, CustomTestStringConvertible {
 
 @Suite("Attacks on the sandbox", .serialized)
 struct AttackTests {
+    /// For the end of a process with its memory. Processor time, so it does not wait for others.
     static let graceUs: Int64 = 100_000
 
     @Test("there are enough of them, and each says what is expected")
@@ -121,17 +125,13 @@ struct AttackTests {
     func attack(_ attack: Attack) async throws {
         let runtime = try HookTesting.runtime(workers: 1)
         defer { runtime.shutdown() }
-        var outcome = try await attack.run(in: runtime)
-        if outcome.usage.wallUs > attack.bound("wall_ms") {
-            // The machine stalled, or the sandbox: the sandbox would again.
-            outcome = try await attack.run(in: runtime)
-        }
+        let outcome = try await attack.run(in: runtime)
         #expect(attack.isMet(by: outcome), "\(outcome)")
-        #expect(outcome.usage.wallUs <= attack.bound("wall_ms"))
-        // The processor's timer stands, whatever else ends it.
-        #expect(outcome.usage.cpuUs <= attack.bound("cpu_ms"), "\(outcome)")
+        // The processor's timer stands, whatever else ends it. The wall deadline has tests of its
+        // own (`LimitTests`): how late a killed process is seen to end is the machine's matter.
+        #expect(outcome.usage.cpuUs <= attack.cpuUs + Self.graceUs, "\(outcome)")
         if outcome.limit == "cpu" {
-            #expect(outcome.usage.cpuUs >= attack.bound("cpu_ms") / 2, "\(outcome)")
+            #expect(outcome.usage.cpuUs >= attack.cpuUs / 2, "\(outcome)")
         }
         let memory = attack.budgets["memory_bytes"].flatMap { Int64($0) } ?? 0
         #expect(outcome.usage.memoryBytes <= memory, "\(outcome)")

@@ -29,11 +29,14 @@ struct CoverageTests {
         }
         """
 
-    private func pack(_ script: String) throws -> HookPack {
+    private func pack(
+        _ script: String, budgets: String = "{wall_ms: 60000, cpu_ms: 10000, instructions: 1000000}"
+    ) throws -> HookPack {
         try HookPack(
             folder: "/nowhere",
             manifestText: """
-                {api: hooks/v1, name: probe, version: 1.0.0, kind: check, stages: [pre_check]}
+                {api: hooks/v1, name: probe, version: 1.0.0, kind: check, stages: [pre_check],
+                budgets: \(budgets)}
                 """, manifestFile: "hook.yaml", script: script)
     }
 
@@ -72,6 +75,34 @@ struct CoverageTests {
             HookInvocation(pack: try pack("not Lua"), stage: .preCheck, context: [:]),
             broker: RecordingBroker())
         #expect(outcome.status == .error && coverage.active.isEmpty)
+    }
+
+    @Test(
+        "what ends a script from outside takes nothing of its lines and logs",
+        arguments: [
+            ("cpu", "{cpu_ms: 50, wall_ms: 60000}"), ("wall", "{cpu_ms: 10000, wall_ms: 400}"),
+        ])
+    func killed(limit: String, budgets: String) async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let script = """
+            return { pre_check = function(ctx)
+                ctx.log("begun")
+                if ctx.api then
+                    ctx.log("never")
+                end
+                \(LimitTests.patternBomb)
+            end }
+            """
+        let (outcome, coverage) = await runtime.invokeWithCoverage(
+            HookInvocation(
+                pack: try pack(script, budgets: budgets), stage: .preCheck, context: [:]),
+            broker: RecordingBroker())
+        #expect(outcome.status == .limit && outcome.limit == limit, "\(outcome)")
+        #expect(outcome.logs == ["begun"])
+        #expect(coverage.active == [1, 2, 3, 4, 6, 7] && coverage.executed == [1, 2, 3, 6, 7])
+        // Such an end may not come elsewhere, and the outcome says so.
+        #expect(outcome.error?.contains("depends on the machine's speed") == true, "\(outcome)")
     }
 
     @Test("a script of many lines, far apart")

@@ -57,6 +57,62 @@ struct DeterminismTests {
         #expect(bytes.count == 1)
     }
 
+    /// Each names what a policy cannot look at, in a table whose order is that of addresses.
+    @Test(
+        "a caught error does not tell where Lua keeps the keys of a table",
+        arguments: [
+            "pcall(pairs, t)", "pcall(next, t)", "pcall(next, t, 1)", "pcall(next, { [t] = 1 }, t)",
+            "pcall(function() for _ in pairs(t) do end end)",
+        ])
+    func caughtErrors(call: String) async throws {
+        var reasons: Set<String> = []
+        for _ in 1...12 {
+            let outcome = try await HookTesting.run(
+                """
+                local t = { 1, [{}] = 1, [function() end] = 2, [coroutine.create(error)] = 3,
+                    [ctx.log] = 4, [{}] = 5 }
+                local _, problem = \(call)
+                return { verdict = "allow", reason = tostring(problem) }
+                """, kind: .policy)
+            reasons.insert(try #require(outcome.value["reason"]?.string, "\(outcome)"))
+        }
+        #expect(reasons.count == 1, "\(reasons)")
+        #expect(reasons.allSatisfy { $0.contains("have no order") }, "\(reasons)")
+    }
+
+    @Test(
+        "of several unfit members the outcome names the first in order, and none before the limit")
+    func unfitMembers() async throws {
+        for (table, expected) in [
+            ("{ verdict = 'allow', b = 0.5, a = 1.5, c = error }", "the returned table.a is not"),
+            (
+                "{ b = '\\xff', ['a\\xff'] = 1, c = { d = 0.5 } }",
+                "the returned table.a\u{FFFD} is not"
+            ),
+            ("{ z = 1, [1] = 2, [true] = 3, [{}] = 4 }", "the returned table has keys"),
+        ] {
+            var errors: Set<String> = []
+            for _ in 1...8 {
+                let outcome = try await HookTesting.run("return \(table)", kind: .policy)
+                #expect(outcome.status == .error, "\(outcome)")
+                errors.insert(try #require(outcome.error))
+            }
+            #expect(errors.count == 1 && errors.first?.contains(expected) == true, "\(errors)")
+        }
+        // Unfit, or too long: the members are written in order, so the first of the two decides.
+        for (table, status) in [
+            ("{ a = string.rep('x', 4096), b = 0.5 }", HookOutcome.Status.limit),
+            ("{ a = 0.5, b = string.rep('x', 4096) }", .error),
+        ] {
+            for _ in 1...6 {
+                let outcome = try await HookTesting.run(
+                    "return \(table)", kind: .policy,
+                    manifest: "budgets: {output_bytes: 1024, wall_ms: 30000, cpu_ms: 5000}")
+                #expect(outcome.status == status, "\(outcome)")
+            }
+        }
+    }
+
     @Test("an error of a policy is the same in every process, its traceback too")
     func errors() async throws {
         var errors: Set<String> = []

@@ -7,6 +7,31 @@ import Testing
 struct HostCallTests {
     static let wants = "capabilities: {notify: {channels: [oncall, ops]}}"
 
+    @Test("an answer with a NUL in a key is a failed call, and the worker lives")
+    func nulInKey() async throws {
+        let runtime = try HookTesting.runtime(workers: 1)
+        defer { runtime.shutdown() }
+        let broker = RecordingBroker(replies: [.ok(["list": [["a\u{0}b": 1]]]), .ok(["id": "x"])])
+        let outcome = await HookTesting.run(
+            runtime,
+            try HookTesting.pack(
+                """
+                local message = { summary = "x" }
+                local first, problem, code = ctx.notify("oncall", message)
+                return { first = first or "none", problem = problem, code = code,
+                    second = ctx.notify("oncall", message) }
+                """, kind: .action, manifest: Self.wants),
+            grant: HookGrant(notifyChannels: ["oncall"]), broker: broker)
+        #expect(outcome.status == .ok, "\(outcome)")
+        #expect(outcome.value["code"] == "bad_response" && outcome.value["first"] == "none")
+        #expect(outcome.value["problem"]?.string?.contains("NUL") == true)
+        #expect(outcome.value["second"] == ["id": "x"])
+        // Nor does one in the context kill it.
+        let input = await HookTesting.run(
+            runtime, try HookTesting.pack("return true"), context: ["m": ["a\u{0}": 1]])
+        #expect(input.status == .error && input.error?.contains("NUL") == true, "\(input)")
+    }
+
     @Test("a granted notification reaches the broker and the record")
     func granted() async throws {
         let runtime = try HookTesting.runtime(workers: 1)

@@ -115,7 +115,7 @@ struct RecoveryTests {
         let second = await HookTesting.run(
             runtime, try HookTesting.pack("return true", manifest: "budgets: {wall_ms: 50}"))
         #expect(second.status == .crash)
-        #expect(second.error == "no sandbox worker was free within 50 ms")
+        #expect(second.error?.hasPrefix("no sandbox worker was free within 50 ms") == true)
         broker.release()
         #expect(await first.value.status == .ok)
     }

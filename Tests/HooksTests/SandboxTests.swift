@@ -165,7 +165,7 @@ struct SandboxTests {
     func unordered() async throws {
         let body = "for k in pairs({ [{}] = 1 }) do end return { verdict = 'allow' }"
         let policy = try await HookTesting.run(body, kind: .policy)
-        #expect(policy.error?.contains("it has no order") == true)
+        #expect(policy.error?.contains("others have no order") == true)
         #expect(try await HookTesting.run(body).status == .ok)
     }
 

@@ -123,6 +123,7 @@ import Testing
             case .closed: #expect(what == "closed")
             case .timeout: #expect(what == "timeout")
             case .malformed: #expect(what == "malformed")
+            case .unusable: #expect(what == "unusable")
             }
         }
     }

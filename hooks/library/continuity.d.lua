@@ -65,8 +65,9 @@
 ---@class continuity.HTTPResponse
 ---@field status integer the status code, whatever it says
 ---@field headers table<string, string> header fields by lower-case name
----@field body string the body as text, without the values of secrets
+---@field body string the body as text
 ---@field json? any the body's value where it is JSON; fractions come as texts
+---@field withheld? string there when the answer held a secret: why headers and body are empty
 
 ---@class continuity.HTTPOptions
 ---@field headers? table<string, continuity.Text> header fields by name; a value may be joined from texts and secrets
@@ -116,15 +117,15 @@
 ---@field data? table<string, any> for machines
 
 ---@class continuity.handle.agent
----@field command fun(node_id: string, command: string, options?: continuity.AgentOptions): continuity.AgentAnswer?, string?, string? Has an agent carry out a command by name, under the run's epoch and a key of its own. Codes: failed, refused, timed_out, unreachable.
----@field read fun(node_id: string, name: string, options?: continuity.AgentOptions): continuity.AgentReading?, string?, string? Has an agent run one of its own programs that only read. Drills do it too. Codes: failed, refused, timed_out, unreachable.
+---@field command fun(node_id: string, command: string, options?: continuity.AgentOptions): continuity.AgentAnswer?, string?, string? Has an agent carry out a command by name, under the run's epoch and a key of its own. Codes: failed, refused, withheld, timed_out, unreachable.
+---@field read fun(node_id: string, name: string, options?: continuity.AgentOptions): continuity.AgentReading?, string?, string? Has an agent run one of its own programs that only read. Drills do it too. Codes: failed, refused, withheld, timed_out, unreachable.
 
 ---@class continuity.handle.dns
----@field lookup fun(name: string, type: "A"|"AAAA"|"CNAME"|"SRV"|"TXT"): continuity.DNSAnswer?, string?, string? Asks the granted server, and nobody else, for records. Codes: timed_out.
+---@field lookup fun(name: string, type: "A"|"AAAA"|"CNAME"|"SRV"|"TXT"): continuity.DNSAnswer?, string?, string? Asks the granted server, and nobody else, for records. Codes: timed_out, withheld.
 ---@field update fun(update: continuity.DNSUpdate): boolean?, string?, string? Replaces the records of one name and type, all or nothing (RFC 2136), signed with the key that the grant names. Codes: prerequisite_failed, refused, in_doubt.
 
 ---@class continuity.handle.haproxy
----@field command fun(address: string, command: string): string?, string?, string? Sends one command to HAProxy's runtime API and gives its answer. `show` and `get` are reads, all others effects. Codes: unreachable, in_doubt.
+---@field command fun(address: string, command: string): string?, string?, string? Sends one command to HAProxy's runtime API and gives its answer. `show` and `get` are reads, all others effects. Codes: unreachable, in_doubt, withheld.
 
 ---@class continuity.handle.http
 ---@field request fun(request: continuity.HTTPRequest): continuity.HTTPResponse?, string?, string? Sends a request. GET and HEAD are reads, all others effects. Codes: address_refused, tls, timed_out, unreachable, in_doubt, too_large, bad_response.

@@ -2,6 +2,10 @@
 package struct JSONFault: Error, Hashable, Sendable, CustomStringConvertible {
     package var reason: String
     package var offset: Int
+    /// The key, where it stands twice in one object. Keys that are canonically equivalent in Unicode
+    /// (`é` as one scalar or as two) are one key here.
+    package var repeatedKey: String?
+
     package var description: String { "\(reason), at byte \(offset)" }
 }
 
@@ -115,7 +119,9 @@ struct JSONReader<Builder: JSONBuilder>: ~Copyable {
         do {
             return try Builder.object(members)
         } catch {
-            throw fault("the field '\(error.key)' stands twice in the object that ends here")
+            var fault = fault("the field '\(error.key)' stands twice in the object that ends here")
+            fault.repeatedKey = error.key
+            throw fault
         }
     }
 

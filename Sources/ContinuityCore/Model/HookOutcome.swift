@@ -15,6 +15,9 @@ package struct HookOutcome: Codable, Hashable, Sendable {
         case crash
     }
 
+    /// The limits that the same call may reach on a slow or busy machine and not on another.
+    package static let limitsOfSpeed: Set<String> = ["cpu", "wall"]
+
     package var status: Status
     /// `instructions`, `memory`, `cpu`, `wall`, `output`, `host_calls` or `log`, with status `limit`.
     package var limit: String?

@@ -71,6 +71,13 @@ enum CallCheck {
         return (1...30_000).contains(ms) ? nil : "'timeout_ms' must be from 1 to 30000"
     }
 
+    /// What the HTTP client sets, and what would have an answer come in parts or encoded, so that a
+    /// secret in it would not be seen.
+    private static let brokersHeaders: Set<String> = [
+        "accept-encoding", "connection", "content-length", "expect", "host", "if-range", "range",
+        "te", "trailer", "transfer-encoding", "upgrade",
+    ]
+
     private static func httpProblem(_ arguments: JSONValue) -> String? {
         guard let template = TextTemplate(arguments["url"] ?? .null), template.namesOrigin,
             RequestURL(template.render { _ in "x" }) != nil
@@ -82,9 +89,7 @@ enum CallCheck {
             return "give 'body' or 'json', not both"
         }
         for name in arguments["headers"]?.object?.keys.sorted() ?? []
-        where ["host", "content-length", "transfer-encoding", "connection"].contains(
-            name.lowercased())
-        {
+        where Self.brokersHeaders.contains(name.lowercased()) {
             return "the header '\(name)' is not for a hook to set"
         }
         return timeProblem(arguments)

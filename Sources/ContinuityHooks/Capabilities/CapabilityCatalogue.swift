@@ -30,10 +30,13 @@ package enum CapabilityCatalogue {
             CapabilityField("status", .integer, "the status code, whatever it says"),
             CapabilityField("headers", .map(.string), "header fields by lower-case name"),
             CapabilityField(
-                "body", .string, "the body as text, without the values of secrets"),
+                "body", .string, "the body as text"),
             CapabilityField(
                 "json", .any, optional: true,
                 "the body's value where it is JSON; fractions come as texts"),
+            CapabilityField(
+                "withheld", .string, optional: true,
+                "there when the answer held a secret: why headers and body are empty"),
         ])
     private static let httpCodes = [
         code("address_refused", "the name leads to an address that is not granted"),
@@ -123,7 +126,10 @@ package enum CapabilityCatalogue {
                                     CapabilityField("data", .string, "as in a zone file"),
                                 ])), "the answer section"),
                 ]),
-            codes: [code("timed_out", "the server did not answer")],
+            codes: [
+                code("timed_out", "the server did not answer"),
+                code("withheld", "the answer held a secret"),
+            ],
             "Asks the granted server, and nobody else, for records."),
         CapabilityOperation(
             "dns.update", .effect,
@@ -166,6 +172,7 @@ package enum CapabilityCatalogue {
     private static let agentCodes = [
         code("failed", "the command ran and did not reach its goal"),
         code("refused", "the agent did not take the order, or the run forbids it here"),
+        code("withheld", "the answer held a secret"),
         code("timed_out", "it did not end in time"),
         code("unreachable", "the agent did not answer"),
     ]
@@ -226,6 +233,7 @@ package enum CapabilityCatalogue {
             codes: [
                 code("unreachable", "no connection; nothing was sent"),
                 code("in_doubt", "no whole answer: it may have been carried out"),
+                code("withheld", "the answer held a secret"),
             ], stub: "",
             "Sends one command to HAProxy's runtime API and gives its answer. `show` and `get` "
                 + "are reads, all others effects."),

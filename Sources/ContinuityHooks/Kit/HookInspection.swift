@@ -67,7 +67,7 @@ package struct HookInspection: Hashable, Sendable {
                 version: "0"
                 kind: \(pack.manifest.kind.rawValue)
                 stages: [\(stage.rawValue)]
-                budgets: {wall_ms: 5000, cpu_ms: 2000}
+                budgets: {wall_ms: 60000, cpu_ms: 10000}
                 """,
             manifestFile: pack.folder + "/hook.yaml",
             script: "local inspected = (function(...) " + pack.script + """

@@ -11,7 +11,7 @@ package struct HookPack: Hashable, Sendable {
     static let scriptBytesMax = 256 << 10
 
     package let folder: String
-    package let manifest: HookManifest
+    package private(set) var manifest: HookManifest
     /// The text of `main.lua`.
     package let script: String
     /// SHA-256 over the bytes of `hook.yaml`, in hexadecimal.
@@ -46,6 +46,15 @@ package struct HookPack: Hashable, Sendable {
             "manifest_sha256": .string(manifestSHA256), "script_sha256": .string(scriptSHA256),
         ]
         packSHA256 = hexString(SHA256.digest(CanonicalJSON.bytes(digests)))
+    }
+
+    /// The same with the longest times of any server: for runs whose verdict must be the same on a
+    /// slow or busy machine. Instructions, memory and output bound them as ever.
+    package var withLongestTimes: HookPack {
+        var pack = self
+        pack.manifest.budgets.cpuMs = HookBudgets.maximum.cpuMs
+        pack.manifest.budgets.wallMs = HookBudgets.maximum.wallMs
+        return pack
     }
 
     /// A script that stands alone: default budgets, no capabilities, and no manifest of its own.

@@ -23,9 +23,9 @@ package struct HookCoverage: Hashable, Sendable {
 }
 
 extension HookRuntime {
-    /// `invoke`, and which lines ran. An invocation that ended before the script was compiled, was
-    /// killed, or crashed, has no coverage: both lists are empty. The script runs slower, but its
-    /// instructions are counted as always.
+    /// `invoke`, and which lines ran, however the invocation ended: a worker tells each line as it
+    /// runs. Both lists are empty where the script was not compiled. The script runs slower, but
+    /// its instructions are counted as always.
     package func invokeWithCoverage(
         _ invocation: HookInvocation, broker: any HookBroker
     ) async -> (outcome: HookOutcome, coverage: HookCoverage) {

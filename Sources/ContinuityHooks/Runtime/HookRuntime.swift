@@ -87,6 +87,10 @@ package final class HookRuntime: Sendable {
                 + "'\(invocation.stage.rawValue)'"
         } else if invocation.context.object == nil {
             problem = "the context is not a JSON object"
+        } else if invocation.context.hasNULInKey || JSONValue.object(configuration).hasNULInKey {
+            problem =
+                "the context or the configuration has a key with a NUL character, which "
+                + "cannot be handed to a script"
         }
         let session = InvocationSession(
             invocation, configuration: configuration, broker: broker, supervisor: supervisor,
@@ -103,7 +107,10 @@ package final class HookRuntime: Sendable {
                     continuation.resume(
                         returning: InvocationResult(
                             session.outcome(
-                                .crash, error: "no sandbox worker was free within \(wallMs) ms")))
+                                .crash,
+                                error:
+                                    "no sandbox worker was free within \(wallMs) ms: all are in use, or "
+                                    + "the machine is too busy")))
                 })
             // Most find a thread at once and need no timer.
             guard case .queued(let ticket) = admission else { return }

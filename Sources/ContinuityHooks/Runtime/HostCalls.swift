@@ -73,12 +73,22 @@ struct HostCalls {
 
     private mutating func carryOut(_ call: HookHostCall) -> Answer {
         let broker = broker
-        let reply = WaitingThread().answer(untilNs: deadlineNs) { await broker.perform(call) }
+        let answer = WaitingThread().answer(untilNs: deadlineNs) { await broker.perform(call) }
+        let reply = answer.map(Self.deliverable)
         let recorded =
             reply ?? .failed(message: "no answer before the deadline", code: "in_doubt")
         if case .failed(let message, HookHostReply.deniedCode) = recorded { denial = message }
         record(call, recorded)
         return reply.map { .reply($0) } ?? .timeout
+    }
+
+    /// A script's keys are C texts on their way in: one with a NUL would end the worker.
+    private static func deliverable(_ reply: HookHostReply) -> HookHostReply {
+        guard case .ok(let value) = reply, value.hasNULInKey else { return reply }
+        return .failed(
+            message:
+                "the answer has a key with a NUL character, which cannot be handed to a script",
+            code: "bad_response")
     }
 
     private mutating func record(_ call: HookHostCall, _ reply: HookHostReply) {
@@ -101,5 +111,17 @@ struct HostCalls {
                 "sha256": .string(hexString(SHA256.digest(bytes))),
             ]
         reads.append(.object(entry))
+    }
+}
+
+extension JSONValue {
+    /// Whether any key, at any depth, holds U+0000.
+    var hasNULInKey: Bool {
+        switch self {
+        case .array(let elements): elements.contains(where: \.hasNULInKey)
+        case .object(let members):
+            members.contains { $0.key.utf8.contains(0) || $0.value.hasNULInKey }
+        default: false
+        }
     }
 }

@@ -17,6 +17,7 @@ struct InvocationResult: Sendable {
 struct InvocationSession: Sendable {
     /// Two lists of as many numbers as the largest script has lines.
     static let coverageBytesMax = 4 << 20
+    /// How long to wait for the end of a worker that was killed.
     static let endTimeoutNs: Int64 = 1_000_000_000
 
     let invocation: HookInvocation
@@ -70,21 +71,19 @@ struct InvocationSession: Sendable {
     private func run(on worker: SandboxWorker, wallNs: Int64) -> InvocationResult {
         let startNs = continuity_monotonic_ns()
         var calls = HostCalls(invocation, broker: broker, deadlineNs: startNs + wallNs)
-        var logs: [String] = []
-        var coverage = HookCoverage()
+        var told = WorkerTold(logBytesMax: invocation.pack.manifest.budgets.logBytes)
         var result = converse(
-            with: worker, deadlineNs: startNs + wallNs, calls: &calls, logs: &logs,
-            coverage: &coverage)
+            with: worker, deadlineNs: startNs + wallNs, calls: &calls, told: &told)
         if let denial = calls.denial, result.status == .failed || result.status == .error {
             result.status = .denied
             result.error = [denial, result.error].compactMap(\.self).joined(separator: "\n")
         }
-        result.logs = logs
+        result.logs = told.logs
         result.effects = calls.effects
         result.reads = calls.reads.isEmpty ? nil : calls.reads
         result.usage.wallUs = (continuity_monotonic_ns() - startNs) / 1000
         var all = InvocationResult(result)
-        all.coverage = coverage
+        all.coverage = told.coverage
         return all
     }
 
@@ -96,7 +95,7 @@ struct InvocationSession: Sendable {
 
     private func converse(
         with worker: SandboxWorker, deadlineNs: Int64, calls: inout HostCalls,
-        logs: inout [String], coverage: inout HookCoverage
+        told: inout WorkerTold
     ) -> HookOutcome {
         let budgets = invocation.pack.manifest.budgets
         var channel = WorkerChannel(
@@ -104,31 +103,35 @@ struct InvocationSession: Sendable {
             frameBytesMax: Int(budgets.outputBytes + 6 * budgets.logBytes) + (128 << 10)
                 + (coversLines ? Self.coverageBytesMax : 0),
             deadlineNs: deadlineNs)
-        var logBytesLeft = Int(budgets.logBytes)
         do throws(WorkerChannel.Failure) {
             try channel.send(request)
             while true {
                 switch try channel.receive() {
                 case .log(let line):
-                    // The worker keeps to this by itself, as long as it is what it should be.
-                    // U+FFFD in place of one bad byte has three.
-                    logBytesLeft -= line.utf8.count / 3 + 1
-                    guard logBytesLeft >= 0 else { return ended(worker, limit: "log") }
-                    logs.append(line)
+                    guard told.log(line) else { return ended(worker, limit: "log") }
+                case .coverage(let lines): told.begin(lines)
+                case .line(let line): told.ran(line)
                 case .call(let name, let arguments):
                     switch calls.perform(name: name, arguments: arguments) {
                     case .reply(let reply): try channel.send(reply.json)
                     case .limit: return ended(worker, limit: "host_calls")
                     case .timeout: throw .timeout
                     }
-                case .coverage(let lines): coverage = lines
                 case .done(let verdict):
                     return outcome(of: verdict)
                 }
             }
         } catch {
             switch error {
-            case .timeout: return ended(worker, limit: "wall")
+            case .timeout:
+                let result = ended(worker, limit: "wall")
+                channel.drain(into: &told)
+                return result
+            case .unusable(let what):
+                _ = continuity_pidfd_kill(worker.pidfd)
+                var result = outcome(.error, error: what)
+                result.usage.cpuUs = end(of: worker)?.cpuUs ?? 0
+                return result
             case .closed: return crashed(worker)
             case .malformed(let what):
                 return outcome(.crash, error: "the sandbox worker sent \(what)")
@@ -202,9 +205,25 @@ struct InvocationSession: Sendable {
     /// Kills the worker at a limit that this side holds.
     private func ended(_ worker: SandboxWorker, limit: String) -> HookOutcome {
         _ = continuity_pidfd_kill(worker.pidfd)
-        var result = outcome(.limit, limit: limit)
+        var result = outcome(.limit, limit: limit, error: speedNote(limit))
         result.usage.cpuUs = end(of: worker)?.cpuUs ?? 0
         return result
+    }
+
+    /// What to say of a limit that the same call may not reach on another machine, or at another
+    /// time. The other limits count what the script does, and end it at the same place everywhere.
+    private func speedNote(_ limit: String) -> String? {
+        let budgets = invocation.pack.manifest.budgets
+        switch limit {
+        case "cpu":
+            return "\(budgets.cpuMs) ms of processor time are used up (budgets.cpu_ms); how far a "
+                + "script gets in them depends on the machine's speed"
+        case "wall":
+            return "\(invocation.wallMs) ms have passed (budgets.wall_ms, or the binding's "
+                + "timeout_ms); how far a script gets in them depends on the machine's speed and "
+                + "load, and on who answers its calls"
+        default: return nil
+        }
     }
 
     private func end(of worker: SandboxWorker) -> WorkerEnd? {
@@ -221,7 +240,8 @@ struct InvocationSession: Sendable {
         switch end.signal {
         case nil where WorkerEnd.limitStatuses[end.status] != nil:
             result = outcome(.limit, limit: WorkerEnd.limitStatuses[end.status])
-        case SIGPROF, SIGXCPU: result = outcome(.limit, limit: "cpu")
+        case SIGPROF, SIGXCPU:
+            result = outcome(.limit, limit: "cpu", error: speedNote("cpu"))
         case SIGSYS:
             result = outcome(.crash, error: "the sandbox stopped a forbidden system call")
         case .some(let signal):

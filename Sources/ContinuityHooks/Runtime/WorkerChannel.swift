@@ -12,6 +12,8 @@ struct WorkerChannel {
         case timeout
         /// What came is not a frame; the text is for people.
         case malformed(String)
+        /// A frame whose value cannot be held; the text is for the script's author.
+        case unusable(String)
     }
 
     private static let headerBytes = 4
@@ -20,7 +22,7 @@ struct WorkerChannel {
 
     let socket: Int32
     let frameBytesMax: Int
-    let deadlineNs: Int64
+    var deadlineNs: Int64
 
     /// What was read and not yet taken is at `start..<end`.
     private var buffer: [UInt8] = []
@@ -53,9 +55,21 @@ struct WorkerChannel {
         start += Self.headerBytes
         try fill(length)
         defer { start += length }
-        guard let json = try? JSONValue(parsing: buffer[start..<start + length]),
-            let frame = WorkerFrame(json)
-        else { throw .malformed("a frame that is not understood") }
+        let json: JSONValue
+        do {
+            json = try JSONValue(parsing: buffer[start..<start + length])
+        } catch {
+            // The worker writes each key of a Lua table once, but Lua compares bytes.
+            guard let key = error.repeatedKey else {
+                throw .malformed("a frame that is not understood")
+            }
+            throw .unusable(
+                "a table has two keys that are the same text '\(key)' in Unicode, composed and "
+                    + "decomposed; keep one of them")
+        }
+        guard let frame = WorkerFrame(json) else {
+            throw .malformed("a frame that is not understood")
+        }
         return frame
     }
 

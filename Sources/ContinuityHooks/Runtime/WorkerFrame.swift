@@ -4,7 +4,10 @@ import ContinuityCore
 enum WorkerFrame {
     case log(String)
     case call(name: String, arguments: JSONValue)
+    /// The lines that hold code.
     case coverage(HookCoverage)
+    /// A line ran for the first time.
+    case line(Int)
     case done(WorkerVerdict)
 
     init?(_ json: JSONValue) {
@@ -14,6 +17,8 @@ enum WorkerFrame {
             self = .call(name: name, arguments: json["args"] ?? .null)
         } else if let lines = json["coverage"], let coverage = HookCoverage(lines) {
             self = .coverage(coverage)
+        } else if let line = json["line"]?.int {
+            self = .line(Int(line))
         } else if let done = json["done"], let verdict = WorkerVerdict(done) {
             self = .done(verdict)
         } else {

@@ -6,6 +6,7 @@ import ServiceLifecycle
 
 /// A server that says back whatever it is told, in body and header: the worst host for a secret.
 func withEchoServer<Result: Sendable>(
+    seen: @escaping @Sendable (String) -> Void = { _ in },
     _ body: @Sendable (Int) async throws -> Result
 ) async throws -> Result {
     let router = Router()
@@ -17,6 +18,7 @@ func withEchoServer<Result: Sendable>(
         let text =
             ([request.method.rawValue + " " + request.uri.description] + headers
             + [String(buffer: bytes)]).joined(separator: "\n")
+        seen(text)
         var fields: HTTPFields = [.contentType: "text/plain"]
         if let authorization = request.headers[.authorization], let name = HTTPField.Name("x-echo")
         {
