@@ -14,6 +14,8 @@ final class PlayedAgents: Sendable {
         var leases: [NodeID: Int] = [:]
         var refused: Set<AgentCommand.Name> = []
         var delayed: Set<AgentCommand.Name> = []
+        /// What is answered in place of results, one after the other; what was ordered is done.
+        var statuses: [AgentCommand.Name: [Int]] = [:]
     }
 
     private let port: Int
@@ -45,6 +47,12 @@ final class PlayedAgents: Sendable {
         state.withLock {
             if refuses { $0.refused.insert(command) } else { $0.refused.remove(command) }
         }
+    }
+
+    /// Orders of this kind are carried out, and their answers get lost on the way: these come in
+    /// their place, one for each sending.
+    func answers(_ command: AgentCommand.Name, with statuses: [Int]) {
+        state.withLock { $0.statuses[command] = statuses }
     }
 
     /// While a command is delayed, its order is not answered.
@@ -108,12 +116,22 @@ final class PlayedAgents: Sendable {
                 try await Task.sleep(for: .milliseconds(10))
             }
             let bytes = try CanonicalJSON.bytes(encoding: self.carryOut(command))
+            if let status = self.nextStatus(command.name) {
+                return Response(status: .init(code: status))
+            }
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         }
         try await Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
             logger: Logger(label: "agents") { _ in SwiftLogNoOpLogHandler() }
         ).serveUntilCancelled()
+    }
+
+    private func nextStatus(_ command: AgentCommand.Name) -> Int? {
+        state.withLock { state in
+            guard state.statuses[command]?.isEmpty == false else { return nil }
+            return state.statuses[command]?.removeFirst()
+        }
     }
 
     private func carryOut(_ command: AgentCommand) -> CommandResult {
@@ -131,7 +149,7 @@ final class PlayedAgents: Sendable {
                 receipt: isFence
                     ? FenceReceipt(
                         nodeID: node, bootID: "played", epoch: command.epoch, method: "command",
-                        processesKilled: 0) : nil)
+                        processesKilled: 0) : nil, deniedPromisesTo: command.deniesPromisesTo)
         }
     }
 
