@@ -98,7 +98,7 @@ package enum PolicyFile {
         guard let section = try reader.optionalMapping("lease") else { return base }
         let settings = LeaseSettings(
             durationMs: try section.int(
-                "duration_ms", in: 100...600_000, default: base.durationMs),
+                "duration_ms", in: 100...LeaseSettings.longestMs, default: base.durationMs),
             marginMs: try section.int("margin_ms", in: 10...60_000, default: base.marginMs))
         guard settings.durationMs >= 2 * detection.intervalMs else {
             throw section.error(

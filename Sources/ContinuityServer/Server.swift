@@ -82,7 +82,9 @@ package struct Server {
             clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
-            orchestrator: orchestrator, store: store, instanceID: configuration.instanceID,
+            orchestrator: orchestrator, store: store,
+            // Drawn anew by each process: two on copies of one journal are told apart by it.
+            instanceID: "\(configuration.instanceID)-\(hexString(randomBytes(8)))",
             clusters: configuration.clusters, brake: configuration.brake, executor: executor,
             signer: configuration.audit.signer(state: orchestrator.state), restored: restored,
             logger: logger)

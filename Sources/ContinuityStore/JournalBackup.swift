@@ -96,9 +96,15 @@ package enum JournalRestore {
                     isDamage: true)
             }
         }
-        if !tail.isEmpty {
+        if !tail.isEmpty || acceptLoss {
             let store = try JournalStore.open(path: partial)
             try store.append(tail)
+            if acceptLoss {
+                try store.append([
+                    try noteOfLoss(
+                        in: store, backupHead, salvaged: Int64(tail.count), digest: digest)
+                ])
+            }
             try store.close()
         }
         let head = try JournalStore.read(path: partial).verify(digest: digest)
@@ -107,6 +113,22 @@ package enum JournalRestore {
         JournalStore.remove(partial)
         return Result(
             head: head, backupSeq: backupHead.seq, salvaged: Int64(tail.count), keptAs: keptAs)
+    }
+
+    /// So that the next leadership knows that others may have become primary meanwhile.
+    private static func noteOfLoss(
+        in store: JournalStore, _ backup: JournalHead, salvaged: Int64, digest: ContentDigest
+    ) throws(StoreError) -> JournalEntry {
+        let last = try store.entries(after: backup.seq + salvaged - 1, limit: 1).last
+        let body = JournalBody.journalRestored(
+            JournalRestored(
+                damage: "restored by hand, with --accept-loss", backupSeq: backup.seq,
+                salvaged: salvaged, mayLackEntries: true))
+        return JournalEntry(
+            after: last.map { JournalHead(seq: $0.seq, hash: $0.hash) } ?? backup,
+            epoch: last?.epoch ?? 0, atMs: Int64(Date().timeIntervalSince1970 * 1000),
+            actor: "continuity", clusterID: nil, kind: body.kind, body: body.bytes(),
+            digest: digest)
     }
 
     /// What the file still shows after an entry, in order, and the number of its last entry; `nil`

@@ -205,3 +205,35 @@ import Testing
         #expect(world.state.primary == "node-3")
     }
 }
+
+extension ContradictionTests {
+    /// Issue 13, 1 and 13: what it lacks may have granted any lease, to any node.
+    @Test func aJournalThatMayLackEntriesWaitsForWhoeverMayBePrimary() throws {
+        var world = TestWorld()
+        world.settle()
+        world.step(
+            .journalRestored(
+                JournalRestored(damage: "lost", backupSeq: 7, salvaged: 0, mayLackEntries: true)))
+        try world.restart(keeping: world.journal.count)
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 30_000, silent: ["node-2"])
+        #expect(world.commands.map(\.name).filter { $0 != .status }.isEmpty)
+        #expect(world.state.hold?.rule == .anotherPrimary)
+        // It is heard, as a secondary: nobody else can be primary.
+        world.run(forMs: 5000)
+        #expect(world.state.primary == "node-2")
+        #expect(!world.state.mayBeBehind)
+    }
+
+    @Test func aLeaseOfAJournalThatMayLackEntriesIsTheLongestThereIs() throws {
+        var world = TestWorld()
+        world.settle()
+        world.step(
+            .journalRestored(
+                JournalRestored(damage: "lost", backupSeq: 7, salvaged: 0, mayLackEntries: true)))
+        try world.restart(keeping: world.journal.count)
+        #expect(
+            world.orchestrator.leaseEndMs("node-1", "demo")
+                == world.nowMs + LeaseSettings.longestMs + world.policy.lease.marginMs)
+    }
+}

@@ -89,16 +89,23 @@ package struct JournalRestored: Codable, Hashable, Sendable {
     package var backupSeq: Int64
     /// How many entries after it were taken from the damaged file; they extend the chain.
     package var salvaged: Int64
+    /// Whether entries that the journal had may be missing: others may have become primary, and
+    /// been granted leases, that it does not tell of.
+    package var mayLackEntries: Bool?
 
-    package init(damage: String, backupSeq: Int64, salvaged: Int64) {
+    package init(
+        damage: String, backupSeq: Int64, salvaged: Int64, mayLackEntries: Bool = false
+    ) {
         self.damage = damage
         self.backupSeq = backupSeq
         self.salvaged = salvaged
+        self.mayLackEntries = mayLackEntries ? true : nil
     }
 
     private enum CodingKeys: String, CodingKey {
         case damage
         case backupSeq = "backup_seq"
         case salvaged
+        case mayLackEntries = "may_lack_entries"
     }
 }

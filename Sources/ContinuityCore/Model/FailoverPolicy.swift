@@ -156,6 +156,9 @@ package struct DetectionSettings: Codable, Hashable, Sendable {
 
 /// For how long a primary may act without hearing from the orchestrator.
 package struct LeaseSettings: Codable, Hashable, Sendable {
+    /// The longest that a policy may ask for.
+    package static let longestMs: Int64 = 600_000
+
     package var durationMs: Int64
     /// What the orchestrator waits on top, for clocks that run at different speeds and for the
     /// time that the agent needs to stop the service.

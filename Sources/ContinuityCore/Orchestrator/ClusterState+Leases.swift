@@ -30,10 +30,20 @@ extension ClusterState {
         unleased.formUnion(cluster.nodes.filter { $0.role == .primary }.map(\.nodeID))
     }
 
+    /// What it does not tell of may have granted the longest lease there is, to any node.
+    mutating func distrustRestoredJournal() {
+        mayBeBehind = true
+        formerLeaseMs = max(formerLeaseMs ?? 0, LeaseSettings.longestMs)
+    }
+
     mutating func learn(_ body: JournalBody) {
         switch body {
         case .formerLeasesEnded(let body):
-            if let former = formerLeaseMs, former <= body.leaseMs { formerLeaseMs = nil }
+            if let former = formerLeaseMs, former <= body.leaseMs {
+                formerLeaseMs = nil
+                // Whoever else was primary had no lease for so long, nor promises on this word.
+                mayBeBehind = false
+            }
         case .leaseOutlived(let body):
             if body.isOutlived {
                 outlivedLease.insert(body.nodeID)

@@ -62,6 +62,8 @@ package struct ClusterState: Hashable, Sendable {
     /// known to have ended, in milliseconds. It is waited out as it was granted, whatever the
     /// policy says now.
     package var formerLeaseMs: Int64?
+    /// Whether the journal was restored and may lack a change of the primary.
+    package var mayBeBehind = false
     /// Nodes that may act without any lease: they were told so while the cluster was
     /// active/active, and have not been heard to obey leases since.
     package var unleased: Set<NodeID> = []

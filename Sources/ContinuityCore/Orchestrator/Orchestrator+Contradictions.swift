@@ -32,11 +32,29 @@ extension Orchestrator {
                     + ", this process leads epoch \(state.epoch): stop the other orchestrator, or "
                     + "restore the newest journal")
         }
-        guard let node = anotherPrimary(id, now) else { return nil }
+        guard let node = anotherPrimary(id, now) else {
+            return holdOfRestoredJournal(id, cluster, now)
+        }
         return Hold(
             rule: .anotherPrimary,
             evidence: "\(node) runs as primary, the journal names \(cluster.primary), which does "
                 + "not: 'continuity adopt --cluster \(id) --node \(node)', or stop \(node)")
+    }
+
+    /// A node that is not heard may be the primary that the journal does not tell of.
+    private func holdOfRestoredJournal(
+        _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> Hold? {
+        guard cluster.mayBeBehind, !isSeenAsPrimary(cluster.primary, id, now),
+            let node = cluster.cluster.nodes.map(\.nodeID).first(where: { node in
+                node != cluster.primary && cluster.cluster.node(node)?.holdsData == true
+                    && !isHeard(node, in: id, now)
+            })
+        else { return nil }
+        return Hold(
+            rule: .anotherPrimary,
+            evidence: "the journal was restored and may lack a failover, and \(node), which may be "
+                + "primary, is not heard: bring its agent back, or wait")
     }
 
     /// What is told although nothing has failed.

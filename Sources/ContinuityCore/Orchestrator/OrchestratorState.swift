@@ -36,9 +36,11 @@ extension OrchestratorState {
         case .leadershipStarted(let body):
             instanceID = body.instanceID
             for id in clusters.keys { clusters[id]?.doubtPendingPointers() }
-        case .hookPacksChanged, .loginRefused, .credentialUsed, .entryRedacted, .witnessAlarmed,
-            .journalRestored:
+        case .hookPacksChanged, .loginRefused, .credentialUsed, .entryRedacted, .witnessAlarmed:
             break
+        case .journalRestored(let body):
+            guard body.mayLackEntries == true else { break }
+            for id in clusters.keys { clusters[id]?.distrustRestoredJournal() }
         case .checkpointSigned(let body): checkpoint = body
         case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
         case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
@@ -116,6 +118,7 @@ extension ClusterState {
             inDoubt = nil
             inheritLineage(by: change.to)
             wasHealthy = true
+            mayBeBehind = false
             run?.evolve(body, atMs: atMs)
         case .drillStarted(let body): drill = DrillState(body, atMs: atMs)
         case .drillStep(let body):

@@ -223,6 +223,7 @@ extension Scenario {
         case "kill-serve": return [.serveDies(ms: ms)]
         case "pause-serve": return [.servePauses(ms: ms)]
         case "kill-serve-at-step": return [.serveDiesAtStep(point: try point(words.first), ms: ms)]
+        case "profile": return [.profileChanges(try choice(words.first))]
         case "jump-utc": return [.utcJumps(ms: try time(words.first))]
         case "fail-order":
             return [.orderFails(try choice(words.first), node: try node(words.last), ms: ms)]

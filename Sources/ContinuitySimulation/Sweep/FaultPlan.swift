@@ -17,6 +17,10 @@ struct FaultPlan {
         draw(faultMs)
         people.draw(settings, faultMs)
         faults += people.faults
+        faults +=
+            ConfigurationPlan(
+                seed: seed, nodes: settings.cluster.nodes.count, faultMs: faultMs
+            ).faults
         faults.sort { $0.atMs < $1.atMs }
     }
 

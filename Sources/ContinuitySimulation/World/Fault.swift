@@ -20,6 +20,8 @@ enum Fault: Hashable {
     /// Another process takes over while this one is paused; it learns so when it wakes.
     case serveIsReplaced
     case utcJumps(ms: Int64)
+    /// The policy's file names another profile; the next process reads it.
+    case profileChanges(DetectionSettings.Profile)
     case request(kind: PlanKind, target: Int?)
     case order(OperatorOrder)
     case person(PersonAct)

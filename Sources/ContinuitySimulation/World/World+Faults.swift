@@ -65,6 +65,9 @@ extension World {
         case .utcJumps(let ms):
             trace("serve's UTC clock jumps by \(ms) ms")
             clocks[0].utcOffsetMs += ms
+        case .profileChanges(let profile):
+            trace("the policy's file says \(profile.rawValue)")
+            self.profile = profile
         case .request(let kind, let target): ask(kind, target)
         case .order(let order): hear(.order(order, by: "operator"))
         case .person(let act): perform(act)

@@ -64,8 +64,16 @@ extension World {
         serve.waiting = []
         serve.startedAtMs = nowMs
         trace("serve starts, process \(serve.process)")
-        serve.orchestrator = Orchestrator(state: serve.durable, digest: .simulation)
         var policy = settings.policy
+        if let profile {
+            policy.detection = .settings(for: profile)
+            policy.lease = LeaseSettings(detection: policy.detection)
+        }
+        if settings.mutation == .formerLeasesForgotten {
+            serve.durable.clusters[clusterID]?.policy = policy
+            serve.durable.clusters[clusterID]?.formerLeaseMs = nil
+        }
+        serve.orchestrator = Orchestrator(state: serve.durable, digest: .simulation)
         if settings.mutation == .hooksRepeated {
             for index in policy.hooks.indices { policy.hooks[index].repeatable = true }
         }
@@ -126,8 +134,14 @@ extension World {
         case .report(let report, let sentLocalMs, let boot):
             hear(.report(report), asker: (message.from - 1, sentLocalMs, boot))
         case .result(let result, let effect):
-            guard serve.effects.removeValue(forKey: effect) != nil else { return }
-            hear(.operationFinished(result.key, clusterID, OperationResult(result)))
+            guard let pending = serve.effects.removeValue(forKey: effect) else { return }
+            var outcome = OperationResult(result)
+            if settings.mutation == .failuresReadAsRefusals, outcome.outcome != .ok,
+                case .command(let command, _) = pending.effect, command.name == .promote
+            {
+                outcome.outcome = .refused
+            }
+            hear(.operationFinished(result.key, clusterID, outcome))
         case .reply, .order, .promiseAsked, .promiseAnswered: break
         }
     }

@@ -27,6 +27,8 @@ final class World {
     var clients: [ClientModel] = []
     var nextWrite: Int32 = 1
     var writes = WriteLedger()
+    /// What the policy's file says now, where it was changed.
+    var profile: DetectionSettings.Profile?
     var hookBehaviours: [String: Fault.HookBehaviour] = [:]
     var failingOrders: [AgentCommand.Name: Set<Int>] = [:]
 

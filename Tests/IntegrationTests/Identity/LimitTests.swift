@@ -49,9 +49,17 @@ import Testing
         #expect(try await send("one", 9).status == 200)
         #expect(try await send("two", 1).status == 200)
         #expect(try await send("one", 10).problem == "stale-report", "that boot is over")
+        // It lives, so the other is no successor: the first goes on, and the second is told so.
+        #expect(try await send("one", 11).status == 200)
+        #expect(try await send("two", 2).problem == "second-agent")
+        #expect(try await send("one", 12).status == 200)
+        #expect(try await send("two", 3).problem == "second-agent")
+        // A real successor is heard at once.
+        #expect(try await send("three", 1).status == 200)
+        #expect(try await send("three", 2).status == 200)
         server.kill()
         try await server.start()
-        let replayed = try await send("two", 2)
+        let replayed = try await send("three", 3)
         #expect(replayed.problem == "stale-session", "\(replayed)")
         #expect(SecureServe.session(of: replayed) != session)
         let missing = try await server.curl(

@@ -33,6 +33,10 @@ extension APIOperation {
                     "name the session of this answer's 'Continuity-Session' and send it again",
                     headers: [session]),
                 .init(409, "stale-report", "a later report of this node came before"),
+                .init(
+                    409, "second-agent",
+                    "another agent reports for node-1 as well, and goes on: stop this one, or give "
+                        + "it a node_id of its own"),
             ])
     }
 
