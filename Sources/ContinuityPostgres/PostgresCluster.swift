@@ -58,7 +58,10 @@ package struct PostgresCluster: Sendable {
             (PostgresSettings.configuration(of: node), node.configFile),
             (PostgresSettings.accessRules(of: node), node.accessFile),
             ("", node.identFile),
-            ("*:*:*:\(node.user):\(password)\n", node.passfile),
+            (
+                "*:*:*:\(Quote.passfileField(node.user)):\(Quote.passfileField(password))\n",
+                node.passfile
+            ),
             (password + "\n", "\(node.folder)/etc/password"),
         ]
         for (text, path) in files { try installation.write(text, to: path, mode: 0o600) }

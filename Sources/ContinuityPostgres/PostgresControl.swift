@@ -1,5 +1,5 @@
 /// A position in the write-ahead log, in bytes since its beginning.
-struct WALPosition: Comparable, Sendable {
+struct WALPosition: Comparable, Hashable, Sendable, CustomStringConvertible {
     let bytes: UInt64
 
     init(bytes: UInt64) { self.bytes = bytes }
@@ -13,25 +13,37 @@ struct WALPosition: Comparable, Sendable {
         bytes = UInt64(high) << 32 | UInt64(low)
     }
 
+    var description: String {
+        String(bytes >> 32, radix: 16, uppercase: true) + "/"
+            + String(bytes & 0xFFFF_FFFF, radix: 16, uppercase: true)
+    }
+
     static func < (left: Self, right: Self) -> Bool { left.bytes < right.bytes }
 }
 
-/// What a stopped server's control file says of how it ended.
+/// What a server's control file says.
 struct PostgresControl: Sendable {
     enum State: Equatable, Sendable {
         /// A primary that was stopped in an orderly way.
         case cleanPrimary
         /// A standby, stopped in an orderly way or not.
         case standby
-        /// A primary that died.
-        case crashedPrimary
+        /// A primary that runs or died, or a copy of one.
+        case inProduction
+        /// A primary that recovers, or died while it did.
+        case crashRecovery
     }
 
     let state: State
     /// Whether it needs no recovery.
     let isShutDown: Bool
+    let systemID: String
     let timeline: UInt32
     let checkpoint: WALPosition
+    /// How far a standby has replayed at least; zero for a primary.
+    let minimumRecovery: WALPosition
+    let minimumRecoveryTimeline: UInt32
+    let segmentBytes: UInt64
 
     /// Reads what `pg_controldata` prints under `LC_ALL=C`.
     init(parsing output: String) throws(PostgresError) {
@@ -41,19 +53,36 @@ struct PostgresControl: Sendable {
             fields[line[..<colon]] = line[line.index(after: colon)...].drop { $0 == " " }
         }
         guard let state = fields["Database cluster state"],
+            let systemID = fields["Database system identifier"],
             let timeline = fields["Latest checkpoint's TimeLineID"].flatMap({ UInt32($0) }),
-            let checkpoint = fields["Latest checkpoint location"].flatMap({ WALPosition($0) })
+            let checkpoint = fields["Latest checkpoint location"].flatMap({ WALPosition($0) }),
+            let segmentBytes = fields["Bytes per WAL segment"].flatMap({ UInt64($0) }),
+            (1 << 20...1 << 30).contains(segmentBytes)
         else {
             throw PostgresError("pg_controldata printed something else than control data")
         }
         switch state {
         case "shut down": self.state = .cleanPrimary
         case "shut down in recovery", "in archive recovery": self.state = .standby
-        default: self.state = .crashedPrimary
+        case "in crash recovery", "starting up": self.state = .crashRecovery
+        default: self.state = .inProduction
         }
         isShutDown = state.hasPrefix("shut down")
+        self.systemID = String(systemID)
         self.timeline = timeline
         self.checkpoint = checkpoint
+        self.segmentBytes = segmentBytes
+        minimumRecovery =
+            fields["Minimum recovery ending location"].flatMap { WALPosition($0) }
+            ?? WALPosition(bytes: 0)
+        let named = fields["Min recovery ending loc's timeline"].flatMap { UInt32($0) } ?? 0
+        minimumRecoveryTimeline = named == 0 ? timeline : named
+    }
+
+    /// The furthest position that this directory is known to have replayed, with its timeline.
+    var reached: (position: WALPosition, timeline: UInt32) {
+        minimumRecovery > checkpoint
+            ? (minimumRecovery, minimumRecoveryTimeline) : (checkpoint, timeline)
     }
 }
 
@@ -84,5 +113,12 @@ struct TimelineHistory: Sendable {
         if timeline == current { return true }
         guard let position = leftAt[timeline] else { return false }
         return checkpoint < position
+    }
+
+    /// The timelines whose files may hold the byte before `position`, the likeliest first: that in
+    /// which it was written, and those that began in the same segment and copied it.
+    func timelines(before position: WALPosition) -> [UInt32] {
+        let all = leftAt.keys.sorted() + [current]
+        return all.drop { timeline in leftAt[timeline].map { $0 < position } ?? false }.map(\.self)
     }
 }

@@ -23,37 +23,57 @@ package struct PostgresInstallation: Sendable {
         self.runner = runner
     }
 
-    /// Finds the newest PostgreSQL: Debian's `/usr/lib/postgresql/*/bin` first, then `PATH`.
+    /// Finds the newest PostgreSQL.
     ///
     /// - Parameter owner: the user that shall run it when the caller is root.
     /// - Throws: `PostgresError` when there is none, it is too old, or `owner` does not exist.
     package static func locate(owner: String = "postgres") async throws -> PostgresInstallation {
-        let files = FileManager.default
-        let debian = "/usr/lib/postgresql"
-        let numbered = ((try? files.contentsOfDirectory(atPath: debian)) ?? [])
-            .compactMap(Int.init).sorted(by: >).map { "\(debian)/\($0)/bin" }
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-        let candidates = numbered + path.split(separator: ":").map(String.init)
-        let needed = ["postgres", "pg_ctl", "initdb", "pg_basebackup", "pg_rewind", "psql"]
-        let found = candidates.first { folder in
-            needed.allSatisfy { files.isExecutableFile(atPath: "\(folder)/\($0)") }
+        for folder in PostgresPrograms.folders() {
+            guard let major = await PostgresPrograms.majorVersion(in: folder) else { continue }
+            guard major >= minimumMajorVersion else {
+                throw PostgresError(
+                    "PostgreSQL at \(folder) is version \(major), \(minimumMajorVersion) is "
+                        + "needed; run scripts/install-dependencies")
+            }
+            return PostgresInstallation(
+                binDirectory: folder, majorVersion: major, runner: try runner(owner: owner))
         }
-        guard let found else {
-            throw PostgresError(
-                "PostgreSQL \(minimumMajorVersion) or newer is not installed; "
-                    + "run scripts/install-dependencies")
+        throw PostgresError(
+            "PostgreSQL \(minimumMajorVersion) or newer is not installed; "
+                + "run scripts/install-dependencies")
+    }
+
+    /// Finds the programs for a data directory: those of the version that wrote it, whatever else
+    /// is installed, run by whom it belongs to.
+    ///
+    /// - Parameters:
+    ///   - binDirectory: where they must be; `nil` to look.
+    ///   - folders: where to look.
+    /// - Throws: `PostgresError` when that version is not installed.
+    package static func locate(
+        for directory: DataDirectory, binDirectory: String? = nil,
+        folders: [String] = PostgresPrograms.folders()
+    ) async throws -> PostgresInstallation {
+        // A directory that is still to be filled goes to whoever owns the place.
+        let owned =
+            directory.exists
+            ? directory.path : URL(filePath: directory.path).deletingLastPathComponent().path
+        let wanted = directory.majorVersion
+        var seen: [String] = []
+        for folder in binDirectory.map({ [$0] }) ?? folders {
+            guard let major = await PostgresPrograms.majorVersion(in: folder) else { continue }
+            guard wanted == nil || major == wanted, major >= minimumMajorVersion else {
+                seen.append("\(major) in \(folder)")
+                continue
+            }
+            return PostgresInstallation(
+                binDirectory: folder, majorVersion: major, runner: try runner(ownerOf: owned))
         }
-        let version = try await Program.mustRun(["\(found)/postgres", "--version"])
-        let major =
-            version.split(separator: " ").lazy
-            .compactMap { Int($0.prefix(while: \.isNumber)) }.first ?? 0
-        guard major >= minimumMajorVersion else {
-            throw PostgresError(
-                "PostgreSQL at \(found) is version \(major), \(minimumMajorVersion) is needed; "
-                    + "run scripts/install-dependencies")
-        }
-        return PostgresInstallation(
-            binDirectory: found, majorVersion: major, runner: try runner(owner: owner))
+        let found = seen.isEmpty ? "none was found" : "found: \(seen.joined(separator: ", "))"
+        throw PostgresError(
+            "\(directory.path) needs the programs of PostgreSQL "
+                + "\(wanted.map(String.init) ?? "\(minimumMajorVersion) or newer"); \(found). "
+                + "Install them, or name their folder with --bin-directory")
     }
 
     static func runner(owner: String) throws -> Runner {

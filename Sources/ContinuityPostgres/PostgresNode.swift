@@ -76,45 +76,20 @@ package struct PostgresNode: Sendable {
             installation, dataDirectory: dataDirectory, configFile: configFile, logFile: logFile)
     }
 
-    /// Starts a stopped server where it is, as `startCommand`, unless a rewind of it was
-    /// interrupted.
-    ///
-    /// - Throws: `PostgresError` with the end of the server's log.
-    package static func restart(
-        dataDirectory: String, configFile: String, logFile: String
-    ) async throws {
-        guard try PostgresRewind(dataDirectory: dataDirectory).remains() == .none else {
-            throw PostgresError(
-                "\(dataDirectory): a pg_rewind of it was interrupted, it must not be started; "
-                    + "order a rejoin")
-        }
-        try PostgresProcesses(dataDirectory: dataDirectory).removeStaleLocks()
-        let located = try await PostgresInstallation.locate()
-        let installation = PostgresInstallation(
-            binDirectory: located.binDirectory, majorVersion: located.majorVersion,
-            runner: try PostgresInstallation.runner(ownerOf: dataDirectory))
-        try await Program.mustRun(
-            startCommand(
-                installation, dataDirectory: dataDirectory, configFile: configFile,
-                logFile: logFile))
-    }
-
     static func startCommand(
         _ installation: PostgresInstallation, dataDirectory: String, configFile: String,
-        logFile: String
+        logFile: String, timeoutSeconds: Int = 30
     ) -> [String] {
         // With -l the server's streams go to the file: it outlives pg_ctl, and a pipe that it kept
-        // open would make whoever reads pg_ctl's output wait for the server's end.
-        installation.serverProgram(
+        // open would make whoever reads pg_ctl's output wait for the server's end. pg_ctl hands
+        // all this to a shell: the options as they are, the log file between double quotes. The
+        // data directory, which would go there too, comes by the environment instead.
+        let command = installation.serverProgram(
             "pg_ctl",
             [
-                "-D", dataDirectory, "-s", "-w", "-t", "30", "-l", logFile,
-                "-o", "-c config_file=\(shellQuoted(configFile))", "start",
+                "-s", "-w", "-t", "\(timeoutSeconds)", "-l", Quote.shellDoubleQuoted(logFile),
+                "-o", "-c config_file=\(Quote.shellWord(configFile))", "start",
             ])
-    }
-
-    /// `pg_ctl` hands `-o` to a shell.
-    private static func shellQuoted(_ text: String) -> String {
-        "'" + text.replacing("'", with: "'\\''") + "'"
+        return ["/usr/bin/env", "PGDATA=\(dataDirectory)"] + command
     }
 }

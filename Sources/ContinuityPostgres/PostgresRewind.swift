@@ -12,10 +12,14 @@ import Glibc
 /// - the data directory's *mode*, from before the first copied byte: PostgreSQL itself refuses to
 ///   start in a directory that others may enter, whoever starts it.
 struct PostgresRewind: Sendable {
-    let dataDirectory: String
+    let directory: DataDirectory
+    var stallLimit: Duration = .seconds(300)
 
+    private var dataDirectory: String { directory.path }
     /// Beside the data directory: in it `pg_rewind` would remove whatever the source does not have.
-    var markFile: String { dataDirectory + ".rewinding" }
+    var markFile: String { directory.beside(".rewinding") }
+    /// This node's own `postgresql.auto.conf`, which `pg_rewind` exchanges for the source's.
+    private var settingsFile: String { directory.beside(".settings") }
 
     enum Remains: Equatable, Sendable {
         case none
@@ -31,7 +35,7 @@ struct PostgresRewind: Sendable {
         let lines = (try? String(contentsOfFile: markFile, encoding: .utf8))?
             .split(separator: "\n").map(String.init)
         let isOurs = lines?.first == Self.identity(status)
-        if lines != nil, !isOurs { unlink(markFile) }
+        if lines != nil, !isOurs { removeMark() }
         if status.st_mode & Self.lockBit != 0 {
             guard isOurs, let lines, lines.count > 1 else { return .mixed(source: nil) }
             return .mixed(source: lines[1])
@@ -39,10 +43,18 @@ struct PostgresRewind: Sendable {
         return isOurs ? .prepared : .none
     }
 
+    /// This node's own settings: the file may be the source's by now.
+    func ownSettings() throws -> String? {
+        let kept =
+            try remains() == .none ? directory.inside(AutomaticSettings.fileName) : settingsFile
+        return try? String(contentsOfFile: kept, encoding: .utf8)
+    }
+
     /// - Parameters:
     ///   - source: names the running primary and its history; see `PrimaryFacts.identity`.
     ///   - makeStandby: turns the rewound directory into a standby's.
-    /// - Throws: `PostgresError`; the mark stays, unless nothing was changed.
+    /// - Precondition: a crashed server is proven to be the former primary (`RejoinPlan`).
+    /// - Throws: `RejoinFailure`, `PostgresError`; the mark stays, unless nothing was changed.
     func run(
         _ installation: PostgresInstallation, configFile: String, from primary: PrimaryConnection,
         source: String, makeStandby: () throws -> Void
@@ -50,24 +62,25 @@ struct PostgresRewind: Sendable {
         // One that is mixed must not be recovered: its control file is older than its pages.
         if case .mixed(let known) = try remains() {
             guard known == source else {
-                throw PostgresError("\(dataDirectory) is half of a rewind from another primary")
+                throw RejoinFailure(
+                    "\(dataDirectory) is half of a rewind from another primary", .nextStep)
             }
         } else {
+            if let settings = try ownSettings() {
+                try installation.write(settings, to: settingsFile, mode: 0o600)
+                try syncPath(settingsFile)
+            }
             try mark(installation, source)
             // It has it for a standby, which single-user mode refuses to be.
             unlink("\(dataDirectory)/standby.signal")
             try await recover(installation, configFile)
             try setLock(true)
         }
-        try await Program.mustRun(
-            RejoinLock.copying(dataDirectory)
-                + installation.serverProgram(
-                    "pg_rewind",
-                    [
-                        "-D", dataDirectory, "--no-ensure-shutdown", "--source-server",
-                        primary.clientConninfo(database: "postgres"), "--config-file", configFile,
-                    ]),
-            timeout: .seconds(90))
+        let output = try await copy(installation, configFile: configFile, from: primary)
+        guard !output.contains("no rewind required") else {
+            throw RejoinFailure(
+                "pg_rewind finds nothing to do, and the histories have parted", .nextStep)
+        }
         // It may have brought the primary's pid file along.
         unlink("\(dataDirectory)/postmaster.pid")
         // A standby first: without its signal file it would come up as one more primary.
@@ -76,7 +89,33 @@ struct PostgresRewind: Sendable {
         removeMark()
     }
 
-    func removeMark() { unlink(markFile) }
+    private func copy(
+        _ installation: PostgresInstallation, configFile: String, from primary: PrimaryConnection
+    ) async throws -> String {
+        let program = WatchedProgram(
+            argv: RejoinLock.copying(dataDirectory)
+                + installation.serverProgram(
+                    "pg_rewind",
+                    [
+                        "-D", dataDirectory, "--no-ensure-shutdown", "--source-server",
+                        primary.clientConninfo(database: PostgresNode.database), "--config-file",
+                        configFile,
+                    ]),
+            stallLimit: stallLimit)
+        do {
+            return try await program.mustRun()
+        } catch let error as PostgresError {
+            let isOfTheWay = ["connection to server", "permission denied", "No space left"]
+                .contains { error.details.contains($0) }
+            throw RejoinFailure(
+                error.message, details: error.details, isOfTheWay ? .stop : .nextStep)
+        }
+    }
+
+    func removeMark() {
+        unlink(markFile)
+        unlink(settingsFile)
+    }
 
     /// Ends a crashed primary's recovery, as `pg_rewind` itself would: it reads the control file of
     /// a server that was shut down. Ours because the lock would stop `pg_rewind` from doing it.
@@ -85,30 +124,38 @@ struct PostgresRewind: Sendable {
     ///   primary has, or will have, other records. As long as that stands before the point where
     ///   the timelines parted, `pg_rewind` takes it for a part of the common history.
     private func recover(_ installation: PostgresInstallation, _ configFile: String) async throws {
-        let printed = try await Program.mustRun(
-            installation.serverProgram("pg_controldata", ["-D", dataDirectory]))
-        let control = try PostgresControl(parsing: printed)
-        guard !control.isShutDown else { return }
-        guard control.state != .standby else {
-            throw PostgresError(
-                "a standby that was not shut down in an orderly way cannot be rewound")
+        let state = try await DirectoryState.read(directory, installation)
+        guard let control = state.control, !control.isShutDown else { return }
+        guard state.kind == .crashedPrimary else {
+            throw RejoinFailure(
+                "only a former primary is recovered in single-user mode, and this is none",
+                .nextStep)
         }
-        try await Program.mustRun(
-            installation.serverProgram(
-                "postgres",
-                [
-                    "--single", "-F", "-D", dataDirectory, "-c", "config_file=\(configFile)",
-                    "template1",
-                ]),
-            timeout: .seconds(90))
+        do {
+            try await WatchedProgram(
+                argv: installation.serverProgram(
+                    "postgres",
+                    [
+                        "--single", "-F", "-D", dataDirectory, "-c", "config_file=\(configFile)",
+                        "template1",
+                    ]),
+                stallLimit: stallLimit
+            ).mustRun()
+        } catch let error as PostgresError {
+            let failure = StartFailure.find(in: error.details.split(separator: "\n"), isDead: true)
+            if case .data = failure {
+                throw RejoinFailure(error.message, details: error.details, .nextStep)
+            }
+            throw RejoinFailure(error.message, details: error.details, .stop)
+        }
     }
 
     private func mark(_ installation: PostgresInstallation, _ source: String) throws {
         let text = "\(Self.identity(try status()))\n\(source)\n"
         try installation.write(text, to: markFile, mode: 0o600)
         // On disk before what it tells of is: power may fail.
-        try Self.sync(markFile)
-        try Self.sync(URL(filePath: dataDirectory).deletingLastPathComponent().path)
+        try syncPath(markFile)
+        try syncPath(URL(filePath: dataDirectory).deletingLastPathComponent().path)
     }
 
     /// `x` for others: they cannot list the directory with it, and all that it holds is closed to
@@ -121,7 +168,7 @@ struct PostgresRewind: Sendable {
         guard chmod(dataDirectory, wanted) == 0 else {
             throw PostgresError("chmod \(dataDirectory): \(String(cString: strerror(errno)))")
         }
-        try Self.sync(dataDirectory)
+        try syncPath(dataDirectory)
     }
 
     private func status() throws -> stat {
@@ -134,14 +181,6 @@ struct PostgresRewind: Sendable {
 
     private static func identity(_ status: stat) -> String {
         "\(status.st_dev):\(status.st_ino)"
-    }
-
-    private static func sync(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
-        guard descriptor >= 0, fsync(descriptor) == 0 else {
-            throw PostgresError("fsync \(path): \(String(cString: strerror(errno)))")
-        }
     }
 }
 

@@ -4,12 +4,12 @@ enum PostgresSettings {
         """
         # PostgreSQL of \(node.id). It stands outside the data directory, so that pg_rewind and
         # pg_basebackup, which copy another node's data directory, leave it alone.
-        hba_file = \(Quote.literal(node.accessFile))
-        ident_file = \(Quote.literal(node.identFile))
-        cluster_name = \(Quote.literal(node.id))
-        listen_addresses = \(Quote.literal(node.place.host))
+        hba_file = \(Quote.setting(node.accessFile))
+        ident_file = \(Quote.setting(node.identFile))
+        cluster_name = \(Quote.setting(node.id))
+        listen_addresses = \(Quote.setting(node.place.host))
         port = \(node.port)
-        unix_socket_directories = \(Quote.literal(node.socketDirectory))
+        unix_socket_directories = \(Quote.setting(node.socketDirectory))
         unix_socket_permissions = 0700
 
         # A commit is acknowledged when it is on disk here and on any one standby: whichever
@@ -61,21 +61,13 @@ enum PostgresSettings {
     static let walRetrieveRetryMs = 100
 
     static func accessRules(of node: PostgresNode) -> String {
-        """
-        # The socket stands in a folder that only the server's user can enter: no password there.
-        local all         all             trust
-        host  all         \(node.user) \(node.place.clients) scram-sha-256
-        host  replication \(node.user) \(node.place.clients) scram-sha-256
+        let user = Quote.accessName(node.user)
+        return """
+            # The socket stands in a folder that only the server's user can enter: no password there.
+            local all         all             trust
+            host  all         \(user) \(node.place.clients) scram-sha-256
+            host  replication \(user) \(node.place.clients) scram-sha-256
 
-        """
-    }
-
-    /// What a standby's `postgresql.auto.conf` holds: nothing but where its primary is.
-    static func automatic(_ connection: PrimaryConnection) -> String {
-        """
-        # Written anew whenever this node becomes a standby; ALTER SYSTEM changes it while it runs.
-        primary_conninfo = \(Quote.literal(connection.conninfo))
-
-        """
+            """
     }
 }

@@ -22,20 +22,7 @@ package enum Program {
         _ argv: [String], timeout: Duration = .seconds(60)
     ) async throws -> ProgramResult {
         guard let executable = argv.first else { throw PostgresError("no program was named") }
-        var options = PlatformOptions()
-        options.teardownSequence = [
-            .gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))
-        ]
-        let configuration = Configuration(
-            executable: executable.contains("/") ? .path(FilePath(executable)) : .name(executable),
-            arguments: Arguments(Array(argv.dropFirst())),
-            // Messages are searched for words, and a person's PGHOST or PGUSER must not redirect us.
-            environment: .inherit.updating([
-                "LC_ALL": "C", "PGHOST": nil, "PGPORT": nil, "PGUSER": nil, "PGDATABASE": nil,
-                "PGPASSWORD": nil, "PGPASSFILE": nil, "PGSERVICE": nil, "PGOPTIONS": nil,
-                "PGDATA": nil,
-            ]),
-            platformOptions: options)
+        let configuration = configuration(argv)
         return try await withThrowingTaskGroup(of: ProgramResult?.self) { group in
             group.addTask {
                 let result = try await Subprocess.run(
@@ -58,6 +45,24 @@ package enum Program {
         }
     }
 
+    static func configuration(_ argv: [String]) -> Configuration {
+        var options = PlatformOptions()
+        options.teardownSequence = [
+            .gracefulShutDown(allowedDurationToNextStep: .milliseconds(500))
+        ]
+        let executable = argv[0]
+        return Configuration(
+            executable: executable.contains("/") ? .path(FilePath(executable)) : .name(executable),
+            arguments: Arguments(Array(argv.dropFirst())),
+            // Messages are searched for words, and a person's PGHOST or PGUSER must not redirect us.
+            environment: .inherit.updating([
+                "LC_ALL": "C", "PGHOST": nil, "PGPORT": nil, "PGUSER": nil, "PGDATABASE": nil,
+                "PGPASSWORD": nil, "PGPASSFILE": nil, "PGSERVICE": nil, "PGOPTIONS": nil,
+                "PGDATA": nil,
+            ]),
+            platformOptions: options)
+    }
+
     /// Runs a program that must succeed, and returns what it printed.
     ///
     /// - Throws: `PostgresError` with the end of its output.
@@ -67,11 +72,18 @@ package enum Program {
     ) async throws -> String {
         let result = try await run(argv, timeout: timeout)
         guard result.isSuccess else {
-            let name = argv.first { $0.contains("/bin/") && !$0.hasSuffix("setpriv") } ?? argv[0]
             throw PostgresError(
-                "\(name) failed (\(result.status))", details: lastLines(of: result.output))
+                "\(name(argv)) failed (\(result.status))", details: lastLines(of: result.output))
         }
         return result.output
+    }
+
+    /// The program that is meant, behind those that only start it.
+    static func name(_ argv: [String]) -> String {
+        let launchers = ["/setpriv", "/runuser", "/flock", "/env"]
+        return argv.first { word in
+            word.contains("/bin/") && !launchers.contains { word.hasSuffix($0) }
+        } ?? argv[0]
     }
 
     package static func lastLines(of text: String, count: Int = 15) -> String {

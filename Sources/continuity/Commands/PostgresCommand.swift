@@ -23,6 +23,18 @@ struct PostgresRejoinCommand: AsyncParsableCommand {
     @Option(help: "That user's password, as a libpq password file.") var passfile: String
     @Option(help: "The standby's name, as synchronous_standby_names knows it.")
     var applicationName: String
+    @Option(
+        help: "PostgreSQL's programs; else those of the data directory's version are looked for.")
+    var binDirectory: String?
+    @Option(
+        help: """
+            When only a new copy helps: never, keep (the old data stays beside it; refused where \
+            there is no room), discard (it is deleted first where there is no room).
+            """) var copy: PostgresRejoin.CopyPolicy = .keep
+    @Option(help: "What has not moved for so many seconds is ended; what advances goes on.")
+    var stallTimeoutS: Int = 300
+
+    func validate() throws { try checkStallTimeout(stallTimeoutS) }
 
     func run() async throws {
         try await reporting {
@@ -31,6 +43,9 @@ struct PostgresRejoinCommand: AsyncParsableCommand {
                 primary: PrimaryConnection(
                     host: primaryHost, port: primaryPort, user: user, passfile: passfile,
                     applicationName: applicationName))
+            rejoin.binDirectory = binDirectory
+            rejoin.copyPolicy = copy
+            rejoin.stallLimit = .seconds(stallTimeoutS)
             rejoin.progress = { printError($0) }
             let way = try await rejoin.run()
             print("rejoined by \(way.rawValue)")
@@ -47,11 +62,29 @@ struct PostgresRestartCommand: AsyncParsableCommand {
     @Option(help: "The server's data directory.") var dataDirectory: String
     @Option(help: "Its postgresql.conf, outside the data directory.") var configFile: String
     @Option(help: "Where it logs to while it starts.") var logFile: String
+    @Option(
+        help: "PostgreSQL's programs; else those of the data directory's version are looked for.")
+    var binDirectory: String?
+    @Option(help: "A recovery that has not moved for so many seconds is given up.")
+    var stallTimeoutS: Int = 300
+
+    func validate() throws { try checkStallTimeout(stallTimeoutS) }
 
     func run() async throws {
         try await reporting {
-            try await PostgresNode.restart(
+            var restart = PostgresRestart(
                 dataDirectory: dataDirectory, configFile: configFile, logFile: logFile)
+            restart.binDirectory = binDirectory
+            restart.stallLimit = .seconds(stallTimeoutS)
+            try await restart.run()
         }
+    }
+}
+
+extension PostgresRejoin.CopyPolicy: ExpressibleByArgument {}
+
+private func checkStallTimeout(_ seconds: Int) throws {
+    guard (1...86_400).contains(seconds) else {
+        throw ValidationError("--stall-timeout-s must be from 1 to 86400")
     }
 }

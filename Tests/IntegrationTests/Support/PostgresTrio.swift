@@ -9,13 +9,22 @@ struct Trio {
     let folder: TemporaryFolder
     var nodes: [PostgresNode] { cluster.nodes }
 
-    static func run(_ body: (Trio) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - below: a folder within the temporary one, in which the nodes stand.
+    ///   - password: of the superuser.
+    static func run(
+        below name: String? = nil, password: String = "integration-test-password",
+        _ body: (Trio) async throws -> Void
+    ) async throws {
         let folder = try TemporaryFolder()
         try #require(chmod(folder.path, 0o711) == 0)
+        let installation = try await PostgresInstallation.locate()
+        let place = name.map { "\(folder.path)/\($0)" } ?? folder.path
+        if name != nil { try installation.makeFolder(place, mode: 0o711) }
         let cluster = PostgresCluster(
-            installation: try await PostgresInstallation.locate(), folder: folder.path,
+            installation: installation, folder: place,
             nodeIDs: ["n1", "n2", "n3"], ports: try (0..<3).map { _ in try freePort() },
-            password: "integration-test-password")
+            password: password)
         var failure: (any Error)?
         do {
             try await cluster.create()
@@ -144,8 +153,60 @@ struct Trio {
             ).dropFirst())
     }
 
-    func rejoin(_ node: PostgresNode, to primary: PostgresNode) async throws -> Programs.Result {
-        try await Programs.run(rejoinArguments(node, to: primary))
+    func rejoin(
+        _ node: PostgresNode, to primary: PostgresNode, _ extra: String...
+    ) async throws -> Programs.Result {
+        try await Programs.run(rejoinArguments(node, to: primary) + extra)
+    }
+
+    /// The arguments of a rejoin with other values of options.
+    func rejoinArguments(
+        _ node: PostgresNode, to primary: PostgresNode, with values: [String: String]
+    ) -> [String] {
+        var arguments = rejoinArguments(node, to: primary)
+        for (option, value) in values {
+            if let index = arguments.firstIndex(of: option) {
+                arguments[index + 1] = value
+            } else {
+                arguments += [option, value]
+            }
+        }
+        return arguments
+    }
+
+    func rejoin(
+        _ node: PostgresNode, to primary: PostgresNode, with values: [String: String]
+    ) async throws -> Programs.Result {
+        try await Programs.run(rejoinArguments(node, to: primary, with: values))
+    }
+
+    /// Stops it in an orderly way.
+    func stop(_ node: PostgresNode) async throws {
+        try await Program.mustRun(node.pgCtl("stop", "-m", "fast", "-w"))
+    }
+
+    /// A server on this node's data, without asking whether that is good.
+    func startByHand(_ node: PostgresNode) async throws {
+        try await Program.mustRun(node.startCommand)
+    }
+
+    /// Which directory this is, whatever its name.
+    func identity(_ path: String) throws -> String {
+        var status = stat()
+        try #require(stat(path, &status) == 0, "\(path) is there")
+        return "\(status.st_dev):\(status.st_ino)"
+    }
+
+    /// Adds lines to a node's postgresql.conf.
+    func configure(_ node: PostgresNode, _ lines: String) throws {
+        let handle = try #require(FileHandle(forWritingAtPath: node.configFile))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data((lines + "\n").utf8))
+        try handle.close()
+    }
+
+    func command(_ argv: String...) async throws {
+        try await Program.mustRun(argv)
     }
 
     /// As the agent is told to.

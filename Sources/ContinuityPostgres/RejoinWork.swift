@@ -1,0 +1,215 @@
+import FoundationEssentials
+import Glibc
+
+/// One rejoin, with the lock in hand and the server stopped.
+struct RejoinWork: Sendable {
+    let settings: PostgresRejoin
+    let directory: DataDirectory
+    let installation: PostgresInstallation
+
+    private var primary: PrimaryConnection { settings.primary }
+    private var inquiry: PrimaryInquiry {
+        PrimaryInquiry(installation: installation, primary: primary)
+    }
+    private var processes: PostgresProcesses {
+        PostgresProcesses(dataDirectory: directory.path)
+    }
+    private var rewind: PostgresRewind {
+        PostgresRewind(directory: directory, stallLimit: settings.stallLimit)
+    }
+
+    func run() async throws -> PostgresRejoin.Way {
+        let facts = try await inquiry.facts()
+        let plan = try await plan(facts)
+        settings.progress(plan.reason)
+        var failures: [String] = []
+        for way in plan.ways {
+            settings.progress("rejoining \(primary.address) by \(way.rawValue)")
+            do {
+                try await take(way, facts, plan)
+                return way
+            } catch let failure as RejoinFailure {
+                failures.append("\(way.rawValue): \(failure.error)")
+                settings.progress("\(way.rawValue) did not do: \(failure.error)")
+                if failure.consequence == .leaveRunning {
+                    throw PostgresError(
+                        "\(failure.message). It is left running", details: failure.details)
+                }
+                await stop()
+                try await processes.kill()
+                try processes.removeStaleLocks()
+                guard failure.consequence == .nextStep else {
+                    throw PostgresError(
+                        "\(way.rawValue): \(failure.message)", details: failure.details)
+                }
+            }
+        }
+        throw PostgresError(
+            "\(directory.path) could not be made a standby of \(primary.address)",
+            details: failures.joined(separator: "\n"))
+    }
+
+    private func plan(_ facts: PrimaryFacts) async throws -> RejoinPlan {
+        switch directory.exists ? try rewind.remains() : .none {
+        case .none: break
+        case .prepared:
+            settings.progress("an earlier rewind was interrupted before it copied anything")
+            return RejoinPlan(ways: [.rewind, .baseBackup], reason: "a rewind was begun")
+        case .mixed(let source):
+            // A rewind copies what *this* server changed. What came from a source with another
+            // history would stay, unseen.
+            let isSame = source == facts.identity
+            return RejoinPlan(
+                ways: isSame ? [.rewind, .baseBackup] : [.baseBackup],
+                reason: "an earlier rewind was interrupted, from "
+                    + (isSame ? "this primary" : "another primary, or one that has restarted"))
+        }
+        let state = try await DirectoryState.read(directory, installation)
+        let comparison = state.control.map { control in
+            HistoryComparison(
+                directory: directory, inquiry: inquiry, history: facts.history,
+                segmentBytes: control.segmentBytes)
+        }
+        return try await RejoinPlan.make(state, facts, comparison)
+    }
+
+    private func take(
+        _ way: PostgresRejoin.Way, _ facts: PrimaryFacts, _ plan: RejoinPlan
+    ) async throws {
+        switch way {
+        case .asItIs:
+            try PostgresRejoin.makeStandby(
+                installation, dataDirectory: directory.path, of: primary)
+        case .rewind:
+            if !facts.hasCheckpoint {
+                try await inquiry.waitForCheckpoint(
+                    of: facts.history.current, progress: settings.progress)
+            }
+            try await rewind.run(
+                installation, configFile: settings.configFile, from: primary,
+                source: facts.identity
+            ) {
+                try PostgresRejoin.makeStandby(
+                    installation, dataDirectory: directory.path, of: primary,
+                    own: try rewind.ownSettings())
+            }
+        case .baseBackup: try await copyAnew(facts, plan)
+        }
+        try await startAndStream(facts)
+    }
+
+    private func copyAnew(_ facts: PrimaryFacts, _ plan: RejoinPlan) async throws {
+        let holdsData = directory.exists && !directory.isEmpty
+        if holdsData {
+            guard settings.copyPolicy != .never else {
+                throw RejoinFailure(
+                    "it needs a new copy (\(plan.reason)), and that is left to a person: "
+                        + "--copy keep, or discard", .stop)
+            }
+            try await refuseForDelay()
+        }
+        let own = holdsData ? try rewind.ownSettings() : nil
+        do {
+            try await FreshCopy(
+                installation: installation, directory: directory, source: primary,
+                stallLimit: settings.stallLimit, policy: settings.copyPolicy,
+                progress: settings.progress, sourceTablespaces: facts.tablespaces
+            ).run { target in
+                try PostgresRejoin.makeStandby(
+                    installation, dataDirectory: target, of: primary, own: own)
+            }
+        } catch let error as PostgresError {
+            throw RejoinFailure(error.message, details: error.details, .stop)
+        }
+        rewind.removeMark()
+    }
+
+    /// A standby that applies changes late is kept for the mistakes that it does not have yet: a
+    /// new copy would have them.
+    private func refuseForDelay() async throws {
+        guard settings.copyPolicy != .discard, let delayMs = await delayMs(), delayMs > 0 else {
+            return
+        }
+        throw RejoinFailure(
+            "recovery_min_apply_delay is \(delayMs) ms, and a new copy would hold what this one "
+                + "keeps back; if that is no loss: --copy discard", .stop)
+    }
+
+    /// `recovery_min_apply_delay`, as its files have it.
+    private func delayMs() async -> Int64? {
+        let printed = try? await Program.mustRun(
+            installation.serverProgram(
+                "postgres",
+                [
+                    "-D", directory.path, "-c", "config_file=\(settings.configFile)", "-C",
+                    "recovery_min_apply_delay",
+                ]))
+        return printed.flatMap { Duration.milliseconds(inSetting: $0) }
+    }
+
+    /// In an orderly way if it can: a standby that was killed cannot be rewound.
+    private func stop() async {
+        guard !processes.living().isEmpty else { return }
+        _ = try? await Program.run(
+            installation.serverProgram(
+                "pg_ctl", ["-D", directory.path, "-s", "-w", "-t", "10", "-m", "fast", "stop"]))
+    }
+
+    private func startAndStream(_ facts: PrimaryFacts) async throws {
+        let log = ServerLog(directory: directory, startFile: settings.logFile)
+        try await PostgresStart(
+            installation: installation, directory: directory, configFile: settings.configFile,
+            logFile: settings.logFile, stallLimit: settings.stallLimit
+        ).run(log: log)
+        if let delayMs = await delayMs(), delayMs > 0 {
+            // Before it asks for more it replays what it holds, each commit at its time.
+            settings.progress("it replays with a delay of \(delayMs) ms, and streams afterwards")
+            return
+        }
+        try await waitUntilStreaming(facts, log)
+    }
+
+    /// The primary itself says whether it feeds this standby, where the role may see that; else
+    /// the standby's receiver tells how far it has come.
+    private func waitUntilStreaming(_ facts: PrimaryFacts, _ log: ServerLog) async throws {
+        var last = ""
+        var moved = ContinuousClock.now
+        while true {
+            if let received = RecoveryProgress.received(by: processes), received >= facts.position {
+                return
+            }
+            if facts.showsReplication, try await inquiry.feeds(from: facts.position) { return }
+            guard !processes.living().isEmpty else {
+                let failure = StartFailure.find(in: log.lines(), isDead: true)
+                throw failure.map { PostgresStart.failure($0, log, isStreaming: true) }
+                    ?? RejoinFailure("it started, and died", details: log.tail(), .stop)
+            }
+            if let failure = StartFailure.find(in: log.lines(), isDead: false) {
+                throw PostgresStart.failure(failure, log, isStreaming: true)
+            }
+            let now = RecoveryProgress.signature(of: processes)
+            if now != last { (last, moved) = (now, .now) }
+            guard ContinuousClock.now - moved < settings.streamingLimit else {
+                throw RejoinFailure(
+                    "it runs as a standby, and that it streams from the primary could not be "
+                        + "seen for \(settings.streamingLimit)",
+                    details: log.tail(), .leaveRunning)
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+}
+
+extension Duration {
+    /// A time as PostgreSQL prints one of its settings: `0`, `90s`, `1h`. Without a unit it is in
+    /// milliseconds.
+    static func milliseconds(inSetting text: String) -> Int64? {
+        guard let match = text.firstMatch(of: #/^\s*(\d{1,12})\s*(ms|s|min|h|d)?\s*$/#),
+            let number = Int64(match.1)
+        else { return nil }
+        let factors: [Substring: Int64] = [
+            "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000,
+        ]
+        return number * (match.2.flatMap { factors[$0] } ?? 1)
+    }
+}
