@@ -1,6 +1,5 @@
 package import ContinuityCore
 import Foundation
-import Yams
 
 /// Reads one mapping of a YAML or JSON file strictly: every key is asked for by name, and what
 /// was not asked for is an error with its line. JSON is read by the same parser, as YAML's subset.
@@ -21,10 +20,10 @@ package final class ConfigReader {
         self.file = file
         self.path = path
         self.isBody = isBody
-        self.line = node.mark?.line ?? 1
+        self.line = node.line ?? 1
         guard case .mapping(let mapping) = node else {
             throw ConfigError(
-                file: file, line: node.mark?.line,
+                file: file, line: node.line,
                 message: "\(path.isEmpty ? "the \(isBody ? "body" : "file")" : "'\(path)'") is "
                     + "not a mapping",
                 remedy: isBody ? "send an object" : "write it as 'key: value' lines")
@@ -35,26 +34,16 @@ package final class ConfigReader {
     // MARK: Opening a file
 
     package static func load(file: String) throws(ConfigError) -> ConfigReader {
-        let text: String
-        do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
-        } catch {
-            let reason =
-                FileManager.default.fileExists(atPath: file)
-                ? "cannot be read as UTF-8 text" : "does not exist"
-            throw ConfigError(
-                file: file, line: nil, message: reason,
-                remedy: "check the path and its permissions")
-        }
-        return try parse(text: text, file: file)
+        try parse(text: BoundedFile.text(of: file, bytesMax: YAMLParser.bytesMax), file: file)
     }
 
     package static func parse(text: String, file: String) throws(ConfigError) -> ConfigReader {
         let node: YAMLNode?
         do {
-            node = try Yams.compose(yaml: text)
+            node = try YAMLParser.parse(text)
         } catch {
-            throw syntaxError(error, file: file)
+            throw ConfigError(
+                file: file, line: error.line, message: error.message, remedy: error.remedy)
         }
         guard let node else {
             throw ConfigError(
@@ -79,32 +68,6 @@ package final class ConfigReader {
         return try ConfigReader(file: "body", path: "", node: node, isBody: true)
     }
 
-    private static func syntaxError(_ error: any Error, file: String) -> ConfigError {
-        let remedy = "correct the YAML or JSON syntax"
-        guard let yaml = error as? YamlError else {
-            return ConfigError(file: file, line: nil, message: "\(error)", remedy: remedy)
-        }
-        switch yaml {
-        case .scanner(let context, let problem, let mark, _),
-            .parser(let context, let problem, let mark, _),
-            .composer(let context, let problem, let mark, _):
-            let message = [context?.description, problem].compactMap(\.self).joined(separator: " ")
-            return ConfigError(
-                file: file, line: mark.line,
-                message: message.replacing("\n", with: " "), remedy: remedy)
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            let names = Set(duplicates).sorted()
-            return ConfigError(
-                file: file, line: context.mark.line,
-                message: "the key '\(names.joined(separator: "', '"))' stands more than once",
-                remedy: "keep one of them")
-        default:
-            return ConfigError(
-                file: file, line: nil,
-                message: yaml.description.replacing("\n", with: " "), remedy: remedy)
-        }
-    }
-
     // MARK: Errors
 
     package func error(_ message: String, remedy: String, at key: String? = nil) -> ConfigError {
@@ -115,7 +78,7 @@ package final class ConfigReader {
                 file: file, line: nil, message: isNamed ? message : "\(place): \(message)",
                 remedy: remedy)
         }
-        let line = key.flatMap { mapping[YAMLNode($0)]?.mark?.line } ?? self.line
+        let line = key.flatMap { mapping[$0]?.line } ?? self.line
         return ConfigError(file: file, line: line, message: message, remedy: remedy)
     }
 
@@ -123,12 +86,8 @@ package final class ConfigReader {
 
     private func node(_ key: String) -> YAMLNode? {
         asked.insert(key)
-        guard let node = mapping[YAMLNode(key)] else { return nil }
-        if case .scalar(let scalar) = node, node.null != nil,
-            scalar.style == .any || scalar.style == .plain
-        {
-            return nil
-        }
+        guard let node = mapping[key] else { return nil }
+        if case .scalar(let scalar) = node, scalar.isNull { return nil }
         return node
     }
 
@@ -145,20 +104,18 @@ package final class ConfigReader {
 
     /// Fails on the first key that nobody asked for.
     package func finish() throws(ConfigError) {
-        for (key, _) in mapping {
-            let text = key.string ?? "?"
-            guard !asked.contains(text) else { continue }
+        for member in mapping.members where !asked.contains(member.key) {
             let known = asked.sorted().joined(separator: ", ")
             throw ConfigError(
-                file: file, line: key.mark?.line, message: "unknown field '\(name(text))'",
+                file: file, line: member.keyLine, message: "unknown field '\(name(member.key))'",
                 remedy: "known here: \(known)")
         }
     }
 
-    package var keys: [String] { mapping.keys.compactMap(\.string) }
+    package var keys: [String] { mapping.members.map(\.key) }
 
     /// The line of a key's value, for errors that only show after reading.
-    package func line(of key: String) -> Int { mapping[YAMLNode(key)]?.mark?.line ?? line }
+    package func line(of key: String) -> Int { mapping[key]?.line ?? line }
 
     // MARK: Values
 
@@ -184,7 +141,7 @@ package final class ConfigReader {
         _ key: String, in range: ClosedRange<Int64>
     ) throws(ConfigError) -> Int64? {
         guard let node = node(key) else { return nil }
-        guard case .scalar(let scalar) = node, isPlain(scalar),
+        guard case .scalar(let scalar) = node, scalar.isPlain,
             let number = WholeNumber(scalar.string)
         else {
             throw mistyped(key, "a whole number")
@@ -203,7 +160,7 @@ package final class ConfigReader {
 
     package func bool(_ key: String, default fallback: Bool? = nil) throws(ConfigError) -> Bool {
         guard let node = node(key) else { return try required(key, fallback) }
-        guard case .scalar(let scalar) = node, isPlain(scalar), let value = Bool(scalar.string)
+        guard case .scalar(let scalar) = node, scalar.isPlain, let value = Bool(scalar.string)
         else {
             throw mistyped(key, "true or false")
         }
@@ -226,7 +183,7 @@ package final class ConfigReader {
         _ key: String, default fallback: [String]? = nil
     ) throws(ConfigError) -> [String] {
         guard let node = node(key) else { return try required(key, fallback) }
-        guard case .sequence(let sequence) = node else { throw mistyped(key, "a list of texts") }
+        guard case .sequence(let sequence, _) = node else { throw mistyped(key, "a list of texts") }
         var values: [String] = []
         for element in sequence {
             guard case .scalar(let scalar) = element, isText(scalar) else {
@@ -243,11 +200,11 @@ package final class ConfigReader {
             throw mistyped(key, "a mapping of texts")
         }
         var values: [String: String] = [:]
-        for (member, value) in mapping {
-            guard case .scalar(let scalar) = value, let text = member.string else {
+        for member in mapping.members {
+            guard case .scalar(let scalar) = member.value else {
                 throw mistyped(key, "a mapping of texts")
             }
-            values[text] = scalar.string
+            values[member.key] = scalar.string
         }
         return values
     }
@@ -263,7 +220,7 @@ package final class ConfigReader {
 
     package func list(_ key: String) throws(ConfigError) -> [ConfigReader] {
         guard let node = node(key) else { return [] }
-        guard case .sequence(let sequence) = node else { throw mistyped(key, "a list") }
+        guard case .sequence(let sequence, _) = node else { throw mistyped(key, "a list") }
         var readers: [ConfigReader] = []
         for (index, element) in sequence.enumerated() {
             readers.append(
@@ -282,37 +239,31 @@ package final class ConfigReader {
     private func json(_ node: YAMLNode, key: String) throws(ConfigError) -> JSONValue {
         switch node {
         case .scalar(let scalar):
-            guard isPlain(scalar) else { return .string(scalar.string) }
-            if node.null != nil { return .null }
+            guard scalar.isPlain else { return .string(scalar.string) }
+            if scalar.isNull { return .null }
             if let flag = Bool(scalar.string) { return .bool(flag) }
             if let number = Int64(scalar.string) { return .int(number) }
             if Double(scalar.string) != nil {
                 throw ConfigError(
-                    file: file, line: node.mark?.line,
+                    file: file, line: scalar.line,
                     message: "'\(name(key))' holds the fraction \(scalar.string)",
                     remedy: "write whole numbers in a smaller unit, or put it in quotes")
             }
             return .string(scalar.string)
-        case .sequence(let sequence):
+        case .sequence(let sequence, _):
             var elements: [JSONValue] = []
             for element in sequence { elements.append(try json(element, key: key)) }
             return .array(elements)
         case .mapping(let mapping):
             var members: [String: JSONValue] = [:]
-            for (member, value) in mapping {
-                members[member.string ?? ""] = try json(value, key: key)
+            for member in mapping.members {
+                members[member.key] = try json(member.value, key: key)
             }
             return .object(members)
-        case .alias:
-            throw mistyped(key, "written out, not as an alias")
         }
     }
 
     private func isText(_ scalar: YAMLNode.Scalar) -> Bool {
-        !isBody || scalar.style == .doubleQuoted
-    }
-
-    private func isPlain(_ scalar: YAMLNode.Scalar) -> Bool {
-        scalar.style == .plain || scalar.style == .any
+        !isBody || !scalar.isPlain
     }
 }

@@ -109,6 +109,8 @@ package enum PlanFile {
         return found
     }
 
+    private typealias YAMLNode = Yams.Node
+
     private static func yaml(_ plan: Plan) -> String {
         func scalar(_ text: String) -> YAMLNode { YAMLNode(text, Tag(.str), .doubleQuoted) }
         func number(_ value: Int64) -> YAMLNode { YAMLNode(String(value), Tag(.int)) }

@@ -159,17 +159,20 @@ package enum PolicyFile {
             throw reader.error(
                 "'config' is not a mapping", remedy: "write 'option: value' lines", at: "config")
         }
-        let binding = HookBinding(
+        let timeoutMs = try reader.optionalInt("timeout_ms", in: 1...600_000)
+        var binding = HookBinding(
             stage: try reader.choice("stage"),
             timing: try reader.choice("timing", default: .before),
             pack: try reader.string("pack"),
-            timeoutMs: try reader.int("timeout_ms", in: 1...600_000, default: 1000),
+            timeoutMs: timeoutMs ?? HookBinding.timeoutDefaultMs,
             retries: Int(try reader.int("retries", in: 0...10, default: 0)),
             order: try reader.int("order", in: -1000...1000, default: 0),
             onFailure: try reader.choice("on_failure", default: .abort),
             configuration: options,
             grantedChannels: rules.notifyChannels.sorted(),
             grant: rules.isEmpty ? nil : grant, pinnedSHA256: try pin(reader))
+        // What a pack asks for is known once it is there: `serve` fills it in.
+        if timeoutMs == nil { binding.followsBudget = true }
         try reader.finish()
         return binding
     }

@@ -40,6 +40,11 @@ package struct Server {
     package func run() async throws {
         // A file that may grow no more is an error that a write reports, not a reason to die.
         _ = signal(SIGXFSZ, SIG_IGN)
+        for rejection in configuration.rejectedPacks {
+            logger.error(
+                "a pack cannot be used; no policy binds it",
+                metadata: ["pack": "\(rejection.pack)", "reason": "\(rejection.reason)"])
+        }
         try checkPort()
         let channels = try alertChannels()
         let runtime =

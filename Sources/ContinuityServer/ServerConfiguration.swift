@@ -25,6 +25,8 @@ package struct ServerConfiguration: Sendable {
     /// The most that a pack's manifest may ask for.
     var ceiling: HookBudgets
     var packs: [String: HookPack]
+    /// Packs that cannot be used. No policy binds one, else the configuration is refused.
+    package var rejectedPacks: [HookPacksChanged.Rejection] = []
     package var clusters: [ClusterConfigured]
     var alerts: [AlertChannelConfiguration]
     /// What hooks may use without holding it.
@@ -52,7 +54,8 @@ package struct ServerConfiguration: Sendable {
             recordings: hooks.recordings, packFolders: hooks.folders, ceiling: hooks.ceiling,
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
         configuration.clusters = try clusters(
-            reader, hooks.packs, alerts.map(\.name), secrets.names)
+            reader, hooks, alerts.map(\.name), secrets.names)
+        configuration.rejectedPacks = hooks.rejected
         configuration.brake = try BrakeSection.read(reader)
         configuration.access.agents = try agents(reader, configuration.clusters)
         configuration.access.linkApprovers = Set(alerts.compactMap { $0.approver?.person })
@@ -99,6 +102,7 @@ package struct ServerConfiguration: Sendable {
         /// The most that a manifest may ask for.
         var ceiling = HookBudgets.maximum
         var packs: [String: HookPack] = [:]
+        var rejected: [HookPacksChanged.Rejection] = []
     }
 
     private static func hooks(_ reader: ConfigReader) throws(ConfigError) -> HookSection {
@@ -109,38 +113,31 @@ package struct ServerConfiguration: Sendable {
             try section.int("workers", in: 1...Int64(HookRuntime.workersMax), default: 2))
         let recordings = Int(
             try section.int("recordings", in: 0...100_000, default: RecordingStore.countDefault))
-        var packs: [String: HookPack] = [:]
         let folders = try section.strings("packs", default: []).map(reader.path(of:))
-        for folder in folders {
-            guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-                throw section.error(
-                    "the folder '\(folder)' cannot be read",
-                    remedy: "name a folder that holds packs", at: "packs")
-            }
-            for name in names.sorted() {
-                let pack = folder + "/" + name
-                guard FileManager.default.fileExists(atPath: pack + "/hook.yaml") else { continue }
-                let loaded = try HookPack.load(folder: pack, ceiling: ceiling)
-                if let other = packs[loaded.manifest.name] {
-                    throw section.error(
-                        "the pack '\(loaded.manifest.name)' stands in \(other.folder) and \(pack)",
-                        remedy: "keep one of them", at: "packs")
-                }
-                packs[loaded.manifest.name] = loaded
-            }
+        for folder in folders
+        where (try? FileManager.default.contentsOfDirectory(atPath: folder)) == nil {
+            throw section.error(
+                "the folder '\(folder)' cannot be read",
+                remedy: "name a folder that holds packs", at: "packs")
         }
+        let (packs, rejected) = scan(folders, ceiling: ceiling, keeping: [:])
         try section.finish()
         return HookSection(
             workers: workers, strictness: strictness, recordings: recordings, folders: folders,
-            ceiling: ceiling, packs: packs)
+            ceiling: ceiling, packs: packs, rejected: rejected)
     }
 
-    /// Reads the folders anew. A pack that cannot be read is reported, and stays as it was.
+    /// A pack's author has a say in why it is rejected, and the reason is journaled.
+    private static let reasonCountMax = 500
+
+    /// Reads the folders. A pack that cannot be read is reported, and stays as it was.
     static func scan(
         _ folders: [String], ceiling: HookBudgets, keeping old: [String: HookPack]
     ) -> (packs: [String: HookPack], rejected: [HookPacksChanged.Rejection]) {
         var packs: [String: HookPack] = [:]
         var rejected: [HookPacksChanged.Rejection] = []
+        // By name: where it stands. A name that stands twice is taken from neither.
+        var places: [String: String] = [:]
         for folder in folders {
             let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
             for name in names.sorted() {
@@ -149,17 +146,20 @@ package struct ServerConfiguration: Sendable {
                 let known = old.values.first { $0.folder == path }
                 do {
                     let pack = try HookPack.load(folder: path, ceiling: ceiling)
-                    if let other = packs[pack.manifest.name] {
+                    let name = pack.manifest.name
+                    if let other = places[name] {
                         rejected.append(
-                            .init(
-                                pack: pack.manifest.name,
-                                reason: "it stands in \(other.folder) and \(path)"))
-                        packs[pack.manifest.name] = old[pack.manifest.name]
+                            .init(pack: name, reason: "it stands in \(other) and \(path)"))
+                        packs[name] = old[name]
                     } else {
-                        packs[pack.manifest.name] = pack
+                        places[name] = path
+                        packs[name] = pack
                     }
                 } catch {
-                    rejected.append(.init(pack: known?.manifest.name ?? name, reason: "\(error)"))
+                    rejected.append(
+                        .init(
+                            pack: known?.manifest.name ?? name,
+                            reason: SafeText.line("\(error)", countMax: reasonCountMax)))
                     if let known { packs[known.manifest.name] = known }
                 }
             }
@@ -170,8 +170,7 @@ package struct ServerConfiguration: Sendable {
     // MARK: Clusters
 
     private static func clusters(
-        _ reader: ConfigReader, _ packs: [String: HookPack], _ channels: [String],
-        _ secrets: Set<String>
+        _ reader: ConfigReader, _ hooks: HookSection, _ channels: [String], _ secrets: Set<String>
     ) throws(ConfigError) -> [ClusterConfigured] {
         let entries = try reader.list("clusters")
         guard !entries.isEmpty else {
@@ -192,7 +191,7 @@ package struct ServerConfiguration: Sendable {
             }
             try checkAddresses(cluster, clusterFile)
             var policy = try PolicyFile.load(file: policyFile, for: cluster)
-            try resolve(&policy, policyFile, packs, channels, secrets)
+            try resolve(&policy, policyFile, hooks, channels, secrets)
             clusters.append(
                 ClusterConfigured(cluster: cluster, policy: policy, alertChannels: channels))
         }
@@ -217,7 +216,7 @@ package struct ServerConfiguration: Sendable {
     /// Binds the policy's hooks to the packs that are there, so that a run cannot meet a missing
     /// one.
     private static func resolve(
-        _ policy: inout FailoverPolicy, _ file: String, _ packs: [String: HookPack],
+        _ policy: inout FailoverPolicy, _ file: String, _ section: HookSection,
         _ channels: [String], _ secrets: Set<String>
     ) throws(ConfigError) {
         for index in policy.hooks.indices {
@@ -226,10 +225,15 @@ package struct ServerConfiguration: Sendable {
                 ConfigError(
                     file: file, line: nil, message: "hooks[\(index)]: \(message)", remedy: remedy)
             }
-            guard let pack = packs[binding.pack] else {
+            guard let pack = section.packs[binding.pack] else {
+                if let rejection = section.rejected.first(where: { $0.pack == binding.pack }) {
+                    throw error(
+                        "the pack '\(binding.pack)' cannot be used: \(rejection.reason)",
+                        "correct the pack; 'continuity hooks check' looks at it")
+                }
                 throw error(
                     "there is no pack '\(binding.pack)'",
-                    "known: \(packs.keys.sorted().joined(separator: ", "))")
+                    "known: \(section.packs.keys.sorted().joined(separator: ", "))")
             }
             if let problem = problem(of: binding, with: pack) {
                 throw error(problem.message, problem.remedy)
@@ -283,6 +287,7 @@ package struct ServerConfiguration: Sendable {
 
     /// Writes into a binding what follows from the pack.
     static func bind(_ binding: inout HookBinding, to pack: HookPack) {
+        if binding.followsBudget == true { binding.timeoutMs = pack.manifest.budgets.wallMs }
         binding.repeatable = pack.manifest.repeatable
         binding.packSHA256 = pack.packSHA256
         binding.digests = HookDigests(

@@ -108,4 +108,122 @@ import Testing
                 GlobalUse(name: "print", line: 3, isWrite: false),
             ])
     }
+
+    // MARK: Uses of ctx
+
+    private func uses(
+        _ body: String, kind: HookKind = .action, capabilities: String = "{}"
+    ) throws -> [String] {
+        let manifest = try HookManifest(
+            text: """
+                {api: hooks/v1, name: x, version: "1", kind: \(kind.rawValue),
+                stages: [\(kind == .policy ? "admit" : "notify")], capabilities: \(capabilities)}
+                """, file: "hook.yaml")
+        return ContextUse.all(
+            inScript: body, kind: kind, requested: manifest.capabilities.rules
+        ).map(\.advice)
+    }
+
+    @Test(
+        "a member that ctx does not have is named with its line and the likely one",
+        arguments: [
+            ("return ctx.clutser.name", "line 1: ctx.clutser does not exist; is it 'cluster'?"),
+            (
+                "\n\nctx.http.pots(u)",
+                "line 3: ctx.http.pots does not exist; is it 'post' or 'put'?"
+            ),
+            (
+                "return ctx['http'].pots",
+                "line 1: ctx.http.pots does not exist; is it 'post' or 'put'?"
+            ),
+            (
+                "local http = ctx.http\nhttp.pots(u)",
+                "line 2: ctx.http.pots does not exist; is it 'post' or 'put'?"
+            ),
+            ("f(ctx.target.sevice)", "line 1: ctx.target.sevice does not exist; is it 'service'?"),
+            (
+                "if ctx.cluster.nodes[i + #t[1]].rol then end",
+                "line 1: ctx.cluster.nodes[…].rol does not exist; is it 'role'?"
+            ),
+            (
+                "return ctx.cluster.nodes.first",
+                "line 1: ctx.cluster.nodes is a list and has no member 'first'"
+            ),
+            (
+                "--[[ x\n]] local s = [==[\n]==] return ctx.nwo()",
+                "line 3: ctx.nwo does not exist; is it 'now'?"
+            ),
+        ])
+    func unknownMembers(body: String, expected: String) throws {
+        let all = "{http: [{hosts: ['*'], methods: [GET, POST, PUT]}]}"
+        #expect(try uses(body, capabilities: all) == [expected])
+    }
+
+    @Test(
+        "what is there is not objected to",
+        arguments: [
+            "return ctx.target.service and ctx.target.service.lag_ms",
+            "for _, n in ipairs(ctx.cluster.nodes) do f(n.anything) end",
+            "return ctx.target.metadata.whatever .. ctx.primary.metadata['x-y']",
+            "return ctx.plan.target_scores[1].scores['db-2']",
+            "return ctx.verification.deductions[1].evidence",
+            "local t = { ctx = 1 } return t.ctx.foo", "local ctx = {} return ctx.foo",
+            "-- ctx.foo\nreturn 'ctx.foo', [[ctx.foo]]",
+            "local cluster = ctx.cluster return cluster.name",
+            "local http = ctx.http.get(u) return http.status", "return ctx.log('x'), ctx.now()",
+            "local node = ctx.target or ctx.primary return node.foo",
+        ])
+    func knownMembers(body: String) throws {
+        let all = "{http: [{hosts: ['*'], methods: [GET]}]}"
+        #expect(try uses(body, capabilities: all) == [])
+    }
+
+    @Test(
+        "a call that the manifest does not ask for is named",
+        arguments: [
+            (
+                "ctx.http.get(u)", "{}",
+                "ctx.http.get is used, but hook.yaml does not ask for it: add 'capabilities.http'"
+            ),
+            (
+                "ctx.http.post(u)", "{http: [{hosts: ['*']}]}",
+                "add 'methods: [POST]' under 'capabilities.http'"
+            ),
+            ("ctx.dns.lookup(n, 'A')", "{}", "add 'capabilities.dns'"),
+            (
+                "ctx.agent.read(n, 'x')", "{agent: {commands: [status]}}",
+                "add 'capabilities.agent.reads'"
+            ),
+            ("ctx.haproxy.command(a, c)", "{}", "add 'capabilities.haproxy'"),
+            ("ctx.notify(c, m)", "{}", "add 'capabilities.notify.channels'"),
+            (
+                "ctx.notify('ops', m)", "{notify: {channels: [oncall]}}",
+                "ctx.notify(\"ops\") is used, but 'capabilities.notify.channels'"
+            ),
+            (
+                "local s = ctx.secret 'k'", "{secrets: [other]}",
+                "ctx.secret(\"k\") is used, but 'capabilities.secrets'"
+            ),
+        ])
+    func unrequested(body: String, capabilities: String, expected: String) throws {
+        let found = try uses(body, capabilities: capabilities)
+        #expect(found.count == 1 && found[0].contains(expected), "\(found)")
+    }
+
+    @Test("a policy's use of a handle is named, and shipped packs have no such use")
+    func handles() throws {
+        let found = try uses("return ctx.http.get(u)", kind: .policy)
+        #expect(found == ["line 1: ctx.http.get is not there for a policy, which is pure"])
+        for folder in ShippedPackTests.folders {
+            let pack = try HookPack.load(folder: folder)
+            let uses = ContextUse.all(
+                inScript: pack.script, kind: pack.manifest.kind,
+                requested: pack.manifest.capabilities.rules)
+            #expect(uses.isEmpty, "\(folder): \(uses.map(\.advice))")
+        }
+        for kind in [HookKind.policy, .check, .action] {
+            let script = PackScaffold(name: "x", kind: kind).files.first { $0.path == "main.lua" }
+            #expect(script?.text.contains("---@param ctx continuity.Context\n") == true)
+        }
+    }
 }

@@ -124,14 +124,14 @@ struct ManifestTests {
                 return "none"
             } catch { return error.description }
         }
-        #expect(load().hasPrefix("\(folder)/hook.yaml: cannot be read"))
+        #expect(load().hasPrefix("\(folder)/hook.yaml: does not exist"))
         try Self.minimal.write(toFile: folder + "/hook.yaml", atomically: true, encoding: .utf8)
-        #expect(load().hasPrefix("\(folder)/main.lua: cannot be read"))
+        #expect(load().hasPrefix("\(folder)/main.lua: does not exist"))
         try Data([0x72, 0xFF]).write(to: URL(fileURLWithPath: folder + "/main.lua"))
-        #expect(load().contains("is not UTF-8 text"))
+        #expect(load().contains("cannot be read as UTF-8 text"))
         try Data(repeating: 0x20, count: 300 << 10).write(
             to: URL(fileURLWithPath: folder + "/main.lua"))
-        #expect(load().contains("is larger than 262144 bytes"))
+        #expect(load().contains("is larger than 256 KiB"))
         try Data("return {}".utf8).write(to: URL(fileURLWithPath: folder + "/main.lua"))
         #expect(load() == "none")
     }

@@ -73,6 +73,15 @@ import Testing
         ("local function pre_check", "function pre_check", 1, "sets the global 'pre_check'"),
         ("ctx.log(\"fine:\"", "print(\"fine:\"", 1, "reads the global 'print'"),
         ("    return true\nend", "    return true", 65, "main.lua:"),
+        ("ctx.log(", "ctx.lgo(", 1, "ctx.lgo does not exist; is it 'log'?"),
+        (
+            "    return true\nend", "    ctx.http.pots('x')\n    return true\nend", 1,
+            "ctx.http.pots does not exist; is it 'post' or 'put'?"
+        ),
+        (
+            "    return true\nend", "    ctx.http.get('x')\n    return true\nend", 1,
+            "hook.yaml does not ask for it: add 'capabilities.http'"
+        ),
         ("pre_check = pre_check", "other = pre_check", 65, "no function 'pre_check'"),
     ])
     func checkNamesWhatIsWrong(
@@ -118,12 +127,121 @@ import Testing
             "\(result.output)")
     }
 
+    /// A billion values in nine lines: refused at once, by every command.
+    @Test(arguments: ["check", "test", "list"])
+    func aManifestOfAliasesIsRefusedAtOnce(_ command: String) async throws {
+        let folder = try TemporaryFolder()
+        _ = try await Programs.run(
+            "hooks", "new", "mine", "--kind", "check", "--folder", folder.path)
+        let names = Array("abcdefghi")
+        let lines = names.indices.map { index in
+            let value = index == 0 ? "x" : "*\(names[index - 1])"
+            let list = Array(repeating: value, count: 10).joined(separator: ",")
+            return "      - &\(names[index]) [\(list)]"
+        }
+        try folder.write(
+            """
+            api: hooks/v1
+            name: mine
+            version: "1"
+            kind: check
+            stages: [pre_check]
+            config:
+              o:
+                type: strings
+                default:
+            \(lines.joined(separator: "\n"))
+            """, to: "mine/hook.yaml")
+        let result = try await Programs.run("hooks", command, folder.path + "/mine")
+        #expect(result.exitCode == 65)
+        #expect(result.errors.contains("hook.yaml:10: '&a' is an anchor"), "\(result.errors)")
+    }
+
+    // MARK: What a script, a pack or a file writes
+
+    static let hostile = "\u{1B}[2J\u{1B}]52;c;cm0=\u{7}\u{202E}x\u{9B}31m"
+
+    /// Whether a terminal would obey anything in it; line ends and tabs are the layout's.
+    private func isObeyed(_ text: String) -> Bool {
+        text.unicodeScalars.contains {
+            $0 != "\n" && $0 != "\t"
+                && [.control, .format].contains($0.properties.generalCategory)
+        }
+    }
+
+    @Test func whatAScriptSaysCannotCommandTheTerminalNorForgeALine() async throws {
+        let folder = try TemporaryFolder()
+        let script = try folder.write(
+            """
+            local text = '\\27[2J\\27]0;pwned\\7\\xc2\\x9b31m\\xe2\\x80\\xae\\r\\0\\127'
+            local forged = text .. '\\nstatus  ok\\nvalue   {"verdict":"allow"}'
+            return {
+                logs = function(ctx) ctx.log(forged) return { [forged] = forged } end,
+                failed = function() return nil, forged end,
+                bug = function() error(forged) end,
+            }
+            """, to: "script.lua")
+        for (entry, status) in [("logs", "ok"), ("failed", "failed"), ("bug", "error")] {
+            let plain = try await Programs.run("hooks", "run", script, "--entry", entry)
+            let text = plain.output + plain.errors
+            #expect(!isObeyed(text), "\(text.debugDescription)")
+            let lines = plain.output.split(separator: "\n")
+            #expect(lines.filter { $0.hasPrefix("status ") } == ["status  \(status)"])
+            #expect(lines.count { $0.hasPrefix("value ") } == (entry == "logs" ? 1 : 0))
+            let json = try await Programs.run("hooks", "run", script, "--entry", entry, "--json")
+            #expect(!isObeyed(json.output), "\(json.output.debugDescription)")
+            let value = try JSONDecoder().decode(JSONValue.self, from: Data(json.output.utf8))
+            let told = value["logs"]?.array?.first?.string ?? value["error"]?.string ?? ""
+            #expect(told.contains("\u{1B}[2J") && told.contains("\u{202E}"))
+        }
+    }
+
+    @Test func whatAPackAndAFileHoldCannotCommandTheTerminal() async throws {
+        let folder = try TemporaryFolder()
+        _ = try await Programs.run(
+            "hooks", "new", "mine", "--kind", "check", "--folder", folder.path)
+        let file = folder.path + "/mine/hook.yaml"
+        let manifest = try String(contentsOfFile: file, encoding: .utf8)
+        let escaped = #"\e[2J\u202Ex\u009b\nok"#
+        // A version, an unknown field, a fixture's name, and a name that the folder itself has.
+        try folder.write(
+            manifest.replacing("version: 0.1.0", with: "version: \"\(escaped)\""),
+            to: "mine/hook.yaml")
+        try folder.write(
+            "name: \"\(escaped)\"\nentry: pre_check\ncontext: {target: {}}\n"
+                + "expect: {status: failed, error: \"\(escaped)\"}\n",
+            to: "mine/tests/x\(Self.hostile.replacing("/", with: "")).yaml")
+        for command in [["check"], ["test", "--coverage"], ["list"]] {
+            let result = try await Programs.run(
+                ["hooks", command[0], folder.path + "/mine"] + command.dropFirst())
+            let text = result.output + result.errors
+            #expect(!isObeyed(text), "\(command): \(text.debugDescription)")
+            #expect(text.contains("\\u{1B}[2J"), "\(command): \(text)")
+        }
+        try folder.write(manifest + "\"\(escaped)\": 1\n", to: "mine/hook.yaml")
+        let wrong = try await Programs.run("hooks", "check", folder.path + "/mine")
+        #expect(wrong.exitCode == 65 && !isObeyed(wrong.errors))
+        #expect(wrong.errors.split(separator: "\n").count == 1, "\(wrong.errors)")
+        let cluster = try folder.write("\"\(escaped)\": 1\n", to: "cluster.yaml")
+        let plan = try await Programs.run("plan", "--cluster", cluster, "--policy", cluster)
+        #expect(plan.exitCode == 65 && !isObeyed(plan.errors))
+        // A plan is a document: what is odd in it is spelt, and it is read back as the same plan.
+        let good = try folder.write(CommandLineTests.cluster, to: "good.yaml")
+        let policy = try folder.write(CommandLineTests.policy, to: "policy.yaml")
+        let printed = try await Programs.run(
+            "plan", "--cluster", good, "--policy", policy, "--trigger", "x\(Self.hostile)y")
+        #expect(printed.exitCode == 0 && !isObeyed(printed.output), "\(printed.errors)")
+        let again = try folder.write(printed.output, to: "plan.yaml")
+        let read = try await Programs.run("plan", "--read", again)
+        #expect(read.exitCode == 0 && read.output == printed.output, "\(read.errors)")
+    }
+
     private static let script = """
         local M = {}
         function M.ok(ctx) ctx.log("n is", ctx.n) return { n = ctx.n } end
         function M.failed() return nil, "nope" end
         function M.error() error("a bug") end
-        function M.limit() while true do end end
+        function M.limit(ctx) while true do ctx.log("x") end end
         function M.denied(ctx) local _, why = ctx.notify("x", { summary = "s" }) return nil, why end
         function M.wall() return (string.rep("a", 2000) .. "b"):find(string.rep(".-", 12) .. "c") end
         return M
@@ -155,6 +273,6 @@ import Testing
             #expect(json["value"] == ["n": 4])
             #expect(json["logs"] == ["n is 4"])
         }
-        if entry == "limit" { #expect(json["limit"]?.string == "instructions") }
+        if entry == "limit" { #expect(json["limit"]?.string == "log") }
     }
 }

@@ -10,11 +10,13 @@
 --- A service as its agent last reported it.
 ---@class continuity.Service
 ---@field state "running"|"stopped"|"failing"|"unknown"
----@field role? string
----@field position_bytes? integer
----@field lag_ms? integer
----@field streaming? boolean
----@field detail string
+---@field role "primary"|"secondary"|"unknown"
+---@field position_bytes? integer where its copy of the data ends
+---@field lag_ms? integer how far it is behind, as it says itself
+---@field streaming boolean
+---@field detail string why the state is what it is; empty when all is well
+---@field fenced? boolean whether its agent stopped it because its lease had ended
+---@field synchronous? boolean whether a write is acknowledged only once another node holds it
 
 --- A member of the cluster.
 ---@class continuity.Node
@@ -27,7 +29,8 @@
 ---@field capacity integer
 ---@field metadata table<string, string>
 ---@field service? continuity.Service
----@field heard_ms_ago? integer
+---@field heard_ms_ago? integer since its last report
+---@field weight? integer its share of the load, of an active/active cluster
 
 --- The cluster.
 ---@class continuity.Cluster
@@ -37,22 +40,58 @@
 ---@field primary_node_id string
 ---@field nodes continuity.Node[]
 
+--- One step of a plan.
+---@class continuity.PlannedAction
+---@field action "demote"|"promote"|"dns_flip"|"notify"|"verify"|"restart"
+---@field node_id string
+---@field estimated_ms integer
+---@field hooks string[]
+
+--- How a policy pack rates the nodes.
+---@class continuity.TargetScores
+---@field pack string
+---@field scores table<string, integer>
+
+--- A node's share of the load.
+---@class continuity.NodeWeight
+---@field node_id string
+---@field weight integer
+
 --- The plan that is carried out.
 ---@class continuity.Plan
 ---@field plan_id string
----@field kind "failover"|"switchover"|"restart"
+---@field cluster_id string
+---@field policy_id string
+---@field kind "failover"|"switchover"|"restart"|"rebalance"
 ---@field trigger_reason string
 ---@field primary_node_id string
 ---@field failover_target_id string
----@field actions table[]
+---@field actions continuity.PlannedAction[]
+---@field estimated_total_ms integer
+---@field max_failover_time_ms integer
+---@field target_scores? continuity.TargetScores[]
+---@field weights? continuity.NodeWeight[] of an active/active cluster
+---@field shed_permille? integer what nobody can bear, of an active/active cluster
 
 --- The run.
 ---@class continuity.Run
 ---@field run_id string
----@field kind "failover"|"switchover"|"restart"
+---@field kind "failover"|"switchover"|"restart"|"rebalance"
 ---@field trigger string
 ---@field requested_by string
 ---@field reason string
+
+--- Why the confidence is below 100.
+---@class continuity.Deduction
+---@field check string
+---@field points integer
+---@field evidence string
+
+--- What the verification found.
+---@class continuity.Verification
+---@field confidence integer from 0 to 100
+---@field band "very_high"|"high"|"medium"|"low"
+---@field deductions continuity.Deduction[]
 
 ---@class continuity.HTTPRequest
 ---@field method "DELETE"|"GET"|"HEAD"|"PATCH"|"POST"|"PUT" the method
@@ -151,7 +190,7 @@
 ---@field run continuity.Run
 ---@field target? continuity.Node
 ---@field primary? continuity.Node
----@field verification? table
+---@field verification? continuity.Verification
 ---@field log fun(...: any) Records one line.
 ---@field agent continuity.handle.agent
 ---@field dns continuity.handle.dns

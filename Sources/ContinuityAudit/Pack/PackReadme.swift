@@ -11,19 +11,19 @@ enum PackReadme {
             "\($0.body.proof.rawValue) (\($0.body.detail)) [entry \($0.seq)]"
         }
         var text = """
-            # \(run.runID): \(run.kind.rawValue) of \(story.clusterID?.rawValue ?? "-"), \
+            # \(cell("\(run.runID)")): \(run.kind.rawValue) of \(cell(story.clusterID?.rawValue ?? "-")), \
             \(end.state.rawValue)
 
             | | | source |
             |---|---|---|
             | requested | \(time(story.requested.atMs)) by \(cell(run.requestedBy)) | entry \(story.requested.seq) |
             | why | \(cell(run.reason.isEmpty ? run.trigger : run.reason)); \(cell(run.evidence)) | entry \(story.requested.seq) |
-            | plan | \(plan.planID): \(plan.primaryNodeID) to \(plan.failoverTargetID) | entry \(story.requested.seq) |
+            | plan | \(cell("\(plan.planID): \(plan.primaryNodeID) to \(plan.failoverTargetID)")) | entry \(story.requested.seq) |
             | fence | \(cell(proof ?? "none")) | \(source(story.fence?.seq)) |
-            | new primary | \(story.change.map { "\($0.body.to), term \($0.body.term)" } ?? "none") | \(source(story.change?.seq)) |
+            | new primary | \(cell(story.change.map { "\($0.body.to), term \($0.body.term)" } ?? "none")) | \(source(story.change?.seq)) |
             | ended | \(time(story.finished.atMs)), \(end.state.rawValue)\(end.reason.isEmpty ? "" : ": \(cell(end.reason))") | entry \(story.finished.seq) |
             | duration | \(end.durationMs) ms; promised \(end.rtoMs) ms | entry \(story.finished.seq) |
-            | policy | \(story.admitted.map { "\($0.body.policyID)" } ?? "not admitted") | \(source(story.admitted?.seq)) |
+            | policy | \(cell(story.admitted.map { "\($0.body.policyID)" } ?? "not admitted")) | \(source(story.admitted?.seq)) |
 
             Check this folder: `continuity audit verify FOLDER --public-key FILE`. It needs no server.
 
@@ -34,7 +34,8 @@ enum PackReadme {
 
             """
         for action in plan.actions {
-            text += "| \(action.action.rawValue) | \(action.nodeID) | \(action.estimatedMs) ms |\n"
+            text +=
+                "| \(action.action.rawValue) | \(cell("\(action.nodeID)")) | \(action.estimatedMs) ms |\n"
         }
         text += "\n## Phases\n\n| phase | took |\n|---|---|\n"
         for (stage, ms) in end.phasesMs.sorted(by: { $0.key < $1.key }) {
@@ -49,11 +50,12 @@ enum PackReadme {
         text += "| entry | pack | stage | ended | took | script | input |\n"
         text += "|---|---|---|---|---|---|---|\n"
         for hook in story.hooks {
-            text += "| \(hook.seq) | \(hook.pack) | \(hook.stage) | \(hook.status ?? "unknown") | "
+            text +=
+                "| \(hook.seq) | \(cell(hook.pack)) | \(cell("\(hook.stage)")) | \(cell(hook.status ?? "unknown")) | "
             text += "\(hook.durationMs.map { "\($0) ms" } ?? "-") | "
             text += "\(short(hook.scriptSHA256)) | \(short(hook.inputSHA256)) |\n"
             for effect in hook.effects {
-                text += "| \(effect.seq) | | | effect: \(effect.call) | | | |\n"
+                text += "| \(effect.seq) | | | effect: \(cell(effect.call)) | | | |\n"
             }
         }
         return text
@@ -67,16 +69,17 @@ enum PackReadme {
         let parts = [
             asked?["plan"]?["plan_id"]?.string.map { "plan \($0)" },
             body?["outcome"]?.string, by?["address"]?.string.map { "from \($0)" },
-            reason?.string.flatMap { $0.isEmpty ? nil : "\"\(cell($0))\"" },
+            reason?.string.flatMap { $0.isEmpty ? nil : "\"\($0)\"" },
         ].compactMap(\.self)
-        return parts.isEmpty ? "" : ": " + parts.joined(separator: ", ")
+        return parts.isEmpty ? "" : ": " + parts.map(cell).joined(separator: ", ")
     }
 
     private static func approvals(_ story: RunStory) -> String {
         var text = "\n## Approvals\n\n"
         guard !story.approvals.isEmpty else { return text + "The journal has none for this run.\n" }
         for approval in story.approvals {
-            text += "- \(approval.kind) by \(cell(approval.link.actor)) [entry \(approval.seq)]"
+            text +=
+                "- \(cell(approval.kind)) by \(cell(approval.link.actor)) [entry \(approval.seq)]"
             text += details(approval.body) + "\n"
         }
         return text
@@ -87,14 +90,14 @@ enum PackReadme {
         for figure in story.figures {
             let value = String(decoding: CanonicalJSON.bytes(figure.value), as: UTF8.self)
             text +=
-                "| \(figure.name) | \(cell(value)) | entry \(figure.seq) `\(figure.pointer)` |\n"
+                "| \(cell(figure.name)) | \(cell(value)) | entry \(figure.seq) `\(figure.pointer)` |\n"
         }
         text += "\n## L20 verification of results against sources\n\n"
         text += "| claim | stated | found | entries | holds |\n|---|---|---|---|---|\n"
         for claim in claims {
             let sources = claim.sources.map(String.init).joined(separator: ", ")
             text +=
-                "| \(claim.claim) | \(cell(claim.stated)) | \(cell(claim.found)) | \(sources) | "
+                "| \(cell(claim.claim)) | \(cell(claim.stated)) | \(cell(claim.found)) | \(sources) | "
             text += claim.holds ? "yes |\n" : "**no** |\n"
         }
         text += "\n## L21 tamper-evident trail\n\n"
@@ -120,7 +123,7 @@ enum PackReadme {
         text += "\(found.confidence) of 100, \(found.band.rawValue) [entry \(verified.seq)]\n"
         for deduction in found.deductions {
             text +=
-                "\n- \(deduction.points) off, \(deduction.check.rawValue): \(deduction.evidence)"
+                "\n- \(deduction.points) off, \(deduction.check.rawValue): \(cell(deduction.evidence))"
         }
         return text + "\n"
     }
@@ -133,8 +136,7 @@ enum PackReadme {
 
     /// What people wrote must not break the table, or pretend to be a part of it.
     private static func cell(_ text: String) -> String {
-        text.replacing("|", with: "\\|").replacing("\n", with: " ").replacing("\r", with: " ")
-            .replacing("<", with: "&lt;")
+        SafeText.markdown(text)
     }
 
     private static func time(_ utcMs: Int64) -> String {

@@ -23,10 +23,15 @@ package struct HookBinding: Codable, Hashable, Sendable {
         case rollback
     }
 
+    /// Where neither the policy nor a pack says more.
+    package static let timeoutDefaultMs: Int64 = 1000
+
     package var stage: Stage
     package var timing: Timing
     package var pack: String
     package var timeoutMs: Int64
+    /// Whether the policy names no timeout, so that the manifest's `wall_ms` is it.
+    package var followsBudget: Bool?
     /// How many times a call that did not end well is repeated.
     package var retries: Int
     /// Lower goes first within the same stage and timing; equal ones as they stand in the file.
@@ -49,7 +54,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
     package var skippedInDrills: Bool?
 
     package init(
-        stage: Stage, timing: Timing = .before, pack: String, timeoutMs: Int64 = 1000,
+        stage: Stage, timing: Timing = .before, pack: String,
+        timeoutMs: Int64 = HookBinding.timeoutDefaultMs,
         retries: Int = 0, order: Int64 = 0, onFailure: FailureResponse = .abort,
         configuration: [String: JSONValue] = [:], grantedChannels: [String] = [],
         grant: JSONValue? = nil, digests: HookDigests? = nil, repeatable: Bool = false,
@@ -75,6 +81,7 @@ package struct HookBinding: Codable, Hashable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case stage, timing, pack
         case timeoutMs = "timeout_ms"
+        case followsBudget = "follows_budget"
         case retries, order
         case onFailure = "on_failure"
         case configuration

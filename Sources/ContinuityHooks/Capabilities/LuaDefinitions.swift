@@ -64,13 +64,17 @@ package enum LuaDefinitions {
     // MARK: The data part
 
     /// Fields of the classes that are data alone; `?` marks what may be absent.
-    private static let classes: [(name: String, documentation: String, fields: [String])] = [
+    static let classes: [(name: String, documentation: String, fields: [String])] = [
         (
             "Service", "A service as its agent last reported it.",
             [
-                "state \"running\"|\"stopped\"|\"failing\"|\"unknown\"", "role? string",
-                "position_bytes? integer", "lag_ms? integer", "streaming? boolean",
-                "detail string",
+                "state \"running\"|\"stopped\"|\"failing\"|\"unknown\"",
+                "role \"primary\"|\"secondary\"|\"unknown\"",
+                "position_bytes? integer where its copy of the data ends",
+                "lag_ms? integer how far it is behind, as it says itself", "streaming boolean",
+                "detail string why the state is what it is; empty when all is well",
+                "fenced? boolean whether its agent stopped it because its lease had ended",
+                "synchronous? boolean whether a write is acknowledged only once another node holds it",
             ]
         ),
         (
@@ -80,7 +84,8 @@ package enum LuaDefinitions {
                 "role \"primary\"|\"secondary\"|\"witness\"",
                 "status \"healthy\"|\"degraded\"|\"failed\"|\"unknown\"", "priority integer",
                 "capacity integer", "metadata table<string, string>",
-                "service? continuity.Service", "heard_ms_ago? integer",
+                "service? continuity.Service", "heard_ms_ago? integer since its last report",
+                "weight? integer its share of the load, of an active/active cluster",
             ]
         ),
         (
@@ -91,18 +96,46 @@ package enum LuaDefinitions {
             ]
         ),
         (
+            "PlannedAction", "One step of a plan.",
+            [
+                "action \"demote\"|\"promote\"|\"dns_flip\"|\"notify\"|\"verify\"|\"restart\"",
+                "node_id string", "estimated_ms integer", "hooks string[]",
+            ]
+        ),
+        (
+            "TargetScores", "How a policy pack rates the nodes.",
+            ["pack string", "scores table<string, integer>"]
+        ),
+        ("NodeWeight", "A node's share of the load.", ["node_id string", "weight integer"]),
+        (
             "Plan", "The plan that is carried out.",
             [
-                "plan_id string", "kind \"failover\"|\"switchover\"|\"restart\"",
+                "plan_id string", "cluster_id string", "policy_id string",
+                "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"",
                 "trigger_reason string", "primary_node_id string", "failover_target_id string",
-                "actions table[]",
+                "actions continuity.PlannedAction[]", "estimated_total_ms integer",
+                "max_failover_time_ms integer", "target_scores? continuity.TargetScores[]",
+                "weights? continuity.NodeWeight[] of an active/active cluster",
+                "shed_permille? integer what nobody can bear, of an active/active cluster",
             ]
         ),
         (
             "Run", "The run.",
             [
-                "run_id string", "kind \"failover\"|\"switchover\"|\"restart\"",
+                "run_id string", "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"",
                 "trigger string", "requested_by string", "reason string",
+            ]
+        ),
+        (
+            "Deduction", "Why the confidence is below 100.",
+            ["check string", "points integer", "evidence string"]
+        ),
+        (
+            "Verification", "What the verification found.",
+            [
+                "confidence integer from 0 to 100",
+                "band \"very_high\"|\"high\"|\"medium\"|\"low\"",
+                "deductions continuity.Deduction[]",
             ]
         ),
     ]
@@ -122,7 +155,8 @@ package enum LuaDefinitions {
         "epoch integer of the leadership; it only grows",
         "idempotency_key string names this call, the same when it is repeated",
         "cluster continuity.Cluster", "plan continuity.Plan", "run continuity.Run",
-        "target? continuity.Node", "primary? continuity.Node", "verification? table",
+        "target? continuity.Node", "primary? continuity.Node",
+        "verification? continuity.Verification",
     ]
 
     // MARK: The operations
@@ -186,5 +220,98 @@ package enum LuaDefinitions {
         return "---@field \(name) fun(\(arguments.joined(separator: ", "))): "
             + "\(operation.result.lua)?, string?, string? "
             + operation.documentation + codes
+    }
+}
+
+// MARK: Members of ctx
+
+extension LuaDefinitions {
+    /// What `ctx` offers beside data, each with the operations of the catalogue behind it.
+    static let handleGroups: Set<String> = Set(
+        CapabilityCatalogue.operations.map { String($0.name.prefix { $0 != "." }) }
+    ).subtracting(["now"])
+
+    /// Why a chain of members that begins at `ctx` cannot be; `nil`: it can. `[]` stands for any
+    /// index.
+    static func unknownMember(of chain: [String]) -> String? {
+        var type = "continuity.Context"
+        var path = "ctx"
+        for member in chain {
+            if type.hasSuffix("[]") {
+                guard member == "[]" else {
+                    return "\(path) is a list and has no member '\(member)'"
+                }
+                type = String(type.dropLast(2))
+                path += "[…]"
+                continue
+            }
+            if type.hasPrefix("table<string, ") {
+                type = String(type.dropFirst("table<string, ".count).dropLast())
+                path += ".\(member)"
+                continue
+            }
+            guard member != "[]", let fields = memberTypes[type] else { return nil }
+            guard let next = fields[member] else {
+                return "\(path).\(member) does not exist; " + hint(member, fields.keys.sorted())
+            }
+            type = next
+            path += ".\(member)"
+        }
+        return nil
+    }
+
+    private static func hint(_ wrong: String, _ known: [String]) -> String {
+        let near = known.filter { distance(Array($0.utf8), Array(wrong.utf8)) <= 2 }
+        return near.isEmpty
+            ? "known: \(known.joined(separator: ", "))"
+            : "is it " + near.map { "'\($0)'" }.joined(separator: " or ") + "?"
+    }
+
+    /// How many letters must be put in, left out or replaced; swapped neighbours count two.
+    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var row = Array(0...right.count)
+        for (index, byte) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for at in right.indices {
+                let replaced = diagonal + (byte == right[at] ? 0 : 1)
+                diagonal = row[at + 1]
+                row[at + 1] = min(replaced, diagonal + 1, row[at] + 1)
+            }
+        }
+        return row[right.count]
+    }
+
+    /// By class: the type of each member.
+    private static let memberTypes: [String: [String: String]] = {
+        var types: [String: [String: String]] = [:]
+        for entry in classes {
+            types["continuity.\(entry.name)"] = memberTypes(entry.fields)
+        }
+        var context = memberTypes(contextFields)
+        context["log"] = "fun"
+        for operation in CapabilityCatalogue.operations {
+            let parts = operation.name.split(separator: ".").map(String.init)
+            guard parts.count > 1 else {
+                context[parts[0]] = "fun"
+                continue
+            }
+            context[parts[0]] = "continuity.handle.\(parts[0])"
+            types["continuity.handle.\(parts[0])", default: [:]][parts[1]] = "fun"
+        }
+        types["continuity.Context"] = context
+        return types
+    }()
+
+    private static func memberTypes(_ fields: [String]) -> [String: String] {
+        var types: [String: String] = [:]
+        for field in fields {
+            let parts = field.split(separator: " ", maxSplits: 1).map(String.init)
+            let name = parts[0].hasSuffix("?") ? String(parts[0].dropLast()) : parts[0]
+            let rest = parts[1]
+            let end = rest.hasPrefix("table<") ? rest.firstIndex(of: ">") : nil
+            types[name] = end.map { String(rest[...$0]) } ?? String(rest.prefix { $0 != " " })
+        }
+        return types
     }
 }

@@ -75,6 +75,8 @@ package struct PackScaffold: Sendable {
             """
             -- Judges a move before it begins. Pure: the same input, the same verdict.
 
+            ---@param ctx continuity.Context
+            ---@param conf table
             local function admit(ctx, conf)
                 local lag = ctx.target.service and ctx.target.service.lag_ms
                 if lag and lag > conf.max_lag_ms then
@@ -93,6 +95,8 @@ package struct PackScaffold: Sendable {
             """
             -- Looks before the move begins, and vetoes it with `nil, "why"`.
 
+            ---@param ctx continuity.Context
+            ---@param conf table
             local function pre_check(ctx, conf)
                 local lag = ctx.target.service and ctx.target.service.lag_ms
                 if lag and lag > conf.max_lag_ms then
@@ -109,6 +113,8 @@ package struct PackScaffold: Sendable {
             """
             -- Acts once the move is made. In a drill the notification is only recorded.
 
+            ---@param ctx continuity.Context
+            ---@param conf table
             local function notify(ctx, conf)
                 local summary = string.format(
                     "%s moved to %s", ctx.cluster.cluster_id, ctx.plan.failover_target_id)

@@ -78,26 +78,8 @@ package struct HookPack: Hashable, Sendable {
     }
 
     private static func text(of file: String, bytesMax: Int) throws(ConfigError) -> String {
-        let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-            defer { try? handle.close() }
-            data = try handle.read(upToCount: bytesMax + 1) ?? Data()
-        } catch {
-            throw ConfigError(
-                file: file, line: nil, message: "cannot be read",
-                remedy: "a pack is a folder with \(manifestFile) and \(scriptFile)")
-        }
-        guard data.count <= bytesMax else {
-            throw ConfigError(
-                file: file, line: nil, message: "is larger than \(bytesMax) bytes",
-                remedy: "make it shorter")
-        }
-        guard let text = String(validating: data, as: UTF8.self) else {
-            throw ConfigError(
-                file: file, line: nil, message: "is not UTF-8 text",
-                remedy: "save it as UTF-8; compiled Lua is never loaded")
-        }
-        return text
+        try BoundedFile.text(
+            of: file, bytesMax: bytesMax, onlyRegular: true,
+            remedy: "a pack is a folder with \(manifestFile) and \(scriptFile)")
     }
 }

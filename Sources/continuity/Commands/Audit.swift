@@ -117,18 +117,19 @@ struct AuditShow: AsyncParsableCommand {
                 throw failure("the journal has no entry \(seq)", Exit.unmet)
             }
             if json { return try printJSON(entry) }
+            func text(_ value: String) -> String { SafeText.line(value) }
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             print(
                 """
                 entry    \(entry.seq), epoch \(entry.epoch)
                 time     \(timestamp(entry.atMs))
-                actor    \(entry.actor)
-                cluster  \(entry.clusterID ?? "-")
-                kind     \(entry.kind)
+                actor    \(text(entry.actor))
+                cluster  \(text(entry.clusterID ?? "-"))
+                kind     \(text(entry.kind))
                 prev     \(entry.prev)
                 hash     \(entry.hash)
-                body     \(String(decoding: try encoder.encode(entry.body), as: UTF8.self))
+                body     \(SafeText.json(String(decoding: try encoder.encode(entry.body), as: UTF8.self)))
                 """)
         }
     }

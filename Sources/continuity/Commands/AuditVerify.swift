@@ -68,7 +68,9 @@ struct AuditVerify: AsyncParsableCommand {
             guard let journal else { return }
             let verdict = try check(journal)
             if json { return try printJSON(verdict) }
-            print("\(journal): \(verdict.entries) entries, the chain holds; head \(verdict.head)")
+            print(
+                "\(SafeText.line(journal)): \(verdict.entries) entries, the chain holds; head \(verdict.head)"
+            )
             if publicKey.isEmpty {
                 print("no --public-key: it was not checked who signed it")
             } else {
@@ -91,13 +93,15 @@ struct AuditVerify: AsyncParsableCommand {
             if json {
                 try printJSON(verdict)
             } else {
-                print("\(pack): the pack of \(verdict.runID) is whole and signed")
+                print(
+                    "\(SafeText.line(pack)): the pack of \(SafeText.line("\(verdict.runID)")) is whole and signed"
+                )
                 print(
                     "\(verdict.entries) entries in one chain, "
                         + (verdict.signedSeq.map { "signed up to entry \($0)" } ?? "no checkpoint")
                         + "; \(verdict.claims - verdict.broken.count) of \(verdict.claims) claims "
                         + "hold; \(verdict.redacted) entries redacted")
-                for claim in verdict.broken { print("does not hold: \(claim)") }
+                for claim in verdict.broken { print("does not hold: " + SafeText.line("\(claim)")) }
             }
             if !verdict.broken.isEmpty { throw Exit.unmet }
         } catch let code as ExitCode {

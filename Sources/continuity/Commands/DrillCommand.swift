@@ -70,8 +70,11 @@ struct DrillRun: AsyncParsableCommand {
             let report = try await wait(for: accepted.drillID)
             let text =
                 json
-                ? String(decoding: try CanonicalJSON.bytes(encoding: report), as: UTF8.self)
-                : markdown ? DrillText.markdown(report) : DrillText.plain(report)
+                ? SafeText.json(
+                    String(decoding: try CanonicalJSON.bytes(encoding: report), as: UTF8.self))
+                : markdown
+                    ? DrillText.markdown(try forPeople(report, SafeText.markdown))
+                    : DrillText.plain(try forPeople(report))
             try write(text)
             switch report.state {
             case .passed: break

@@ -9,7 +9,10 @@ struct HooksCheck: AsyncParsableCommand {
         commandName: "check",
         abstract:
             "Compile a pack's script, check its manifest and fixtures, show what it asks for.",
-        discussion: "Exits with 65 for a file that is wrong, 1 for a script that misuses globals.")
+        discussion: """
+            Exits with 65 for a file that is wrong, 1 for a script that uses globals or members of \
+            ctx that do not exist, or calls that its manifest does not ask for.
+            """)
 
     @Argument(help: "Packs, or folders of packs.")
     var packs: [String]
@@ -28,11 +31,12 @@ struct HooksCheck: AsyncParsableCommand {
         var fixtures: Int
         var packSHA256: String
         var globals: [GlobalUse]
+        var context: [ContextUse]
 
         enum CodingKeys: String, CodingKey {
             case pack, version, kind, stages, capabilities, fixtures
             case packSHA256 = "pack_sha256"
-            case globals
+            case globals, context
         }
     }
 
@@ -42,12 +46,13 @@ struct HooksCheck: AsyncParsableCommand {
             try await sandbox.withRuntime { runtime in
                 for folder in try packs.flatMap(PackFolders.packs(in:)) {
                     let finding = try await check(folder, runtime)
-                    misuses += finding.globals.count
+                    misuses += finding.globals.count + finding.context.count
                     if json { try printJSON(finding) } else { show(finding, folder) }
                 }
             }
             if misuses > 0 {
-                throw failure("\(misuses) uses of globals that do not exist", Exit.unmet)
+                throw failure(
+                    "\(misuses) uses of what does not exist or is not asked for", Exit.unmet)
             }
         }
     }
@@ -71,22 +76,29 @@ struct HooksCheck: AsyncParsableCommand {
             fixtures: fixtures.count, packSHA256: pack.packSHA256,
             globals: GlobalUse.all(inListing: listing).filter {
                 $0.isWrite || !inspection.globals.contains($0.name)
-            })
+            },
+            context: ContextUse.all(
+                inScript: pack.script, kind: manifest.kind, requested: manifest.capabilities.rules))
     }
 
     private func show(_ finding: Finding, _ folder: String) {
         let asks =
-            finding.capabilities.isEmpty ? "nothing" : finding.capabilities.joined(separator: "; ")
+            finding.capabilities.isEmpty
+            ? "nothing" : finding.capabilities.map { SafeText.line($0) }.joined(separator: "; ")
+        let file = SafeText.line(folder + "/main.lua")
         print(
             """
-            \(finding.pack) \(finding.version) (\(finding.kind.rawValue))
+            \(finding.pack) \(SafeText.line(finding.version)) (\(finding.kind.rawValue))
               stages    \(finding.stages.map(\.rawValue).joined(separator: ", "))
               asks for  \(asks)
               fixtures  \(finding.fixtures)
               digest    \(finding.packSHA256)
               globals   \(finding.globals.isEmpty ? "fine" : "\(finding.globals.count) misused")
             """)
-        for use in finding.globals { print("    \(folder)/main.lua: \(use.advice)") }
+        for use in finding.globals { print("    \(file): \(SafeText.line(use.advice))") }
+        print(
+            "  ctx       \(finding.context.isEmpty ? "fine" : "\(finding.context.count) misused")")
+        for use in finding.context { print("    \(file): \(SafeText.line(use.advice))") }
     }
 }
 

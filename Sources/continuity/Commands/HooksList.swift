@@ -75,6 +75,7 @@ struct HooksReload: AsyncParsableCommand {
             if json {
                 try printJSON(result)
             } else {
+                let result = try forPeople(result)
                 for change in result.changes {
                     let from = change.fromSHA256?.prefix(12) ?? "nothing"
                     print("\(change.pack): \(from) -> \(change.toSHA256?.prefix(12) ?? "nothing")")

@@ -59,7 +59,7 @@ struct HooksReplay: AsyncParsableCommand {
                         recordedPackSHA256: recorded.packSHA256, packSHA256: pack.packSHA256,
                         differences: differences, outcome: outcome))
             } else {
-                show(recorded, pack, outcome, differences)
+                try show(recorded, pack, outcome, differences)
             }
             if !differences.isEmpty {
                 throw failure("it differs in \(differences.count) points", Exit.unmet)
@@ -70,16 +70,16 @@ struct HooksReplay: AsyncParsableCommand {
     private func show(
         _ recorded: HookRecording, _ pack: HookPack, _ outcome: HookOutcome,
         _ differences: [ReplayDifference]
-    ) {
+    ) throws {
         let isSame = recorded.packSHA256 == pack.packSHA256
         print(
-            "\(recorded.pack) \(recorded.packVersion) at \(recorded.entry.rawValue), "
+            "\(SafeText.line(recorded.pack)) \(SafeText.line(recorded.packVersion)) at \(recorded.entry.rawValue), "
                 + "\(timestamp(recorded.atMs)); the pack is "
-                + (isSame ? "the same" : "another: \(pack.manifest.version)"))
+                + (isSame ? "the same" : "another: \(SafeText.line(pack.manifest.version))"))
         if differences.isEmpty {
             print("\(outcome.status.rawValue), as recorded: \(recorded.calls.count) calls")
         }
-        for difference in differences {
+        for difference in try forPeople(differences) {
             print("\(difference.what)\n  - \(difference.recorded)\n  + \(difference.now)")
         }
     }

@@ -39,7 +39,7 @@ struct HooksRun: AsyncParsableCommand {
             }
             let report = Self.report(outcome)
             if json {
-                print(String(decoding: CanonicalJSON.bytes(report), as: UTF8.self))
+                printDocument(String(decoding: CanonicalJSON.bytes(report), as: UTF8.self))
             } else {
                 show(outcome)
             }
@@ -120,12 +120,14 @@ struct HooksRun: AsyncParsableCommand {
 
     private func show(_ outcome: HookOutcome) {
         func text(_ value: JSONValue) -> String {
-            String(decoding: CanonicalJSON.bytes(value), as: UTF8.self)
+            SafeText.json(String(decoding: CanonicalJSON.bytes(value), as: UTF8.self))
         }
         print("status  \(outcome.status.rawValue)" + (outcome.limit.map { " (\($0))" } ?? ""))
         if outcome.status == .ok { print("value   \(text(outcome.value))") }
-        if let error = outcome.error { print("error   \(error)") }
-        for line in outcome.logs { print("log     \(line)") }
+        if let error = outcome.error {
+            print("error   " + SafeText.indented(error, by: "        "))
+        }
+        for line in outcome.logs { print("log     " + SafeText.line(line)) }
         for effect in outcome.effects { print("effect  \(text(effect))") }
         let usage = outcome.usage
         print(

@@ -79,15 +79,15 @@ struct HooksTest: AsyncParsableCommand {
     }
 
     private func show(_ finding: Finding) {
-        print(finding.pack)
+        print(SafeText.line(finding.pack))
         if finding.cases.isEmpty { print("  FAIL  it has no fixtures in tests/*.yaml") }
         for test in finding.cases {
-            print("  \(test.ok ? "ok  " : "FAIL")  \(test.name)")
+            print("  \(test.ok ? "ok  " : "FAIL")  \(SafeText.line(test.name))")
             guard !test.ok else { continue }
-            print("        \(test.file)")
+            print("        " + SafeText.line(test.file))
             for difference in test.differences {
                 // Tracebacks have several lines; they stay below their case.
-                print("        " + difference.replacing("\n", with: "\n          "))
+                print("        " + SafeText.indented(difference, by: "          "))
             }
         }
         guard let lines = finding.coverage else { return }

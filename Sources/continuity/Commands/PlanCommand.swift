@@ -55,7 +55,7 @@ struct PlanCommand: AsyncParsableCommand {
             let plan = try self.plan()
             let format = format ?? output.map(PlanFile.Format.init(file:)) ?? .yaml
             let text = PlanFile.text(plan, format)
-            guard let output else { return print(text, terminator: "") }
+            guard let output else { return printDocument(text, terminator: "") }
             do {
                 // Atomically: a plan is there as a whole or not at all.
                 try Data(text.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)

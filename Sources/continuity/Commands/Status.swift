@@ -12,8 +12,9 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let report = try await server.get(StatusReport.self, "status")
-            if json { return try printJSON(report) }
+            let answer = try await server.get(StatusReport.self, "status")
+            if json { return try printJSON(answer) }
+            let report = try forPeople(answer)
             if report.brake.latch != nil { print(BrakeShow.text(report.brake) + "\n") }
             for cluster in report.clusters { print(Self.text(cluster)) }
             if report.pendingAlerts > 0 {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContinuityConfig
+import ContinuityCore
 import ContinuityHooks
 import ContinuityStore
 import Foundation
@@ -21,8 +22,9 @@ enum Exit {
     static let internalError = ExitCode(70)
 }
 
-func printError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+/// Further lines of the text are set in, so that none looks like a message of ours.
+func printError(_ text: String) {
+    FileHandle.standardError.write(Data((SafeText.indented(text, by: "    ") + "\n").utf8))
 }
 
 /// Prints one line on standard error and gives the exit code to throw.
@@ -42,9 +44,9 @@ func reporting(_ body: () async throws -> Void) async throws {
     } catch let error as ValidationError {
         throw error
     } catch let error as ConfigError {
-        throw failure("\(error)", Exit.badFile)
+        throw failure(SafeText.line("\(error)"), Exit.badFile)
     } catch let error as StoreError {
-        throw failure("\(error)", Exit.badFile)
+        throw failure(SafeText.line("\(error)"), Exit.badFile)
     } catch let error as SandboxError {
         throw failure("\(error)", Exit.unavailable)
     } catch {

@@ -25,8 +25,8 @@ struct JSONLogHandler: LogHandler {
         members["level"] = .string(event.level.rawValue)
         members["logger"] = .string(label)
         members["message"] = .string(event.message.description)
-        let line = CanonicalJSON.bytes(.object(members)) + [UInt8(ascii: "\n")]
-        FileHandle.standardError.write(Data(line))
+        let line = String(decoding: CanonicalJSON.bytes(.object(members)), as: UTF8.self)
+        FileHandle.standardError.write(Data((SafeText.json(line) + "\n").utf8))
     }
 
     private static func json(_ value: Logger.MetadataValue) -> JSONValue {

@@ -22,7 +22,7 @@ struct LogOptions: ParsableArguments {
     func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { label in
             switch logFormat {
-            case .human: StreamLogHandler.standardError(label: label)
+            case .human: SafeLogHandler(StreamLogHandler.standardError(label: label))
             case .json: JSONLogHandler(label: label)
             }
         }

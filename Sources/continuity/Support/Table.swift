@@ -7,8 +7,9 @@ struct Table {
 
     init(_ header: String...) { rows = [header] }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
-    mutating func add(cells: [String]) { rows.append(cells) }
+    mutating func add(_ cells: String...) { add(cells: cells) }
+    /// Cells may hold what others wrote: each becomes one line.
+    mutating func add(cells: [String]) { rows.append(cells.map { SafeText.line($0) }) }
 
     var text: String {
         let widths = (0..<(rows.first?.count ?? 0)).map { column in
@@ -26,7 +27,7 @@ struct Table {
 
 /// Prints a value as one line of canonical JSON.
 func printJSON(_ value: some Encodable) throws {
-    print(String(decoding: try CanonicalJSON.bytes(encoding: value), as: UTF8.self))
+    printDocument(String(decoding: try CanonicalJSON.bytes(encoding: value), as: UTF8.self))
 }
 
 /// UTC, RFC 3339 with milliseconds.
