@@ -44,7 +44,7 @@ enum AuditBenchmark {
     }
 
     private static func verify(_ file: String) throws {
-        let head = try JournalStore.read(path: file).verify(digest: digest, inspect: { _ in })
+        let head = try JournalStore.read(path: file).verify(digest: digest, inspect: { _ in }).head
         precondition(head.seq == entries, "the whole journal was checked")
     }
 

@@ -30,9 +30,9 @@ extension APIServer {
             case requestedBy = "requested_by"
         }
 
-        var wish: SuspensionWish {
-            SuspensionWish(
-                owner: owner ?? requestedBy ?? "api", reason: reason, durationS: durationS)
+        /// Whose it is when nobody else is named: whoever asks, as far as that is proven.
+        func wish(by requester: String) -> SuspensionWish {
+            SuspensionWish(owner: owner ?? requester, reason: reason, durationS: durationS)
         }
     }
 
@@ -54,9 +54,10 @@ extension APIServer {
         api.post("pause") { [self] request, context in
             let order = try await Self.body(SuspensionOrder.self, of: request)
             try context.caller.require(order.clusterID)
+            let requester = context.caller.requester(claimed: order.requestedBy)
             return try await take(
-                .pause(order.clusterID, order.wish),
-                by: context.caller.requester(claimed: order.requestedBy))
+                .pause(order.clusterID, order.wish(by: requester)),
+                by: requester)
         }
         api.post("resume") { [self] request, context in
             let order = try await Self.body(EndOrder.self, of: request)
@@ -68,9 +69,10 @@ extension APIServer {
         api.post("maintenance/start") { [self] request, context in
             let order = try await Self.body(SuspensionOrder.self, of: request)
             try context.caller.require(order.clusterID)
+            let requester = context.caller.requester(claimed: order.requestedBy)
             return try await take(
-                .beginMaintenance(order.clusterID, order.nodeID, order.wish),
-                by: context.caller.requester(claimed: order.requestedBy))
+                .beginMaintenance(order.clusterID, order.nodeID, order.wish(by: requester)),
+                by: requester)
         }
         api.post("maintenance/end") { [self] request, context in
             let order = try await Self.body(EndOrder.self, of: request)
@@ -83,9 +85,9 @@ extension APIServer {
 
     func addBrakeRoutes(to api: RouterGroup<APIContext>) {
         addSuspensionRoutes(to: api)
-        api.get("brake") { [orchestrator] _, _ in
+        api.get("brake") { [orchestrator] _, context in
             try Self.json(
-                encoding: try await Self.journaled { try await orchestrator.status().brake })
+                encoding: try await Self.visible(orchestrator, to: context.caller).brake)
         }
         api.post("brake/clear") { [self] request, context in
             let order = try await Self.body(ClearOrder.self, of: request)

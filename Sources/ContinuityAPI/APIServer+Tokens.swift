@@ -105,6 +105,7 @@ extension APIServer {
     private func create(_ order: TokenOrder, by caller: Caller) async throws -> Response {
         let person = caller.requester(claimed: nil)
         let owner = order.owner ?? person
+        try checkOwner(order.owner)
         let secret = Self.newSecret()
         let now = nowMs()
         let token = AccessToken(
@@ -115,6 +116,27 @@ extension APIServer {
             createdAtMs: now, expiresAtMs: now + order.expiresInS * 1000)
         let reply = try await Self.journaled { try await orchestrator.createToken(token) }
         return try Self.told(reply, secret)
+    }
+
+    /// A name that is nobody's, or that differs from a person's by case alone, would be taken for
+    /// somebody else's.
+    private func checkOwner(_ owner: String?) throws {
+        guard let owner else { return }
+        let lower = owner.lowercased()
+        guard lower != Principal.anybody else {
+            throw Problem(
+                .conflict, "bad-owner",
+                "'\(owner)' is the name of whoever holds the token of token_file; write the "
+                    + "person's own name")
+        }
+        if let person = rules.people.map(\.name).first(where: {
+            $0 != owner && $0.lowercased() == lower
+        }) {
+            throw Problem(
+                .conflict, "bad-owner",
+                "the configuration knows '\(person)', and '\(owner)' differs from it by case "
+                    + "alone: write the same name for the same person")
+        }
     }
 
     static func shown(_ token: AccessToken) throws -> JSONValue {

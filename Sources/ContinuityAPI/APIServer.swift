@@ -19,7 +19,7 @@ package final class APIServer: Service {
     let rules: AccessRules
     let openLink: @Sendable (String) -> SignedLink?
     private let reports = ReportGuard()
-    let metrics = ServerMetrics()
+    let metrics: ServerMetrics
     let nowMs: @Sendable () -> Int64
     let orchestrator: any OrchestratorPort
     let logger: Logger
@@ -43,6 +43,7 @@ package final class APIServer: Service {
         simulations = SimulationGate(simulator)
         self.nowMs = nowMs
         self.orchestrator = orchestrator
+        metrics = ServerMetrics(after: orchestrator.firstSeq)
         self.logger = logger
         self.onListening = onListening
     }
@@ -77,6 +78,7 @@ package final class APIServer: Service {
         router.add(middleware: RequestMetrics(metrics: metrics))
         router.add(middleware: BrowserMiddleware())
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: RequestFormMiddleware())
         router.add(middleware: MethodMiddleware())
         let checked = router.group("").add(
             middleware: AccessMiddleware(
@@ -186,9 +188,15 @@ package final class APIServer: Service {
             let limit = try Self.number(
                 "limit", request, in: 1...Int64(Self.maxEntries), default: 100)
             let waitMs = try Self.number("wait_ms", request, in: 0...Self.maxWaitMs, default: 0)
+            let kind = request.uri.queryParameters["kind"].map(String.init)
+            let isNewest = request.uri.queryParameters["newest"] == "true"
             let caller = context.caller
             let entries = try await Self.journaled {
-                try await orchestrator.entries(after: after, limit: Int(limit), waitMs: waitMs)
+                try await orchestrator.entries(
+                    JournalQuery(
+                        after: after, limit: Int(limit), kind: kind, clusters: caller.clusters,
+                        isNewest: isNewest),
+                    waitMs: waitMs)
             }.filter { caller.reaches($0.clusterID) }
             var bytes = Array(#"{"entries":["#.utf8)
             for (index, entry) in entries.enumerated() {

@@ -39,11 +39,15 @@ package protocol OrchestratorPort: Sendable {
     func status() async throws -> StatusReport
     /// Up to `limit` entries after `seq`; waits up to `waitMs` for the first where there is none.
     func entries(after seq: Int64, limit: Int, waitMs: Int64) async throws -> [JournalEntry]
+    /// The entries that fit; waits up to `waitMs` for a new one where there is none.
+    func entries(_ query: JournalQuery, waitMs: Int64) async throws -> [JournalEntry]
     func entry(_ seq: Int64) async throws -> JournalEntry?
     /// The entry that began a run; `nil`: the journal has no such run.
     func beginning(of run: RunID) async throws -> JournalEntry?
     /// `nil`: it is not one of this server's.
     func servedCluster(_ id: ClusterID) async throws -> ServedCluster?
+    /// Where the journal ended when this server started.
+    var firstSeq: Int64 { get }
     /// Whether the server has the lead and can take entries.
     var isReady: Bool { get }
 }

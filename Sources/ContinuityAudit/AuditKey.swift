@@ -17,6 +17,12 @@ package struct AuditKey: Sendable {
             signature: hexString(key.sign(Checkpoint.message(head))))
     }
 
+    /// Signs for a redaction.
+    package func sign(_ order: inout EntryRedacted, by actor: String) {
+        order.keyID = key.publicKey.id
+        order.signature = hexString(key.sign(order.message(by: actor)))
+    }
+
     // MARK: Files
 
     package static func publicFile(of file: String) -> String { file + ".pub" }

@@ -14,6 +14,9 @@ package struct JournalInspector {
     /// The entry up to which the journal is signed with a given key; 0: none.
     package private(set) var signedSeq: Int64 = 0
     package var witnessedSeq: Int64 { lastAgreed }
+    /// When the first entry that no valid checkpoint covers was written; `nil`: there is none.
+    private var unsignedSinceMs: Int64?
+    private var lastAtMs: Int64 = 0
 
     package init(keys: [Ed25519.PublicKey], witnesses: [WitnessRecord]) {
         self.keys = Dictionary(keys.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
@@ -35,7 +38,33 @@ package struct JournalInspector {
             }
             lastAgreed = entry.seq
         }
-        if entry.isKind("checkpoint_signed") { try check(entry) }
+        lastAtMs = max(lastAtMs, entry.atMs)
+        if entry.isKind("checkpoint_signed") {
+            try check(entry)
+        } else if unsignedSinceMs == nil {
+            unsignedSinceMs = entry.atMs
+        }
+    }
+
+    /// The entries after the last valid checkpoint, where they should have been signed long ago.
+    ///
+    /// - Parameters:
+    ///   - head: where the journal ends.
+    ///   - intervalMs: the longest time, and `entries` the most entries, without a signature.
+    ///   - nowMs: UTC milliseconds since 1970. What the entries say of their time counts too: a
+    ///     tail that is long by its own account is overdue, whatever the clock here says.
+    package func overdueTail(
+        _ head: JournalHead, entries: Int64, intervalMs: Int64, nowMs: Int64
+    ) -> AuditFinding? {
+        // The checkpoint's own entry is the first after what it signs.
+        let first = signedSeq == 0 ? 1 : signedSeq + 2
+        guard !keys.isEmpty, let unsignedSinceMs, head.seq >= first else { return nil }
+        let ageMs = max(nowMs, lastAtMs).subtractingSaturated(unsignedSinceMs)
+        guard ageMs > intervalMs || head.seq - first + 1 > entries else { return nil }
+        return AuditFinding(
+            code: .unsignedTail, seq: first,
+            message: "entries \(first) to \(head.seq) are signed by nobody, and should be: whoever "
+                + "can write the file could have written them")
     }
 
     private mutating func check(_ entry: JournalEntryView) throws(JournalFault) {
@@ -57,6 +86,7 @@ package struct JournalInspector {
             throw fault("the signature of its checkpoint is wrong")
         }
         signedSeq = checkpoint.seq
+        unsignedSinceMs = nil
     }
 
     /// To be called after the last entry.

@@ -231,7 +231,10 @@ package struct Demo: Sendable {
     }
 
     private func verifyJournal(_ layout: DemoLayout) async throws {
-        let argv = [executablePath, "audit", "verify", "--journal", layout.journalFile]
+        let argv = [
+            executablePath, "audit", "verify", "--journal", layout.journalFile, "--public-key",
+            layout.folder.file("audit.key.pub"), "--witness", layout.folder.path,
+        ]
         let result = try await Program.run(argv, timeout: .seconds(30))
         guard result.isSuccess else {
             throw DemoFailure("audit verify failed (\(result.status))", details: result.output)

@@ -73,6 +73,11 @@ struct CheckpointSigner: Sendable {
         return key.checkpoint(of: head)
     }
 
+    /// A checkpoint of the head where anything stands unsigned.
+    func checkpoint(of head: JournalHead) -> Checkpoint? {
+        unsigned > 0 ? key.checkpoint(of: head) : nil
+    }
+
     /// To be called when a checkpoint has become durable.
     mutating func signed() {
         unsigned = 0

@@ -31,7 +31,7 @@ final class Driver: Service, OrchestratorPort {
     private let fine = Mutex(false)
     /// By digest, as the journal has them.
     private let tokensByDigest: Mutex<[String: AccessToken]>
-    /// A second on average between two entries of refused logins.
+    /// A second on average between two entries of refused logins, of one and of all.
     private let loginEntries = Mutex(RateLimiter(perSecond: 1))
     /// When a credential's use was journaled last, in UTC milliseconds. As many as there are
     /// people and tokens.
@@ -125,7 +125,8 @@ final class Driver: Service, OrchestratorPort {
                     // What was decided is not recorded, so it was never decided.
                     lead = try Lead(
                         orchestrator: Orchestrator(
-                            state: JournalRecovery.fold(store), digest: .openSSL),
+                            state: JournalRecovery.fold(store), digest: .openSSL,
+                            saltKey: Self.saltKey()),
                         signer: initialSigner)
                     // What became durable before the failure counts, tokens among it.
                     refreshTokens(lead)
@@ -133,7 +134,20 @@ final class Driver: Service, OrchestratorPort {
                 fine.withLock { $0 = lead.orchestrator.needsFineTicks }
             }
             effects.cancelAll()
+            guard suspended.withLock({ $0 == nil }) else { return }
+            do {
+                try lead.signEnd(commit)
+            } catch {
+                logger.error(
+                    "the journal's end could not be signed", metadata: ["error": "\(error)"])
+            }
         }
+    }
+
+    /// New at each start: it is kept nowhere, since the salts stand in the bodies.
+    static func saltKey() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        return (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     }
 
     private func refreshTokens(_ lead: Lead) {
@@ -182,8 +196,9 @@ final class Driver: Service, OrchestratorPort {
         logger.info(
             "journal: \(entry.kind)",
             metadata: [
-                "seq": "\(entry.seq)", "cluster_id": "\(entry.clusterID?.rawValue ?? "-")",
-                "body": "\(String(decoding: entry.body.prefix(600), as: UTF8.self))",
+                "seq": .stringConvertible(entry.seq),
+                "cluster_id": "\(entry.clusterID?.rawValue ?? "-")",
+                "body": .stringConvertible(LoggedBody(entry)),
             ])
     }
 
@@ -243,7 +258,12 @@ final class Driver: Service, OrchestratorPort {
     }
 
     func noteLoginRefused(_ refusal: LoginRefused) async {
-        guard isReady, loginEntries.withLock({ $0.take("", at: .now) }) == nil else { return }
+        // By address and credential, so that one does not hide another; and a bound for all.
+        let key = "\(refusal.address) \(refusal.credential ?? "")"
+        let isTooMuch = loginEntries.withLock { limiter in
+            limiter.take(key, at: .now) != nil || limiter.take("all", at: .now) != nil
+        }
+        guard isReady, !isTooMuch else { return }
         // One that is full has more to do than to keep this.
         _ = try? await inbox.ask(.loginRefused(refusal))
     }
@@ -287,7 +307,7 @@ final class Driver: Service, OrchestratorPort {
                 signedSeq: orchestrator.state.checkpoint?.seq, witnesses: [], suspended: nil)
             return report
         }
-        report.audit?.witnesses = witnesses.statuses
+        report.audit?.witnesses = witnesses.statuses()
         report.audit?.suspended = suspended.withLock(\.self)
         return report
     }
@@ -300,6 +320,17 @@ final class Driver: Service, OrchestratorPort {
         await head.wait(after: seq, waitMs: waitMs)
         return try store.entries(after: seq, limit: limit)
     }
+
+    func entries(_ query: JournalQuery, waitMs: Int64) async throws -> [JournalEntry] {
+        let seen = head.seq
+        let entries = try store.entries(query)
+        guard entries.isEmpty, waitMs > 0 else { return entries }
+        // What comes next may be of another kind: then the caller asks again.
+        await head.wait(after: max(query.after, seen), waitMs: waitMs)
+        return try store.entries(query)
+    }
+
+    var firstSeq: Int64 { initial.state.head.seq }
 
     func entry(_ seq: Int64) async throws -> JournalEntry? {
         try store.entries(after: seq - 1, limit: 1).first { $0.seq == seq }

@@ -154,7 +154,7 @@ final class EffectExecutor: Sendable {
             guard result.key == command.key else {
                 return .unclear("the agent answers another order, \(result.key)")
             }
-            return .result(result)
+            return .result(result.bounded)
         } catch {
             return .unclear("the agent's answer is not understood: \(error)")
         }

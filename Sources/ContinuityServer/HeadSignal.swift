@@ -10,6 +10,9 @@ final class HeadSignal: Sendable {
 
     private let state = Mutex(State())
 
+    /// The last entry that became durable since the start; 0: none has.
+    var seq: Int64 { state.withLock(\.seq) }
+
     func advance(to seq: Int64) {
         let waiters = state.withLock { state in
             state.seq = seq

@@ -1,4 +1,6 @@
+import ContinuityAudit
 import ContinuityCore
+import ContinuityCrypto
 import ContinuityStore
 import Foundation
 import Logging
@@ -9,10 +11,10 @@ enum JournalRecovery {
     /// - Returns: the journal, its fold, and what was restored, to be journaled.
     /// - Throws: `StoreError` when it is damaged and cannot be restored without a loss.
     static func open(
-        journal: String, backup: String?, logger: Logger
+        journal: String, backup: String?, key: Ed25519.PublicKey?, logger: Logger
     ) throws -> (JournalStore, OrchestratorState, JournalRestored?) {
         do {
-            let (store, state) = try fold(journal)
+            let (store, state) = try fold(journal, key: key, logger: logger)
             return (store, state, nil)
         } catch let error as StoreError where error.isDamage {
             guard let backup, FileManager.default.fileExists(atPath: backup) else { throw error }
@@ -27,16 +29,24 @@ enum JournalRecovery {
                     "entries": "\(result.head.seq)", "salvaged": "\(result.salvaged)",
                     "damaged_file": "\(result.keptAs ?? "-")",
                 ])
-            let (store, state) = try fold(journal)
+            let (store, state) = try fold(journal, key: key, logger: logger)
             let restored = JournalRestored(
                 damage: error.message, backupSeq: result.backupSeq, salvaged: result.salvaged)
             return (store, state, restored)
         }
     }
 
-    static func fold(_ journal: String) throws -> (JournalStore, OrchestratorState) {
+    private static func fold(
+        _ journal: String, key: Ed25519.PublicKey?, logger: Logger
+    ) throws -> (JournalStore, OrchestratorState) {
         let store = try JournalStore.open(path: journal)
-        return (store, try fold(store))
+        var state = OrchestratorState()
+        let report = try store.verify(
+            digest: .openSSL,
+            inspect: { view throws(JournalFault) in try state.replay(view.entry) })
+        guard !report.redacted.isEmpty else { return (store, state) }
+        try judge(report.redacted, of: store, key: key, logger: logger)
+        return (store, state)
     }
 
     static func fold(_ store: JournalStore) throws -> OrchestratorState {
@@ -45,6 +55,45 @@ enum JournalRecovery {
             try state.replay(entry)
         }
         return state
+    }
+
+    /// The state rests on bodies that are proven, or that the key's holder stands for. Where only
+    /// words were taken away it goes on: nothing that it decides by can have been among them.
+    ///
+    /// - Throws: `StoreError` for a body that was put in the place of another one.
+    private static func judge(
+        _ redacted: [RedactedEntry], of store: JournalStore, key: Ed25519.PublicKey?,
+        logger: Logger
+    ) throws(StoreError) {
+        var signedSeq: Int64 = 0
+        if let key, redacted.contains(where: { !$0.isProven }) {
+            try store.verify(
+                digest: .openSSL,
+                inspect: { view throws(JournalFault) in
+                    guard view.isKind("checkpoint_signed"),
+                        let checkpoint = try? JSONDecoder().decode(
+                            Checkpoint.self, from: Data(view.body)),
+                        checkpoint.keyID == key.id, checkpoint.seq == view.seq - 1,
+                        view.prev.elementsEqual(checkpoint.hash.utf8),
+                        key.isValid(
+                            hexBytes(checkpoint.signature) ?? [], over: checkpoint.message)
+                    else { return }
+                    signedSeq = checkpoint.seq
+                })
+        }
+        let judge = RedactionJudge(keys: key.map { [$0] } ?? [], signedSeq: signedSeq)
+        for entry in redacted {
+            guard let finding = judge.finding(entry) else { continue }
+            guard finding.code == .unprovenRedaction else {
+                logger.critical("\(finding.message)", metadata: ["seq": "\(finding.seq)"])
+                continue
+            }
+            throw StoreError(
+                file: store.path, message: "is not to be trusted: \(finding.message)",
+                remedy: "keep the file as evidence and restore a backup (continuity restore); if "
+                    + "the redaction is genuine, its keeper signs for it: continuity audit sign",
+                isDamage: true)
+        }
     }
 }
 

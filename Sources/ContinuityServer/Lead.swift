@@ -25,6 +25,16 @@ struct Lead {
         }
         return result
     }
+
+    /// Signs what is not signed yet, so that a journal at rest has no unsigned end.
+    ///
+    /// - Throws: what `commit` throws.
+    mutating func signEnd(_ commit: (StepResult) throws -> Void) throws {
+        let now = SystemClock.now()
+        guard let checkpoint = signer?.checkpoint(of: orchestrator.state.head) else { return }
+        try commit(orchestrator.step(.checkpointed(checkpoint), at: now))
+        signer?.signed()
+    }
 }
 
 /// The journal cannot be written at the moment.

@@ -1,5 +1,6 @@
 package import ContinuityAPI
 import ContinuityAlerts
+import ContinuityAudit
 import ContinuityConfig
 package import ContinuityCore
 import ContinuityCrypto
@@ -60,11 +61,12 @@ package struct Server {
         defer { drillRuntime?.shutdown() }
         let (store, state, restored) = try JournalRecovery.open(
             journal: configuration.journal, backup: configuration.audit.backup?.file,
-            logger: logger)
+            key: configuration.audit.key?.key.publicKey, logger: logger)
         let client = HTTPClient(maxConcurrent: 256)
         defer { client.shutdown() }
         try await run(
-            Orchestrator(state: state, digest: .openSSL), store, channels,
+            Orchestrator(state: state, digest: .openSSL, saltKey: Driver.saltKey()), store,
+            channels,
             (runtime, drillRuntime), client, restored)
         try store.close()
     }

@@ -27,6 +27,13 @@ extension ServerConfiguration {
             throw reader.error(
                 "the identity '\(twice)' is named twice", remedy: "keep one of them", at: "people")
         }
+        if let twice = firstTwice(people.map { $0.name.lowercased() }),
+            Set(people.map(\.name)).count == people.count
+        {
+            throw reader.error(
+                "two names differ from '\(twice)' by case alone",
+                remedy: "write the same name for the same person", at: "people")
+        }
         var rules = AccessRules(
             tls: tls, sharedToken: token, people: people, agents: [],
             limits: try limits(reader))
@@ -74,7 +81,7 @@ extension ServerConfiguration {
                 "'\(name)' is no name", remedy: "write letters, digits and any of -._~@+",
                 at: "name")
         }
-        guard name != Principal.anybody else {
+        guard name.lowercased() != Principal.anybody else {
             throw entry.error(
                 "'\(name)' is the name of whoever holds the token of token_file",
                 remedy: "write the person's own name", at: "name")
@@ -156,6 +163,8 @@ extension ServerConfiguration {
         try number("concurrent_of_identity", &limits.concurrentPerIdentity)
         try number("concurrent", &limits.concurrent)
         try number("connections", &limits.bounds.connectionsMax)
+        try number("connections_of_address", &limits.bounds.connectionsOfAddressMax)
+        try number("silent_connections_of_address", &limits.bounds.silentOfAddressMax)
         try number("headers", &limits.bounds.headersMax)
         try number("header_bytes", &limits.bounds.headerBytesMax)
         try time("head_ms", &limits.bounds.headTime)

@@ -157,6 +157,8 @@ package enum JournalRestore {
             guard entry.seq == head.seq + Int64(chained.count) + 1, entry.prev == hash,
                 entry.computedHash(digest: digest) == entry.hash,
                 digest.hex(entry.body) == entry.bodySHA256
+                    || BodyCommitment.parts(
+                        of: entry.body, sha256: entry.bodySHA256, digest: digest) != nil
             else { break }
             hash = entry.hash
             chained.append(entry)

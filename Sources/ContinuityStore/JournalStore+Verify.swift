@@ -2,6 +2,13 @@ package import ContinuityCore
 import GRDB
 import GRDBSQLite
 
+/// What a chain that holds says of itself.
+package struct ChainReport: Sendable {
+    package var head: JournalHead
+    /// Entries of which something was withheld, in order; who allowed it is not checked.
+    package var redacted: [RedactedEntry]
+}
+
 /// The check of a whole journal: over SQLite's own memory, without a copy of an entry.
 extension JournalStore {
     /// Checks every entry against the chain, from the first to the last, and gives each to
@@ -12,7 +19,7 @@ extension JournalStore {
     package func verify(
         digest: ContentDigest,
         inspect: (JournalEntryView) throws(JournalFault) -> Void
-    ) throws(StoreError) -> JournalHead {
+    ) throws(StoreError) -> ChainReport {
         var verifier = ChainVerifier(digest: digest)
         do {
             try database.read { db in
@@ -31,7 +38,7 @@ extension JournalStore {
         } catch {
             throw Self.error(path, error)
         }
-        return verifier.head
+        return ChainReport(head: verifier.head, redacted: verifier.redacted)
     }
 
     /// The same, with a copy of each entry: slower, for those who fold the journal.
@@ -39,7 +46,8 @@ extension JournalStore {
     package func verify(
         digest: ContentDigest, _ body: (JournalEntry) throws(JournalFault) -> Void = { _ in }
     ) throws(StoreError) -> JournalHead {
-        try verify(digest: digest) { view throws(JournalFault) in try body(view.entry) }
+        try verify(digest: digest, inspect: { view throws(JournalFault) in try body(view.entry) })
+            .head
     }
 
     /// What is wrong with the file below the entries.

@@ -197,6 +197,34 @@ package final class JournalStore: Sendable {
         }
     }
 
+    /// The entries that fit, in order.
+    package func entries(_ query: JournalQuery) throws(StoreError) -> [JournalEntry] {
+        var conditions = ["seq > ?"]
+        var arguments: StatementArguments = [query.after]
+        if let kind = query.kind {
+            conditions.append("kind = ?")
+            arguments += [kind]
+        }
+        if !query.clusters.isEmpty {
+            let places = Array(repeating: "?", count: query.clusters.count)
+            conditions.append("cluster_id IN (\(places.joined(separator: ", ")))")
+            arguments += StatementArguments(query.clusters.map(\.rawValue).sorted())
+        }
+        arguments += [query.limit]
+        let sql = """
+            SELECT * FROM journal WHERE \(conditions.joined(separator: " AND "))
+            ORDER BY seq \(query.isNewest ? "DESC" : "ASC") LIMIT ?
+            """
+        do {
+            let entries = try database.read { [arguments] db in
+                try Row.fetchAll(db, sql: sql, arguments: arguments).map(Self.entry)
+            }
+            return query.isNewest ? entries.reversed() : entries
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
     /// The newest entry of a kind whose body holds the text; `nil`: there is none. It looks through
     /// the entries of all kinds, without reading those of another.
     package func last(kind: String, containing text: String) throws(StoreError) -> JournalEntry? {

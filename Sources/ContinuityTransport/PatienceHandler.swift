@@ -10,9 +10,14 @@ final class PatienceHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     private let bounds: TransportBounds
+    private let connections: ConnectionRegistry
     private var timer: Scheduled<Void>?
+    private var hasAsked = false
 
-    init(bounds: TransportBounds) { self.bounds = bounds }
+    init(bounds: TransportBounds, connections: ConnectionRegistry) {
+        self.bounds = bounds
+        self.connections = connections
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { start(bounds.headTime, context) }
 
@@ -25,7 +30,10 @@ final class PatienceHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head: start(bounds.bodyTime, context)
+        case .head:
+            if !hasAsked { connections.asked(context.channel) }
+            hasAsked = true
+            start(bounds.bodyTime, context)
         case .body: break
         // How long the answer takes is ours to say.
         case .end: timer?.cancel()

@@ -10,6 +10,10 @@ package struct TransportBounds: Hashable, Sendable {
     package var idleTime: Duration = .seconds(120)
     /// Open at once; further ones wait in the kernel's queue.
     package var connectionsMax = 1024
+    /// Open at once from one address; further ones are closed.
+    package var connectionsOfAddressMax = 256
+    /// Of them, those that have not asked anything yet; in their TLS handshake, say.
+    package var silentOfAddressMax = 64
     package var headerBytesMax = 16 << 10
     package var headersMax = 64
 

@@ -1,6 +1,7 @@
 package import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTPTypesHTTP1
 import NIOSSL
 
 /// One connection of a server of ours: TLS where there is a keeper, bounds always, HTTP/1.1.
@@ -10,15 +11,31 @@ struct TransportChannel: ServerChildChannel {
     let base: HTTP1Channel
     let keeper: TLSKeeper?
     let peers: PeerRegistry
+    let connections: ConnectionRegistry
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        guard let keeper else { return base.setup(channel: channel, logger: logger) }
+        do {
+            try connections.open(channel, logger: logger)
+        } catch {
+            channel.close(promise: nil)
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        guard let keeper else { return http(channel, logger) }
         return channel.eventLoop.makeCompletedFuture {
             // No callback of ours: it would take the place of BoringSSL's own check.
             try channel.pipeline.syncOperations.addHandlers([
                 NIOSSLServerHandler(context: keeper.context()), PeerHandler(registry: peers),
             ])
-        }.flatMap { base.setup(channel: channel, logger: logger) }
+        }.flatMap { http(channel, logger) }
+    }
+
+    private func http(_ channel: any Channel, _ logger: Logger) -> EventLoopFuture<Value> {
+        base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(RequestFormHandler(), position: .before(codec.handler))
+            return value
+        }
     }
 
     func handle(value: Value, logger: Logger) async {
@@ -33,17 +50,20 @@ extension HTTPServerBuilder {
     package static func transport(
         keeper: TLSKeeper?, peers: PeerRegistry, bounds: TransportBounds
     ) -> HTTPServerBuilder {
-        HTTPServerBuilder { responder in
+        let connections = ConnectionRegistry(bounds: bounds)
+        return HTTPServerBuilder { responder in
             TransportChannel(
                 base: HTTP1Channel(
                     responder: responder,
                     configuration: .init(
-                        additionalChannelHandlers: [PatienceHandler(bounds: bounds)],
+                        additionalChannelHandlers: [
+                            PatienceHandler(bounds: bounds, connections: connections)
+                        ],
                         httpDecoderConfiguration: .init(
                             maxHeaderFieldSize: bounds.headerBytesMax,
                             maxHeaderListSize: bounds.headerBytesMax,
                             maxHeaderFieldCount: bounds.headersMax))),
-                keeper: keeper, peers: peers)
+                keeper: keeper, peers: peers, connections: connections)
         }
     }
 }

@@ -136,7 +136,7 @@ import Testing
                     "maintenance", "start", "--cluster", "demo", "--node", "node-9", "--for", "1h",
                     "--reason", "x",
                 ] + fixture.access)
-            #expect(nobody.exitCode == 65)
+            #expect(nobody.exitCode == 1)
             #expect(nobody.errors.contains("no-such-node"), "\(nobody.errors)")
             let status = try await Programs.run(["status"] + fixture.access)
             #expect(status.output.contains("MAINTENANCE of node-2 by"), "\(status.output)")

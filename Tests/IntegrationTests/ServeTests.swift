@@ -23,16 +23,19 @@ import Testing
             port: fixture.alertPort, secret: ServeFixture.secret)
         try await withThrowingTaskGroup { group in
             group.addTask { try await receiver.run() }
-            _ = try await eventually("the alert is delivered") {
-                try await fixture.entries().contains { $0["kind"]?.string == "alert_delivered" }
-                    ? true : nil
+            _ = try await eventually("the alerts are delivered") {
+                let now = try await fixture.entries().map { $0["kind"]?.string }
+                let queued = now.count { $0 == "alert_queued" }
+                return now.count { $0 == "alert_delivered" } == queued ? true : nil
             }
             group.cancelAll()
         }
         #expect(receiver.refusals == 0)
-        let event = try #require(receiver.accepted.first)
-        let queued = entries.first { $0["kind"]?.string == "alert_queued" }
-        #expect(event.id == queued?["body"]?["alert"]?["alert_id"]?.string)
+        let queued = try #require(
+            entries.first {
+                $0["body"]?["alert"]?["type"]?.string == "continuity.hold.set"
+            }?["body"]?["alert"]?["alert_id"]?.string)
+        let event = try #require(receiver.accepted.first { $0.id == queued })
         let body = try JSONDecoder().decode(JSONValue.self, from: Data(event.body.utf8))
         #expect(body["specversion"]?.string == "1.0")
         #expect(body["type"]?.string == "continuity.hold.set")
@@ -68,7 +71,7 @@ import Testing
 
         let unknown = try await Programs.run(
             ["failover", "--cluster", "orders", "--reason", "x"] + access)
-        #expect(unknown.exitCode == 65)
+        #expect(unknown.exitCode == 1)
         #expect(unknown.errors.contains("no cluster 'orders'"), "\(unknown.errors)")
         let refused = try await Programs.run(
             ["switchover", "--cluster", "demo", "--reason", "x"] + access)

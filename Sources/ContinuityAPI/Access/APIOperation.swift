@@ -80,7 +80,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
                 commands: ["agent"])
         case .whoAmI: read("/whoami", .role(.viewer), "whoami")
         case .status: read("/status", .role(.viewer), "status")
-        case .auditList: read("/audit", .role(.viewer), "audit list")
+        case .auditList: read("/audit", .role(.viewer), "audit list", "run list", "run show")
         case .auditShow: read("/audit/{seq}", .role(.viewer), "audit show")
         case .events: read("/events", .role(.viewer))
         case .drillShow: read("/drill/{drill_id}", .role(.viewer), "drill run")
@@ -135,7 +135,8 @@ package enum AccessTable {
     /// Commands that ask no server: what the machine lets their user do, they may.
     package static let localCommands = [
         "serve", "demo", "plan", "simulate", "access", "openapi", "audit verify", "audit export",
-        "audit redact", "audit access", "audit key init", "audit key show", "backup", "restore",
+        "audit redact", "audit sign", "audit access", "audit key init", "audit key show", "backup",
+        "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",
         "postgres restart",

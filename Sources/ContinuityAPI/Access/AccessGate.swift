@@ -10,6 +10,8 @@ final class AccessGate: Sendable {
         var addresses: RateLimiter
         var identities: RateLimiter
         var backoff = LoginBackoff()
+        /// Tokens that were good at an address lately: guesses from there do not hold them up.
+        var known: Set<String> = []
         var concurrent: [String: Int] = [:]
         var concurrentInAll = 0
         var replay: ReplayGuard
@@ -49,7 +51,8 @@ final class AccessGate: Sendable {
     /// - Throws: ``Problem`` when the caller asks too often, or for too much at once.
     func admit(_ caller: Caller, address: String) throws -> @Sendable () -> Void {
         // One who does not say who they are shares with the others of that address.
-        let key = caller.name.isEmpty ? "address \(address)" : "\(caller.credential) \(caller.name)"
+        // Not by credential: a person with many tokens is one person all the same.
+        let key = caller.name.isEmpty ? "address \(address)" : "name \(caller.name)"
         let limits = limits
         let waitMs = state.withLock { state -> Int64? in
             if let waitMs = state.identities.take(key, at: .now) { return waitMs }
@@ -80,9 +83,15 @@ final class AccessGate: Sendable {
 
     // MARK: Logins
 
-    func loggedIn(_ address: String, with headers: HTTPFields) {
-        guard headers[.authorization] != nil else { return }
-        state.withLock { $0.backoff.succeeded(address) }
+    private static let knownMax = 10_000
+
+    func loggedIn(_ address: String, with shown: ShownCredential) {
+        state.withLock { state in
+            state.backoff.succeeded(shown.failureKey(address))
+            guard case .token(let sha256) = shown else { return }
+            if state.known.count >= Self.knownMax { state.known = [] }
+            state.known.insert("\(sha256) \(address)")
+        }
     }
 
     func used(_ caller: Caller, from address: String) async {
@@ -91,22 +100,31 @@ final class AccessGate: Sendable {
     }
 
     /// - Throws: nothing of its own: the caller throws the problem.
-    func loginFailed(_ address: String, _ problem: Problem, _ headers: HTTPFields) async {
-        let failures = state.withLock { $0.backoff.failed(address, at: .now) }
-        guard let failures else { return }
+    func loginFailed(_ address: String, _ problem: Problem, _ shown: ShownCredential) async {
+        let failures = state.withLock { $0.backoff.failed(shown.failureKey(address), at: .now) }
+        // Repetition is counted, not written each time: the first, then at each doubling.
+        guard let failures, failures & (failures - 1) == 0 else { return }
         logger.warning(
             "a login was refused",
             metadata: [
                 "address": "\(address)", "reason": "\(problem.type)", "failures": "\(failures)",
+                "credential": "\(shown.name ?? "unknown")",
             ])
         await orchestrator.noteLoginRefused(
-            LoginRefused(address: address, reason: problem.type, failures: Int64(failures)))
+            LoginRefused(
+                address: address, reason: problem.type, failures: Int64(failures),
+                credential: shown.name))
     }
 
-    /// - Throws: ``Problem`` while an address whose tokens were wrong must wait.
-    func checkBackoff(_ address: String, _ headers: HTTPFields) throws {
-        guard headers[.authorization] != nil else { return }
-        let waitMs = state.withLock { $0.backoff.waitMs(address, at: .now) }
+    /// - Throws: ``Problem`` while what is shown must wait for failures of its own kind.
+    func checkBackoff(_ address: String, _ shown: ShownCredential) throws {
+        guard shown.waits else { return }
+        let waitMs = state.withLock { state -> Int64? in
+            if case .token(let sha256) = shown, state.known.contains("\(sha256) \(address)") {
+                return nil
+            }
+            return state.backoff.waitMs(shown.failureKey(address), at: .now)
+        }
         guard let waitMs else { return }
         let seconds = max(1, (waitMs + 999) / 1000)
         throw Problem(

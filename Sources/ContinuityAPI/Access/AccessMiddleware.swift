@@ -41,12 +41,13 @@ struct AccessMiddleware: RouterMiddleware {
             return try await next(request, context)
         }
         var context = context
-        try gate.checkBackoff(address, request.headers)
+        let shown = authenticator.shown(request.headers, context.channel)
+        try gate.checkBackoff(address, shown)
         do {
             context.caller = try authenticator.caller(request.headers, context.channel)
-            gate.loggedIn(address, with: request.headers)
+            gate.loggedIn(address, with: shown)
         } catch let problem as Problem {
-            await gate.loginFailed(address, problem, request.headers)
+            await gate.loginFailed(address, problem, shown)
             throw problem
         }
         try Self.authorize(context.caller, rule)

@@ -13,6 +13,7 @@ struct Authenticator: Sendable {
     private let people: [String: AccessRules.Person]
     private let agents: [String: AccessRules.Agent]
     private let sharedDigest: [UInt8]?
+    private static let scheme = "Bearer "
 
     init(
         rules: AccessRules, peers: PeerRegistry, orchestrator: any OrchestratorPort,
@@ -55,6 +56,27 @@ struct Authenticator: Sendable {
             "nobody here is \(identity); see 'people' in the server's configuration")
     }
 
+    /// What is shown, before it is judged.
+    func shown(_ headers: HTTPFields, _ channel: any Channel) -> ShownCredential {
+        if let header = headers[.authorization] {
+            let digest = SHA256.digest(Array(header.dropFirst(Self.scheme.count).utf8))
+            let sha256 = hexString(digest)
+            if let sharedDigest, constantTimeEqual(digest, sharedDigest) {
+                return .token(sha256: sha256)
+            }
+            guard let token = orchestrator.token(sha256: sha256) else {
+                return .unknownToken(sha256: sha256)
+            }
+            return token.isValid(atMs: nowMs())
+                ? .token(sha256: sha256) : .endedToken(token.tokenID, owner: token.owner)
+        }
+        guard rules.tls != nil, let certificate = peers.certificate(of: channel) else {
+            return .nothing
+        }
+        return .certificate(
+            identity: Identity(certificate: certificate)?.description ?? "without an identity")
+    }
+
     private func check(_ certificate: Certificate, _ pins: [Pin]) throws {
         guard pins.isEmpty || pins.contains(Pin(of: certificate)) else {
             throw Problem(
@@ -64,7 +86,7 @@ struct Authenticator: Sendable {
     }
 
     private func person(withHeader header: String) throws -> Caller {
-        let prefix = "Bearer "
+        let prefix = Self.scheme
         let unauthorized = Problem(
             .unauthorized, "unauthorized",
             "send a valid token as 'Authorization: Bearer …'; 'continuity token' makes them",

@@ -110,7 +110,10 @@ struct ContractMiddleware: RouterMiddleware {
 
     private static func form(_ bytes: [UInt8]) throws(SchemaViolation) -> JSONTree {
         var members: [(key: String, value: JSONTree)] = []
-        for pair in String(decoding: bytes, as: UTF8.self).split(separator: "&") {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SchemaViolation(field: "", wish: "must be a form in UTF-8")
+        }
+        for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 .map { $0.replacing("+", with: " ").removingPercentEncoding }
             guard let name = parts.first ?? nil, let value = parts.last ?? nil, parts.count == 2,

@@ -46,7 +46,9 @@ extension APIServer {
         checked.get("/metrics") { [orchestrator, metrics, nowMs] _, context in
             let caller = context.caller
             let report = try await Self.visible(orchestrator, to: caller)
-            try await Self.journaled { try await metrics.catchUp(orchestrator, head: report.seq) }
+            try await Self.journaled {
+                try await metrics.catchUp(orchestrator, clusters: report.clusters.map(\.clusterID))
+            }
             let page = MetricsPage(
                 report: report, metrics: metrics, isReady: orchestrator.isReady, nowMs: nowMs(),
                 reaches: caller.reaches)
@@ -74,7 +76,9 @@ extension APIServer {
             } else if request.uri.queryParameters["after"] != nil {
                 after = try Self.number("after", request, in: all, default: 0)
             }
-            return try await streams.response(after: after, of: orchestrator) {
+            return try await streams.response(
+                after: after, for: caller.name, of: orchestrator
+            ) {
                 caller.reaches($0.clusterID)
             }
         }
@@ -86,6 +90,13 @@ extension APIServer {
     ) async throws -> StatusReport {
         var report = try await journaled { try await orchestrator.status() }
         report.clusters.removeAll { !caller.reaches($0.clusterID) }
+        report.audit?.witnesses.removeAll { !caller.reaches($0.clusterID) }
+        // Whether the brake holds matters to everybody; which other cluster it was does not.
+        if let latch = report.brake.latch, !caller.reaches(latch.clusterID) {
+            report.brake.latch = nil
+            report.brake.isLatchedElsewhere = true
+        }
+        if !caller.clusters.isEmpty { report.pendingAlerts = 0 }
         return report
     }
 }

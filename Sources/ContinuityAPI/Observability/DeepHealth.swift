@@ -47,17 +47,31 @@ struct DeepHealth: Encodable {
             let name = "cluster/\(cluster.clusterID)"
             check(
                 name + ":state", .warn,
-                cluster.state == .healthy ? nil : "the cluster is \(cluster.state.rawValue)")
+                cluster.state == .healthy
+                    ? nil
+                    : "the cluster is \(cluster.state.rawValue)"
+                        + (cluster.stateEvidence.map { ": \($0)" } ?? ""))
             check(
                 name + ":hold", .warn,
                 cluster.holds.first.map { "\($0.rule.rawValue): \($0.evidence)" })
             check(name + ":approvals", .warn, approvalShortages[cluster.clusterID])
-            let silent = cluster.nodes.filter { $0.heardMsAgo == nil }.map(\.nodeID.rawValue)
-            check(
-                name + ":agents", .warn,
-                silent.isEmpty ? nil : "never heard: \(silent.joined(separator: ", "))")
+            check(name + ":agents", .warn, Self.silence(cluster))
         }
         self.checks = checks
         status = checks.values.joined().map(\.status).max() ?? .pass
+    }
+
+    /// `nil`: every agent reports.
+    private static func silence(_ cluster: ClusterStatus) -> String? {
+        let silent = cluster.nodes.filter { $0.isHeard != true }
+        func names(_ what: String, _ nodes: [NodeStatusReport]) -> String? {
+            nodes.isEmpty
+                ? nil : "\(what): " + nodes.map(\.nodeID.rawValue).joined(separator: ", ")
+        }
+        let parts = [
+            names("never heard", silent.filter { $0.heardMsAgo == nil }),
+            names("not heard any more", silent.filter { $0.heardMsAgo != nil }),
+        ].compactMap { $0 }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 }

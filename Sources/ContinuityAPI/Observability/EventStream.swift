@@ -19,9 +19,11 @@ final class EventStreams: Sendable {
     /// Between two signs of life, in waits.
     private static let quietWaits = 20
     private static let countMax = 64
+    /// A browser with some tabs, or a few programs: one person cannot take them all.
+    private static let countOfPersonMax = 8
     private static let retryMs = 250
 
-    private let open = Mutex(0)
+    private let open = Mutex<[String: Int]>([:])
     private let lifetime: Duration
 
     /// - Parameter bounds: Of every answer.
@@ -29,33 +31,58 @@ final class EventStreams: Sendable {
         lifetime = bounds.responseTime * 3 / 4
     }
 
-    /// - Parameter after: The last entry that the reader has; `nil`: it begins with what is next.
+    /// - Parameters:
+    ///   - after: The last entry that the reader has; `nil`: it begins with what is next.
+    ///   - reader: Who reads.
     /// - Throws: ``Problem`` when too many read already.
     func response(
-        after: Int64?, of orchestrator: any OrchestratorPort,
+        after: Int64?, for reader: String, of orchestrator: any OrchestratorPort,
         where isVisible: @escaping @Sendable (JournalEntry) -> Bool
     ) async throws -> Response {
-        guard open.withLock({ $0 < Self.countMax }) else {
-            throw Problem(
-                .tooManyRequests, "too-many-streams",
-                "\(Self.countMax) read the events already; try again in 5 s",
-                headers: [.retryAfter: "5"])
-        }
+        try take(reader)
+        var isTaken = true
+        defer { if isTaken { release(reader) } }
         let start: Int64
         if let after {
             start = after
         } else {
             start = try await APIServer.journaled { try await orchestrator.status() }.seq
         }
+        // From here on the body holds the place, also where it is thrown away unread.
+        let place = StreamPlace { [self] in release(reader) }
+        isTaken = false
         let body = ResponseBody { [self] writer in
-            open.withLock { $0 += 1 }
-            defer { open.withLock { $0 -= 1 } }
+            defer { place.release() }
             try await write(after: start, of: orchestrator, where: isVisible, to: &writer)
             try await writer.finish(nil)
         }
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+    }
+
+    private func take(_ reader: String) throws {
+        let trouble: String? = open.withLock { open in
+            if open.values.reduce(0, +) >= Self.countMax {
+                return "\(Self.countMax) read the events already"
+            }
+            if open[reader, default: 0] >= Self.countOfPersonMax {
+                return "\(reader) reads the events \(Self.countOfPersonMax) times already"
+            }
+            open[reader, default: 0] += 1
+            return nil
+        }
+        guard let trouble else { return }
+        throw Problem(
+            .tooManyRequests, "too-many-streams", "\(trouble); try again in 5 s",
+            headers: [.retryAfter: "5"])
+    }
+
+    private func release(_ reader: String) {
+        open.withLock { open in
+            let left = open[reader, default: 1] - 1
+            open[reader] = left > 0 ? left : nil
+        }
     }
 
     private func write(
@@ -85,4 +112,15 @@ final class EventStreams: Sendable {
             if !text.isEmpty { try await writer.write(ByteBuffer(string: text)) }
         }
     }
+}
+
+/// One place among those who read, given back once.
+private final class StreamPlace: Sendable {
+    private let giveBack: Mutex<(@Sendable () -> Void)?>
+
+    init(_ giveBack: @escaping @Sendable () -> Void) { self.giveBack = Mutex(giveBack) }
+
+    func release() { giveBack.withLock { $0.take() }?() }
+
+    deinit { release() }
 }

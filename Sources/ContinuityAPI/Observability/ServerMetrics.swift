@@ -39,7 +39,7 @@ final class ServerMetrics: Sendable {
         var durations: [String: PrometheusHistogram] = [:]
         var tallies: [ClusterID?: Tally] = [:]
         /// The last entry that was counted.
-        var seq: Int64?
+        var seq: Int64
     }
 
     private static let requestBounds = [
@@ -50,7 +50,10 @@ final class ServerMetrics: Sendable {
     /// Entries that one look counts at most; the next look goes on.
     private static let batchesMax = 50
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    /// - Parameter seq: Entries after this one count: where the journal ended at the start.
+    init(after seq: Int64) { state = Mutex(State(seq: seq)) }
 
     func answered(_ operation: APIOperation?, status: Int, took: Duration) {
         // What is asked for in vain has no name of its own: a stranger could make up any number.
@@ -67,23 +70,31 @@ final class ServerMetrics: Sendable {
     var durations: [String: PrometheusHistogram] { state.withLock(\.durations) }
     var tallies: [ClusterID?: Tally] { state.withLock(\.tallies) }
 
-    /// Counts what the journal has got since the last look; the first look only notes where it
-    /// ends.
+    /// Counts what the journal has got since the last look, or since the server started.
     ///
+    /// - Parameter clusters: each has its counters from the first look on, at zero: what is born
+    ///   at one does not show in `increase()`.
     /// - Throws: what reading the journal throws.
-    func catchUp(_ orchestrator: any OrchestratorPort, head: Int64) async throws {
-        for _ in 0..<Self.batchesMax {
-            let from = state.withLock { state in
-                if state.seq == nil { state.seq = head }
-                return state.seq ?? head
+    func catchUp(
+        _ orchestrator: any OrchestratorPort, clusters: [ClusterID]
+    ) async throws {
+        state.withLock { state in
+            for cluster in clusters.map(Optional.some) + [nil]
+            where state.tallies[cluster] == nil {
+                state.tallies[cluster] = Tally(bounds: Self.runBounds, ofCluster: cluster != nil)
             }
+        }
+        for _ in 0..<Self.batchesMax {
+            let from = state.withLock(\.seq)
             let entries = try await orchestrator.entries(
                 after: from, limit: Self.batch, waitMs: 0)
             state.withLock { state in
                 // Another look may have counted some of them meanwhile.
-                for entry in entries where entry.seq > state.seq ?? 0 {
+                for entry in entries where entry.seq > state.seq {
                     state.seq = entry.seq
-                    state.tallies[entry.clusterID, default: Tally()].count(entry, Self.runBounds)
+                    let fresh = Tally(
+                        bounds: Self.runBounds, ofCluster: entry.clusterID != nil)
+                    state.tallies[entry.clusterID, default: fresh].count(entry, Self.runBounds)
                 }
             }
             guard entries.count == Self.batch else { return }
@@ -92,6 +103,14 @@ final class ServerMetrics: Sendable {
 }
 
 extension ServerMetrics.Tally {
+    fileprivate init(bounds: [Double], ofCluster: Bool) {
+        for kind in JournalBody.kinds { entries[kind] = 0 }
+        guard ofCluster else { return }
+        for state: RunOutcome in [.committed, .rolledBack, .failed, .refused] {
+            runs[state] = PrometheusHistogram(bounds: bounds)
+        }
+    }
+
     fileprivate mutating func count(_ entry: JournalEntry, _ bounds: [Double]) {
         entries[entry.kind, default: 0] += 1
         guard entry.kind == "run_finished" || entry.kind == "operation_finished" else { return }

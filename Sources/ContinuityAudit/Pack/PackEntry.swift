@@ -7,7 +7,7 @@ package struct PackEntry: Codable, Hashable, Sendable {
     package var prev: String
     package var hash: String
     package var body: JSONValue?
-    /// A part of the body was withheld: it does not have the digest that the header states.
+    /// Values of the body were withheld. Where nothing proves the rest of it, there is no body.
     package var redacted: Bool?
 
     package init(_ entry: JournalEntry, withBody: Bool, digest: ContentDigest) throws {
@@ -15,8 +15,26 @@ package struct PackEntry: Codable, Hashable, Sendable {
         prev = entry.prev
         hash = entry.hash
         guard withBody else { return }
+        switch Self.proof(entry.body, entry.bodySHA256, digest) {
+        case .whole: redacted = nil
+        case .parts: redacted = true
+        case nil:
+            // An earlier version redacted it: a pack holds no word that nothing proves.
+            redacted = true
+            return
+        }
         body = try JSONDecoder().decode(JSONValue.self, from: Data(entry.body))
-        redacted = digest.hex(entry.body) == entry.bodySHA256 ? nil : true
+    }
+
+    private enum Proof { case whole, parts }
+
+    /// How the header's digest bears out a body.
+    private static func proof(_ body: [UInt8], _ sha256: String, _ digest: ContentDigest) -> Proof?
+    {
+        if digest.hex(body) == sha256 { return .whole }
+        return BodyCommitment.parts(of: body, sha256: sha256, digest: digest).map {
+            $0.contains(where: \.isWithheld) ? .parts : .whole
+        }
     }
 
     package init(from decoder: any Decoder) throws {
@@ -76,9 +94,13 @@ package struct PackEntry: Codable, Hashable, Sendable {
             guard entry.link.hash(after: entry.prev, digest: digest) == entry.hash else {
                 throw fault("its hash does not follow from its content")
             }
-            if let body = entry.body, entry.redacted != true {
-                guard digest.hex(CanonicalJSON.bytes(body)) == entry.link.bodySHA256 else {
+            if let body = entry.body {
+                let proof = proof(CanonicalJSON.bytes(body), entry.link.bodySHA256, digest)
+                guard let proof else {
                     throw fault("its body does not have the digest that it states")
+                }
+                guard (proof == .parts) == (entry.redacted == true) else {
+                    throw fault("it does not say rightly whether values are withheld")
                 }
             }
             before = entry

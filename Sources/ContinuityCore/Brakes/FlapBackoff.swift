@@ -47,8 +47,8 @@ extension ClusterState {
     /// hold keeps its words while time passes.
     var failoversInARow: Int {
         guard let last = lastRun, automaticMovesAtMs.last == last.finishedAtMs else { return 0 }
-        let windowMs = policy.flapping.windowS * 1000
-        return automaticMovesAtMs.count { last.finishedAtMs - $0 < windowMs }
+        let windowMs = policy.flapping.windowS *| 1000
+        return automaticMovesAtMs.count { last.finishedAtMs -| $0 < windowMs }
     }
 
     /// What the last finished run keeps from beginning until later.
@@ -59,7 +59,7 @@ extension ClusterState {
         }
         let count = failoversInARow
         let cooldownS = policy.cooldownS(afterFailovers: count)
-        let until = last.finishedAtMs + cooldownS * 1000
+        let until = last.finishedAtMs +| cooldownS *| 1000
         guard now.utcMs < until else { return nil }
         guard cooldownS > policy.cooldownS else {
             return Hold(

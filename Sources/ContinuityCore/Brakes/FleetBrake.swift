@@ -53,7 +53,7 @@ package struct FleetState: Hashable, Sendable {
     package var brake: BrakeSettings { settings ?? BrakeSettings() }
 
     package func moves(atMs nowMs: Int64) -> [Move] {
-        moves.filter { nowMs - $0.atMs < brake.windowS * 1000 }
+        moves.filter { nowMs -| $0.atMs < brake.windowS *| 1000 }
     }
 
     mutating func begin(_ body: RunRequested, of cluster: ClusterID, atMs: Int64) {

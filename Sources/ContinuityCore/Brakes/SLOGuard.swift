@@ -50,7 +50,7 @@ package struct OutageLog: Hashable, Sendable {
         var all = outages
         if let since = awaySinceMs { all.append(Outage(fromMs: since, untilMs: nowMs)) }
         return all.reduce(0) { sum, outage in
-            sum + max(0, min(outage.untilMs, nowMs) - max(outage.fromMs, nowMs - windowMs))
+            sum +| max(0, min(outage.untilMs, nowMs) -| max(outage.fromMs, nowMs -| windowMs))
         }
     }
 }
@@ -72,10 +72,10 @@ extension ClusterState {
     /// Why a planned move must not spend what it is expected to take.
     func sloRefusal(of plan: Plan, at now: Moment) -> PlanRefusal? {
         guard plan.kind == .switchover, let slo = policy.sloGuard else { return nil }
-        let spent = outages.spentMs(windowMs: slo.windowS * 1000, nowMs: now.utcMs)
+        let spent = outages.spentMs(windowMs: slo.windowS *| 1000, nowMs: now.utcMs)
         let expected = plan.actions.filter { $0.action == .demote || $0.action == .promote }
-            .reduce(0) { $0 + $1.estimatedMs }
-        guard spent + expected > slo.budgetS * 1000 else { return nil }
+            .reduce(0) { $0 +| $1.estimatedMs }
+        guard spent +| expected > slo.budgetS *| 1000 else { return nil }
         return PlanRefusal(
             rule: .sloGuard,
             evidence: "\(spent) ms of \(slo.budgetS) s within \(slo.windowS) s are spent, and the "

@@ -17,7 +17,7 @@ package struct ScheduledMove: Codable, Hashable, Sendable {
     /// As ``Principal/knownBy``.
     package var knownBy: [String]?
 
-    package var untilMs: Int64 { atMs + windowMs }
+    package var untilMs: Int64 { atMs +| windowMs }
 
     private enum CodingKeys: String, CodingKey {
         case kind

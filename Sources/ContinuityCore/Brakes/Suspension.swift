@@ -9,8 +9,13 @@ package struct Suspension: Codable, Hashable, Sendable {
     /// UTC milliseconds since 1970.
     package var fromMs: Int64
     package var untilMs: Int64
+    /// Who ordered it, where that is not the owner.
+    package var setBy: String?
 
-    package init(owner: String, reason: String, fromMs: Int64, untilMs: Int64) {
+    package init(
+        owner: String, reason: String, fromMs: Int64, untilMs: Int64, setBy: String? = nil
+    ) {
+        self.setBy = setBy
         self.owner = owner
         self.reason = reason
         self.fromMs = fromMs
@@ -21,6 +26,7 @@ package struct Suspension: Codable, Hashable, Sendable {
         case owner, reason
         case fromMs = "from_ms"
         case untilMs = "until_ms"
+        case setBy = "set_by"
     }
 }
 

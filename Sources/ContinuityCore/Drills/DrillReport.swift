@@ -122,11 +122,11 @@ extension DrillReport {
         confidence = run.verification?.confidence
         heldBy = drill.heldBy
         startedAtMs = run.requestedAtMs
-        durationMs = max(0, atMs - run.requestedAtMs)
+        durationMs = max(0, atMs -| run.requestedAtMs)
         // A service that dies is seen with its agent's next report.
         detectionMs =
             drill.scenario == .primaryFailure ? cluster.policy.detection.intervalMs : 0
-        rtoMs = cluster.policy.rtoS * 1000
+        rtoMs = cluster.policy.rtoS *| 1000
         stages = drill.stageReports(estimates: cluster.estimates, endMs: atMs)
         let awayUntil: Set<Stage> = [.admit, .preCheck, .demote, .promote, .dnsFlip]
         // A primary that hands over serves until it is demoted.
@@ -134,7 +134,7 @@ extension DrillReport {
             drill.scenario == .switchover ? awayUntil.subtracting([.admit, .preCheck]) : awayUntil
         predictedRTOMs =
             detectionMs
-            + stages.filter { awayFrom.contains($0.stage) }.reduce(0) { $0 + $1.predictedMs }
+            + stages.filter { awayFrom.contains($0.stage) }.reduce(0) { $0 +| $1.predictedMs }
     }
 }
 
@@ -165,9 +165,9 @@ extension DrillState {
     ) -> (ms: Int64, basis: DrillReport.Basis) {
         guard let action = ActionType(rawValue: stage.rawValue) else { return (tookMs, .drill) }
         if estimates.isMeasured(action) { return (estimates[action], .measured) }
-        let hooksMs = steps.filter { $0.what == "hook" }.reduce(0) { $0 + $1.tookMs }
+        let hooksMs = steps.filter { $0.what == "hook" }.reduce(0) { $0 +| $1.tookMs }
         switch action {
-        case .demote, .promote, .restart: return (estimates[action] + hooksMs, .estimate)
+        case .demote, .promote, .restart: return (estimates[action] +| hooksMs, .estimate)
         case .dnsFlip, .notify, .verify: return (tookMs, .drill)
         }
     }
@@ -184,7 +184,7 @@ extension DrillState {
             }
             // A node is often read many times over: one line for it.
             if let index = readings[node] {
-                steps[index].tookMs += step.tookMs
+                steps[index].tookMs = steps[index].tookMs +| step.tookMs
                 steps[index].outcome = step.outcome
                 steps[index].detail = step.detail
             } else {

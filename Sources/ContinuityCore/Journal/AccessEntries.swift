@@ -37,10 +37,13 @@ package struct TokenClaimed: Codable, Hashable, Sendable {
 package struct LoginRefused: Codable, Hashable, Sendable {
     package var address: String
     package var reason: String
-    /// How often in a row from there.
+    /// How often in a row this credential, or where it has no name any one, failed from there.
     package var failures: Int64
+    /// Whose it is, as far as that is known: `certificate continuity://…` or `token tok-… of ana`.
+    package var credential: String?
 
-    package init(address: String, reason: String, failures: Int64) {
+    package init(address: String, reason: String, failures: Int64, credential: String? = nil) {
+        self.credential = credential
         self.address = address
         self.reason = reason
         self.failures = failures

@@ -30,8 +30,8 @@ package struct Checkpoint: Codable, Hashable, Sendable {
     }
 }
 
-/// A part of an earlier entry's body was withheld. The chain holds: its header states the digest of
-/// the original body, and this entry that of what stands there now.
+/// Values of an earlier entry's body were withheld. The chain holds: the entry's header states the
+/// digest of the original body, and this entry that of what stands there now.
 package struct EntryRedacted: Codable, Hashable, Sendable {
     package var seq: Int64
     /// The names of the fields whose values were withheld.
@@ -39,11 +39,18 @@ package struct EntryRedacted: Codable, Hashable, Sendable {
     package var originalSHA256: String
     package var redactedSHA256: String
     package var reason: String
+    /// The commitment of each value that was withheld, by its JSON pointer. `nil`: the body's
+    /// digest is over the whole, so that only the signature speaks for what stands there now.
+    package var parts: [String: String]?
+    /// Who allowed it: the audit key's identifier, and its signature over ``message(by:)``.
+    package var keyID: String?
+    package var signature: String?
 
     package init(
         seq: Int64, fields: [String], originalSHA256: String, redactedSHA256: String,
-        reason: String
+        reason: String, parts: [String: String]? = nil
     ) {
+        self.parts = parts
         self.seq = seq
         self.fields = fields
         self.originalSHA256 = originalSHA256
@@ -55,7 +62,20 @@ package struct EntryRedacted: Codable, Hashable, Sendable {
         case seq, fields
         case originalSHA256 = "original_sha256"
         case redactedSHA256 = "redacted_sha256"
-        case reason
+        case reason, parts
+        case keyID = "key_id"
+        case signature
+    }
+
+    /// What the audit key signs: which values of which body go, why, and on whose order.
+    package func message(by actor: String) -> [UInt8] {
+        CanonicalJSON.bytes([
+            "type": "continuity-redaction/v1", "seq": .int(seq), "by": .string(actor),
+            "fields": .array(fields.map { .string($0) }), "reason": .string(reason),
+            "original_sha256": .string(originalSHA256),
+            "redacted_sha256": .string(redactedSHA256),
+            "parts": .object((parts ?? [:]).mapValues { .string($0) }),
+        ])
     }
 }
 

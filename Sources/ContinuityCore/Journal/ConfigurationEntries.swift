@@ -1,13 +1,20 @@
 /// A process took the lead; its epoch is that of the entry.
 package struct LeadershipStarted: Codable, Hashable, Sendable {
-    package var instanceID: String
+    /// The value of ``bodyFormat`` from which on bodies have a ``BodyCommitment``.
+    package static let committedFormat: Int64 = 2
 
-    package init(instanceID: String) {
+    package var instanceID: String
+    /// How the bodies from here on are bound to their digests; `nil`: as a whole.
+    package var bodyFormat: Int64?
+
+    package init(instanceID: String, bodyFormat: Int64? = nil) {
         self.instanceID = instanceID
+        self.bodyFormat = bodyFormat
     }
 
     private enum CodingKeys: String, CodingKey {
         case instanceID = "instance_id"
+        case bodyFormat = "body_format"
     }
 }
 

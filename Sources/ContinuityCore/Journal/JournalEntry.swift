@@ -14,6 +14,7 @@ package struct JournalEntry: Hashable, Sendable {
     package var kind: String
     /// Canonical JSON.
     package var body: [UInt8]
+    /// The body's commitment (``BodyCommitment``), or SHA-256 over the whole body.
     package var bodySHA256: String
     /// The hash of the entry before; 64 zeros for the first.
     package var prev: String
@@ -39,13 +40,18 @@ package struct JournalEntry: Hashable, Sendable {
 }
 
 extension JournalEntry {
+    /// - Parameter salt: 32 hexadecimal digits that nobody can guess: the body's withholdable
+    ///   values are committed one by one with it (``BodyCommitment``). `nil`: the body's digest
+    ///   is over the whole.
     package init(
         after head: JournalHead, epoch: Int64, atMs: Int64, actor: String, clusterID: ClusterID?,
-        kind: String, body: [UInt8], digest: ContentDigest
+        kind: String, body: [UInt8], salt: String? = nil, digest: ContentDigest
     ) {
+        let sealed = salt.flatMap { BodyCommitment.seal(body, salt: $0, digest: digest) }
         self.init(
             seq: head.seq + 1, epoch: epoch, atMs: atMs, actor: actor, clusterID: clusterID,
-            kind: kind, body: body, bodySHA256: digest.hex(body), prev: head.hash, hash: "")
+            kind: kind, body: sealed?.body ?? body,
+            bodySHA256: sealed?.sha256 ?? digest.hex(body), prev: head.hash, hash: "")
         hash = computedHash(digest: digest)
     }
 

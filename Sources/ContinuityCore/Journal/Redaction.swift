@@ -13,7 +13,7 @@ package enum Redaction {
         "summary",
     ]
     /// What digests are taken over, or decisions rest on, whole.
-    private static let untouched: Set<String> = ["plan", "cluster", "policy"]
+    static let untouched: Set<String> = ["plan", "cluster", "policy"]
 
     package enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
         case neededField(String)
@@ -31,12 +31,73 @@ package enum Redaction {
         }
     }
 
-    /// - Returns: the body as it is to stand in the journal, and which fields were withheld.
+    /// What is to stand in the journal.
+    package struct Result: Sendable {
+        package var body: [UInt8]
+        /// The names of the fields that were withheld.
+        package var fields: [String]
+        /// The commitments of the withheld values by pointer; `nil`: the body has none.
+        package var parts: [String: String]?
+    }
+
     /// - Throws: ``Refusal``; nothing of the entry is to be changed then.
     package static func redact(
-        _ entry: JournalEntry, fields wanted: Set<String>
-    ) throws(Refusal) -> (body: [UInt8], fields: [String]) {
+        _ entry: JournalEntry, fields wanted: Set<String>, digest: ContentDigest
+    ) throws(Refusal) -> Result {
         if let needed = wanted.subtracting(fields).min() { throw .neededField(needed) }
+        let parts = BodyCommitment.parts(
+            of: entry.body, sha256: entry.bodySHA256, digest: digest)
+        guard let parts else { return try redactWhole(entry, wanted) }
+        let chosen = parts.filter { wanted.contains($0.name) && !$0.isWithheld }
+        guard !chosen.isEmpty else { throw .nothingThere }
+        var changed = entry
+        changed.body = BodyCommitment.withholding(
+            Set(chosen.map(\.pointer)), of: parts, in: entry.body)
+        try checkFits(changed)
+        return Result(
+            body: changed.body, fields: Set(chosen.map(\.name)).sorted(),
+            parts: Dictionary(
+                chosen.map { ($0.pointer, $0.sha256) }, uniquingKeysWith: { first, _ in first }))
+    }
+
+    private static func checkFits(_ entry: JournalEntry) throws(Refusal) {
+        do throws(JournalFault) {
+            _ = try JournalBody(of: entry)
+        } catch {
+            throw .unfit(error.reason)
+        }
+    }
+
+    /// Whether each of the fields stands in the body, and everywhere withheld.
+    static func isWithheld(_ fields: [String], in body: [UInt8]) -> Bool {
+        guard !fields.isEmpty, Set(fields).isSubset(of: Self.fields),
+            let value = try? JSONValue(parsing: body[...])
+        else { return false }
+        var left: Set<String> = []
+        var found: Set<String> = []
+        func look(_ value: JSONValue) {
+            switch value {
+            case .array(let elements): elements.forEach(look)
+            case .object(let members):
+                for (key, member) in members where !untouched.contains(key) {
+                    guard fields.contains(key), let less = withheld(member) else {
+                        look(member)
+                        continue
+                    }
+                    found.insert(key)
+                    if less != member { left.insert(key) }
+                }
+            default: return
+            }
+        }
+        look(value)
+        return left.isEmpty && found == Set(fields)
+    }
+
+    /// For a body whose digest is over the whole: what stands there afterwards is not proven.
+    private static func redactWhole(
+        _ entry: JournalEntry, _ wanted: Set<String>
+    ) throws(Refusal) -> Result {
         guard let body = try? JSONDecoder().decode(JSONValue.self, from: Data(entry.body)) else {
             throw .unfit("its body cannot be read")
         }
@@ -45,12 +106,8 @@ package enum Redaction {
         guard !found.isEmpty else { throw .nothingThere }
         var changed = entry
         changed.body = CanonicalJSON.bytes(redacted)
-        do throws(JournalFault) {
-            _ = try JournalBody(of: changed)
-        } catch {
-            throw .unfit(error.reason)
-        }
-        return (changed.body, found.sorted())
+        try checkFits(changed)
+        return Result(body: changed.body, fields: found.sorted(), parts: nil)
     }
 
     private static func withhold(

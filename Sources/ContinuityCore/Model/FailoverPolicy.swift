@@ -144,7 +144,7 @@ package struct DetectionSettings: Codable, Hashable, Sendable {
     }
 
     /// How long a node may be silent before it is suspected.
-    package var silenceMs: Int64 { intervalMs * failureThreshold }
+    package var silenceMs: Int64 { intervalMs *| failureThreshold }
 
     private enum CodingKeys: String, CodingKey {
         case intervalMs = "interval_ms"

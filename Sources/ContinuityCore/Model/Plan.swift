@@ -87,7 +87,7 @@ package struct Plan: Codable, Hashable, Sendable {
         self.primaryNodeID = primaryNodeID
         self.failoverTargetID = failoverTargetID
         self.actions = actions
-        self.estimatedTotalMs = actions.reduce(0) { $0 + $1.estimatedMs }
+        self.estimatedTotalMs = actions.reduce(0) { $0 +| $1.estimatedMs }
         self.maxFailoverTimeMs = maxFailoverTimeMs
         self.targetScores = targetScores.isEmpty ? nil : targetScores
         self.weights = weights

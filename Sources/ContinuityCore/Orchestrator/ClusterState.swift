@@ -17,7 +17,10 @@ package struct ClusterState: Hashable, Sendable {
     /// Grows with each change of the primary.
     package var term: Int64 = 1
     package var statuses: [NodeID: NodeStatus] = [:]
+    /// Why each node's status is what it is.
+    package var evidence: [NodeID: String] = [:]
     package var health: ClusterHealth = .unknown
+    package var healthEvidence = ""
     /// Whether the primary was ever seen healthy. A cluster that never ran is not failed over.
     package var wasHealthy = false
     package var hold: Hold?
@@ -104,6 +107,7 @@ package struct ClusterState: Hashable, Sendable {
         policy = body.policy
         let ids = Set(cluster.nodes.map(\.nodeID))
         statuses = statuses.filter { ids.contains($0.key) }
+        evidence = evidence.filter { ids.contains($0.key) }
         following = following.filter { ids.contains($0.key) }
         replicas = replicas.intersection(ids)
         weights = weights.filter { ids.contains($0.key) }

@@ -15,8 +15,8 @@ extension Orchestrator {
             "stage": .string(operation.stage?.rawValue ?? ""),
             "drill": .bool(drill != nil),
             "now_ms": .int(now.utcMs),
-            "deadline": .int(now.utcMs + operation.timeoutMs),
-            "deadline_ms": .int(now.utcMs + operation.timeoutMs),
+            "deadline": .int(now.utcMs +| operation.timeoutMs),
+            "deadline_ms": .int(now.utcMs +| operation.timeoutMs),
             "epoch": .int(state.epoch),
             "idempotency_key": .string(operation.key.rawValue),
             "cluster": [

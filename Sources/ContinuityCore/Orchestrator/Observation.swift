@@ -18,6 +18,10 @@ struct Observation: Hashable, Sendable {
     var startOrder: StartOrder?
     var upkeepNotBeforeMs: Int64 = 0
     var upkeepFailures: Int = 0
+    /// What the last of them was, for people.
+    var upkeepTrouble: String?
+    /// When its status changed lately, in milliseconds; the last few.
+    var statusChangesAtMs: [Int64] = []
 
     struct StartOrder: Hashable, Sendable {
         var untilMs: Int64
@@ -39,7 +43,7 @@ struct Observation: Hashable, Sendable {
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
         stoppedSinceMs = report.service.state == .stopped ? stoppedSinceMs ?? atMs : nil
         if let clockMs = report.clockMs {
-            let read = clockMs - atMs
+            let read = clockMs -| atMs
             // After a start of its machine the clock begins anew.
             let isSame = self.report?.bootID == report.bootID
             clockOffset = ClockOffset(
@@ -52,7 +56,7 @@ struct Observation: Hashable, Sendable {
     /// A reading of the two clocks grows worse by a fiftieth of its age: each may run at a speed
     /// of its own.
     private func offset(atMs now: Int64) -> Int64? {
-        clockOffset.map { $0.ms - (now - $0.atMs) / 50 }
+        clockOffset.map { $0.ms -| (now -| $0.atMs) / 50 }
     }
 
     /// Until when the node may be primary by what it was given, answered or not.
@@ -77,7 +81,7 @@ struct Observation: Hashable, Sendable {
         case .ok, .failed, .refused:
             startOrder = nil
             // Its own lease began at the latest just before it was answered.
-            leaseUntilMs = max(leaseUntilMs, now + leaseMs)
+            leaseUntilMs = max(leaseUntilMs, now +| leaseMs)
         case .unreachable:
             if startOrder?.isInherited == false { startOrder = nil }
         case .timedOut, .inDoubt: break
@@ -85,7 +89,7 @@ struct Observation: Hashable, Sendable {
     }
 
     /// What the agent's clock shows at least, at this moment of this process's clock.
-    func agentClockMs(atMs now: Int64) -> Int64? { offset(atMs: now).map { $0 + now } }
+    func agentClockMs(atMs now: Int64) -> Int64? { offset(atMs: now).map { $0 +| now } }
 
     /// This process was away: for how long something lasts is counted anew.
     mutating func distrust(atMs now: Int64) {
@@ -121,6 +125,8 @@ struct ClusterObservation: Sendable {
     var primaryWell: (node: NodeID, sinceMs: Int64)?
     /// When the last run ended: what was reported before tells nothing of its effect.
     var settledAtMs: Int64?
+    /// The lost nodes that people were told of; `nil`: this process has not looked yet.
+    var toldLost: Set<NodeID>?
 
     init(observingSinceMs: Int64) {
         self.observingSinceMs = observingSinceMs

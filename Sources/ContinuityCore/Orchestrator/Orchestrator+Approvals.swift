@@ -57,7 +57,7 @@ extension Orchestrator {
             targetNodeID: request.targetNodeID, needed: needed,
             groups: request.isBreakGlass ? [] : settings.groups,
             expiresAtMs: now.utcMs
-                + (request.isBreakGlass ? Self.breakGlassMs : settings.expiresS * 1000),
+                + (request.isBreakGlass ? Self.breakGlassMs : settings.expiresS *| 1000),
             // Who breaks the glass takes the loss with it; the review says how much it was.
             dataLoss: request.isBreakGlass ? nil : loss)
         emit(
@@ -94,7 +94,7 @@ extension Orchestrator {
         else { return nil }
         let lagMs = target.lagMs ?? 0
         if possibleLoss(of: plan, id, now) != nil { return DataLoss(lagMs: lagMs, bytes: nil) }
-        guard lagMs > cluster.policy.rpoS * 1000 else { return nil }
+        guard lagMs > cluster.policy.rpoS *| 1000 else { return nil }
         let end = seen[plan.primaryNodeID]?.report?.service.positionBytes
         let bytes = end.flatMap { end in target.positionBytes.map { max(0, end - $0) } }
         return DataLoss(lagMs: lagMs, bytes: bytes)

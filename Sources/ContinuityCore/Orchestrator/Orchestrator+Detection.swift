@@ -100,6 +100,10 @@ extension Orchestrator {
             guard let judgement = judge(node, in: id, now), judgement.status != before else {
                 continue
             }
+            let isFlapping =
+                observations[id]?.nodes[node.nodeID]?.isFlapping(atMs: now.monotonicMs) ?? false
+            if isFlapping, judgement.status.severity < before.severity { continue }
+            observations[id]?.nodes[node.nodeID]?.noteStatusChange(atMs: now.monotonicMs)
             emit(
                 .nodeStatusChanged(
                     NodeStatusChanged(
@@ -270,7 +274,7 @@ extension Orchestrator {
         let health: ClusterHealth =
             heard.count < cluster.cluster.quorumSize
             ? .critical : unwell.isEmpty ? .healthy : .degraded
-        guard health != cluster.health else { return }
+        guard health != cluster.health else { return tellLostNodes(id, now) }
         let evidence =
             unwell.isEmpty
             ? resting == 0
@@ -282,6 +286,7 @@ extension Orchestrator {
             .clusterStateChanged(
                 ClusterStateChanged(from: cluster.health, to: health, evidence: evidence)),
             cluster: id, now)
+        tellHealth(id, from: cluster.health, evidence: evidence, now)
     }
 
     /// Whether a node that is well might not have reported to this process yet.

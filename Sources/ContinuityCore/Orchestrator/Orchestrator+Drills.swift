@@ -90,13 +90,13 @@ extension Orchestrator {
                     run: RunRequested(
                         runID: drillID, kind: plan.kind, trigger: request.scenario.trigger,
                         plan: plan, requestedBy: request.requestedBy, reason: request.reason,
-                        deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
+                        deadlineAtMs: now.utcMs +| plan.maxFailoverTimeMs,
                         evidence: "drill: \(request.scenario.rawValue) is only pretended",
                         targetIsFixed: request.targetNodeID != nil || request.expectedPlan != nil),
                     heldBy: request.scenario == .primaryFailure ? wouldHold(id, cluster, now) : nil)
             ),
             cluster: id, actor: request.requestedBy, now)
-        observations[id]?.drillDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
+        observations[id]?.drillDeadlineMs = now.monotonicMs +| plan.maxFailoverTimeMs
         reply(.drillAccepted(drillID: drillID, planID: plan.planID))
         advanceDrill(id, now)
     }

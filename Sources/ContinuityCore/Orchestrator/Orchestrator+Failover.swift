@@ -183,7 +183,7 @@ extension Orchestrator {
             return Hold(
                 rule: .retryBackoff,
                 evidence: "\(last.runID) ended as \(last.state.rawValue): \(last.reason)",
-                earliestAtMs: last.finishedAtMs + retryPauseMs(cluster))
+                earliestAtMs: last.finishedAtMs +| retryPauseMs(cluster))
         }
         return nil
     }
@@ -208,7 +208,7 @@ extension Orchestrator {
         guard isHeard(cluster.primary, in: id, now), cluster.inDoubt == nil else { return false }
         // That says nothing of the service's health.
         if isFencedHere(id, cluster, now) { return true }
-        let recent = cluster.restartsAtMs.filter { now.utcMs - $0 < Self.restartWindowMs }
+        let recent = cluster.restartsAtMs.filter { now.utcMs -| $0 < Self.restartWindowMs }
         return recent.count < cluster.policy.restartAttempts
     }
 
@@ -364,12 +364,14 @@ extension Orchestrator {
             .runRequested(
                 RunRequested(
                     runID: runID, kind: kind, trigger: trigger, plan: plan, requestedBy: actor,
-                    reason: reason, deadlineAtMs: now.utcMs + plan.maxFailoverTimeMs,
+                    reason: reason, deadlineAtMs: now.utcMs +| plan.maxFailoverTimeMs,
                     evidence: evidence, targetIsFixed: targetIsFixed,
                     approvalID: approval?.approvalID, acceptedLoss: approval?.dataLoss,
                     isBreakGlass: approval?.kind == .breakGlass)),
             cluster: id, actor: actor, now)
-        observations[id]?.runDeadlineMs = now.monotonicMs + plan.maxFailoverTimeMs
+        observations[id]?.runDeadlineMs = now.monotonicMs +| plan.maxFailoverTimeMs
+        // A denial that repeats itself was told; the run's end tells what is new.
+        guard !cluster.retriesRefusal(of: plan, by: trigger) else { return }
         queueAlert(
             type: "continuity.run.started", severity: .warning, cluster: id,
             subject: runID.rawValue,

@@ -60,7 +60,7 @@ extension Orchestrator {
         guard let cluster = state.clusters[id], let seen = observations[id]?.nodes[node] else {
             return .max
         }
-        return seen.mayActUntilMs + cluster.policy.lease.marginMs
+        return seen.mayActUntilMs +| cluster.policy.lease.marginMs
     }
 
     private mutating func apply(
@@ -83,7 +83,7 @@ extension Orchestrator {
                     LeaseAwaited(
                         runID: run.runID, nodeID: run.plan.primaryNodeID,
                         remainingMs: max(
-                            0, leaseEndMs(run.plan.primaryNodeID, id) - now.monotonicMs)
+                            0, leaseEndMs(run.plan.primaryNodeID, id) -| now.monotonicMs)
                     )),
                 cluster: id, now)
         case .proveFence(let proof, let detail):
@@ -154,8 +154,11 @@ extension Orchestrator {
         let finished = RunFinished(
             runID: run.runID, state: outcome, reason: reason,
             phasesMs: run.phasesMs(endMs: now.utcMs),
-            durationMs: max(0, now.utcMs - run.requestedAtMs),
+            durationMs: max(0, now.utcMs -| run.requestedAtMs),
             rtoMs: (state.clusters[id]?.policy.rtoS ?? 0) * 1000)
+        let isKnown =
+            outcome == .refused
+            && state.clusters[id]?.repeatsRefusal(of: run, because: reason) == true
         emit(.runFinished(finished), cluster: id, now)
         observations[id]?.runDeadlineMs = nil
         observations[id]?.settledAtMs = now.monotonicMs
@@ -163,7 +166,7 @@ extension Orchestrator {
             let pauseMs = retryPauseMs(cluster)
             observations[id]?.nextRunNotBeforeMs = now.monotonicMs + pauseMs
         }
-        announceEnd(of: run, finished, id, now)
+        if !isKnown { announceEnd(of: run, finished, id, now) }
     }
 
     private mutating func announceEnd(
@@ -256,7 +259,7 @@ extension Orchestrator {
         let leaseMs = operation.makesPrimary ? cluster.policy.lease.durationMs : nil
         if let leaseMs {
             observations[id]?.nodes[nodeID]?
-                .noteStart(untilMs: now.monotonicMs + operation.timeoutMs + leaseMs)
+                .noteStart(untilMs: now.monotonicMs +| operation.timeoutMs +| leaseMs)
         }
         let source = operation.sourceNodeID
         release(
@@ -269,10 +272,10 @@ extension Orchestrator {
                     primaryNodeID: name == .status ? nil : source, leaseMs: leaseMs,
                     timeoutMs: operation.timeoutMs,
                     notAfterMs: observations[id]?.nodes[nodeID]?
-                        .agentClockMs(atMs: now.monotonicMs).map { $0 + operation.timeoutMs },
+                        .agentClockMs(atMs: now.monotonicMs).map { $0 +| operation.timeoutMs },
                     deniesPromisesTo: name == .status ? source : nil,
                     deniesPromisesMs: name == .status && source != nil
-                        ? cluster.policy.maxFailoverTimeS * 1000 + RunScript.promoteTimeoutMs
+                        ? cluster.policy.maxFailoverTimeS *| 1000 +| RunScript.promoteTimeoutMs
                         : nil),
                 agentURL: url))
     }

@@ -16,7 +16,7 @@ extension Orchestrator {
         try check(wish, cluster, now)
         let move = ScheduledMove(
             kind: wish.kind, targetNodeID: wish.targetNodeID, fromNodeID: cluster.primary,
-            atMs: wish.atMs, windowMs: wish.windowS * 1000, reason: wish.reason,
+            atMs: wish.atMs, windowMs: wish.windowS *| 1000, reason: wish.reason,
             requestedBy: actor, knownBy: wish.knownBy)
         emit(.moveScheduled(MoveScheduled(move: move)), cluster: id, actor: actor, now)
         reply(.noted(seq: state.head.seq))
@@ -69,7 +69,7 @@ extension Orchestrator {
         guard let cluster = state.clusters[id], let move = cluster.scheduled,
             now.utcMs >= move.atMs, !isStillListening(id, now)
         else { return }
-        guard now.utcMs <= move.untilMs + Self.graceMs else {
+        guard now.utcMs <= move.untilMs +| Self.graceMs else {
             return endSchedule(
                 ScheduleEnded(end: .missed, reason: "nobody was there to begin it in time"), id,
                 now)

@@ -7,7 +7,7 @@ extension Orchestrator {
         _ id: ClusterID, _ wish: SuspensionWish, by actor: String, _ now: Moment
     ) throws(OrderProblem) {
         try checkKnown(id)
-        let suspension = try suspension(wish, now)
+        let suspension = try suspension(wish, by: actor, now)
         emit(
             .pauseStarted(PauseStarted(suspension: suspension)), cluster: id, actor: actor, now)
         tellOfPause(
@@ -32,7 +32,7 @@ extension Orchestrator {
         _ id: ClusterID, _ node: NodeID?, _ wish: SuspensionWish, by actor: String, _ now: Moment
     ) throws(OrderProblem) {
         try checkKnown(id, node)
-        let suspension = try suspension(wish, now)
+        let suspension = try suspension(wish, by: actor, now)
         emit(
             .maintenanceStarted(MaintenanceStarted(nodeID: node, suspension: suspension)),
             cluster: id, actor: actor, now)
@@ -72,7 +72,7 @@ extension Orchestrator {
     }
 
     private func suspension(
-        _ wish: SuspensionWish, _ now: Moment
+        _ wish: SuspensionWish, by actor: String, _ now: Moment
     ) throws(OrderProblem) -> Suspension {
         try check(reason: wish.reason)
         guard (1...100).contains(wish.owner.count) else {
@@ -86,7 +86,8 @@ extension Orchestrator {
         }
         return Suspension(
             owner: wish.owner, reason: wish.reason, fromMs: now.utcMs,
-            untilMs: now.utcMs + wish.durationS * 1000)
+            untilMs: now.utcMs +| wish.durationS *| 1000,
+            setBy: actor == wish.owner ? nil : actor)
     }
 
     // MARK: Time

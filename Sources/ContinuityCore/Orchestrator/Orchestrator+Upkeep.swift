@@ -93,6 +93,7 @@ extension Orchestrator {
         guard operation.runID == nil, let node = operation.nodeID else { return }
         guard result.outcome != .ok else {
             observations[id]?.nodes[node]?.upkeepFailures = 0
+            observations[id]?.nodes[node]?.upkeepTrouble = nil
             // The next report shows the effect; until then there is nothing to decide on.
             let interval = state.clusters[id]?.policy.detection.intervalMs ?? 1000
             observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + interval
@@ -100,6 +101,8 @@ extension Orchestrator {
         }
         let failures = (observations[id]?.nodes[node]?.upkeepFailures ?? 0) + 1
         observations[id]?.nodes[node]?.upkeepFailures = failures
+        observations[id]?.nodes[node]?.upkeepTrouble =
+            "\(operation.command?.rawValue ?? "") failed \(failures) times: \(result.detail)"
         let pause = min(
             Self.upkeepBackoffMs.lowerBound << min(failures, 10), Self.upkeepBackoffMs.upperBound)
         observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + pause

@@ -50,7 +50,7 @@ extension Orchestrator {
 
     private func mayReturn(_ cluster: ClusterState, _ now: Moment) -> Bool {
         guard let last = cluster.weightsShiftedAtMs else { return true }
-        return now.utcMs - last >= cluster.policy.weighting.returnIntervalS * 1000
+        return now.utcMs -| last >= cluster.policy.weighting.returnIntervalS *| 1000
     }
 
     /// A node that is not heard and not confirmed as failed would be taken out of service if it

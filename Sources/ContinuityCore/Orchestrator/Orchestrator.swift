@@ -7,6 +7,8 @@ package struct Orchestrator: Sendable {
     package private(set) var state: OrchestratorState
     var observations: [ClusterID: ClusterObservation] = [:]
     let digest: ContentDigest
+    /// What the salts of withholdable values are derived from; empty: bodies have no salts.
+    private let saltKey: [UInt8]
     private var result = StepResult()
     private var lastStepMs: Int64?
 
@@ -14,9 +16,10 @@ package struct Orchestrator: Sendable {
     /// was away: windows start anew. The shell ticks several times within it.
     package static let stallMs: Int64 = 600
 
-    package init(state: OrchestratorState, digest: ContentDigest) {
+    package init(state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = []) {
         self.state = state
         self.digest = digest
+        self.saltKey = saltKey
     }
 
     package mutating func step(_ input: Input, at now: Moment) -> StepResult {
@@ -25,7 +28,7 @@ package struct Orchestrator: Sendable {
         switch input {
         case .leadershipGained(let instanceID, let clusters, let brake):
             lead(instanceID: instanceID, clusters: clusters, brake, now)
-        case .report(let report): hear(report, now)
+        case .report(let report): hear(report.bounded, now)
         case .tick: evaluateAll(now)
         case .operationFinished(let key, let cluster, let result):
             finish(key, in: cluster, result, now)
@@ -82,9 +85,15 @@ package struct Orchestrator: Sendable {
     ) {
         let entry = JournalEntry(
             after: state.head, epoch: state.epoch, atMs: now.utcMs, actor: actor,
-            clusterID: cluster, kind: body.kind, body: body.bytes(), digest: digest)
+            clusterID: cluster, kind: body.kind, body: body.bytes(), salt: nextSalt, digest: digest)
         state.evolve(entry, body)
         result.entries.append(entry)
+    }
+
+    private var nextSalt: String? {
+        guard !saltKey.isEmpty else { return nil }
+        let place = "/\(state.head.seq)/\(state.head.hash)"
+        return String(digest.hex(saltKey + Array(place.utf8)).prefix(BodyCommitment.saltDigits))
     }
 
     mutating func release(_ effect: Effect) { result.effects.append(effect) }
@@ -96,7 +105,10 @@ package struct Orchestrator: Sendable {
         instanceID: String, clusters: [ClusterConfigured], _ brake: BrakeSettings, _ now: Moment
     ) {
         state.epoch += 1
-        emit(.leadershipStarted(LeadershipStarted(instanceID: instanceID)), cluster: nil, now)
+        let format = saltKey.isEmpty ? nil : LeadershipStarted.committedFormat
+        emit(
+            .leadershipStarted(LeadershipStarted(instanceID: instanceID, bodyFormat: format)),
+            cluster: nil, now)
         configure(brake, now)
         for configuration in clusters {
             // Before the configuration is taken: what was granted was granted under the old one.
@@ -123,23 +135,23 @@ package struct Orchestrator: Sendable {
         guard let cluster = state.clusters[id] else { return }
         var observation = ClusterObservation(observingSinceMs: now.monotonicMs)
         observation.deferredConfiguration = observations[id]?.deferredConfiguration
-        let longest = now.monotonicMs + max(cluster.longestLeaseMs, formerLeaseMs)
+        let longest = now.monotonicMs +| max(cluster.longestLeaseMs, formerLeaseMs)
         for node in cluster.cluster.nodes {
             observation.nodes[node.nodeID] = Observation(leaseUntilMs: longest)
         }
         // An order to become primary may still be on its way, with a lease from its arrival.
         if let node = cluster.inDoubt {
             observation.nodes[node]?.noteInheritedStart(
-                untilMs: longest + RunScript.promoteTimeoutMs)
+                untilMs: longest +| RunScript.promoteTimeoutMs)
         }
         for operation in (cluster.run?.pendingOperations ?? []) + Array(cluster.upkeep.values)
         where operation.makesPrimary {
             guard let node = operation.nodeID else { continue }
-            observation.nodes[node]?.noteInheritedStart(untilMs: longest + operation.timeoutMs)
+            observation.nodes[node]?.noteInheritedStart(untilMs: longest +| operation.timeoutMs)
         }
         if let run = cluster.run {
-            let remaining = max(0, min(run.deadlineAtMs - now.utcMs, run.plan.maxFailoverTimeMs))
-            observation.runDeadlineMs = now.monotonicMs + remaining
+            let remaining = max(0, min(run.deadlineAtMs -| now.utcMs, run.plan.maxFailoverTimeMs))
+            observation.runDeadlineMs = now.monotonicMs +| remaining
         }
         observations[id] = observation
     }

@@ -42,11 +42,14 @@ extension OrchestratorState {
             guard body.mayLackEntries == true else { break }
             for id in clusters.keys { clusters[id]?.distrustRestoredJournal() }
         case .checkpointSigned(let body): checkpoint = body
-        case .tokenCreated(let body): tokens[body.token.tokenID] = body.token
+        case .tokenCreated(let body):
+            tokens[body.token.tokenID] = body.token
+            forgetEndedTokens(atMs: entry.atMs)
         case .tokenRevoked(let body): tokens[body.tokenID]?.revokedAtMs = entry.atMs
         case .tokenClaimed(let body):
             if let old = body.token.claimedFrom { tokens[old]?.revokedAtMs = entry.atMs }
             tokens[body.token.tokenID] = body.token
+            forgetEndedTokens(atMs: entry.atMs)
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -101,8 +104,11 @@ extension ClusterState {
         switch body {
         case .nodeStatusChanged(let body):
             statuses[body.nodeID] = body.to
+            evidence[body.nodeID] = body.evidence
             if body.to == .healthy, isActive(body.nodeID) { wasHealthy = true }
-        case .clusterStateChanged(let body): health = body.to
+        case .clusterStateChanged(let body):
+            health = body.to
+            healthEvidence = body.evidence
         case .holdChanged(let body): hold = body.hold
         case .runRequested(let body):
             run = RunState(body, atMs: atMs)
@@ -180,7 +186,9 @@ extension ClusterState {
             runID: run.runID, planID: run.plan.planID, kind: run.kind, state: body.state,
             reason: body.reason, fromNodeID: run.plan.primaryNodeID,
             toNodeID: run.plan.failoverTargetID, confidence: run.verification?.confidence,
-            fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs)
+            fenceProof: run.fenceProof, startedAtMs: run.requestedAtMs, finishedAtMs: atMs,
+            deductions: run.verification.map { $0.deductions.map(\.text) },
+            troubles: run.troubles)
         for operation in run.pendingOperations { upkeep[operation.key] = operation }
         rememberMove(run, body.state, atMs: atMs)
         // One that a policy refused has started nothing.

@@ -18,18 +18,22 @@ package struct StatusReport: Codable, Hashable, Sendable {
 
 package struct AuditStatus: Codable, Hashable, Sendable {
     package struct WitnessStatus: Codable, Hashable, Sendable {
+        /// Of which cluster; an older server does not say.
+        package var clusterID: ClusterID?
         package var nodeID: NodeID
         /// The last checkpoint that it keeps.
         package var seq: Int64
         package var alarm: String?
 
-        package init(nodeID: NodeID, seq: Int64, alarm: String?) {
+        package init(clusterID: ClusterID? = nil, nodeID: NodeID, seq: Int64, alarm: String?) {
+            self.clusterID = clusterID
             self.nodeID = nodeID
             self.seq = seq
             self.alarm = alarm
         }
 
         private enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
             case nodeID = "node_id"
             case seq, alarm
         }
@@ -61,11 +65,14 @@ package struct BrakeStatus: Codable, Hashable, Sendable {
     package var failovers: Int
     /// `nil`: it does not hold.
     package var latch: BrakeLatch?
+    /// It holds, because of a cluster that the credential does not reach.
+    package var isLatchedElsewhere: Bool?
 
     private enum CodingKeys: String, CodingKey {
         case maxFailovers = "max_failovers"
         case windowS = "window_s"
         case failovers, latch
+        case isLatchedElsewhere = "latched_elsewhere"
     }
 }
 
@@ -74,6 +81,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var name: String
     package var policyID: PolicyID
     package var state: ClusterHealth
+    /// Why it is in this state.
+    package var stateEvidence: String?
     package var primaryNodeID: NodeID
     package var term: Int64
     package var nodes: [NodeStatusReport]
@@ -98,6 +107,7 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case name
         case policyID = "policy_id"
         case state
+        case stateEvidence = "state_evidence"
         case primaryNodeID = "primary_node_id"
         case term, nodes, run
         case lastRun = "last_run"
@@ -141,6 +151,12 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     package var site: String
     package var service: ServiceReport?
     package var heardMsAgo: Int64?
+    /// Whether it reports. Where it does not, `service` is what it said last.
+    package var isHeard: Bool?
+    /// Why the status is what it is.
+    package var evidence: String?
+    /// What keeps it from being brought back into service; `nil`: nothing that is known.
+    package var upkeepTrouble: String?
     /// In an active/active cluster: its share of the load now.
     package var weight: Int64?
     package var maintenance: Suspension?
@@ -149,6 +165,9 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
         case nodeID = "node_id"
         case role, status, region, site, service
         case heardMsAgo = "heard_ms_ago"
+        case isHeard = "heard"
+        case evidence
+        case upkeepTrouble = "upkeep_trouble"
         case weight, maintenance
     }
 }
@@ -158,6 +177,10 @@ package struct ActiveRun: Codable, Hashable, Sendable {
     package var planID: PlanID
     package var kind: PlanKind
     package var phase: RunPhase
+    /// The stage that it is in; `nil`: before the first.
+    package var stage: Stage?
+    /// Hooks and commands that did not end well so far.
+    package var troubles: [String]?
     package var fromNodeID: NodeID
     package var toNodeID: NodeID
     package var startedAtMs: Int64
@@ -166,7 +189,7 @@ package struct ActiveRun: Codable, Hashable, Sendable {
     private enum CodingKeys: String, CodingKey {
         case runID = "run_id"
         case planID = "plan_id"
-        case kind, phase
+        case kind, phase, stage, troubles
         case fromNodeID = "from_node_id"
         case toNodeID = "to_node_id"
         case startedAtMs = "started_at_ms"
@@ -238,6 +261,8 @@ extension Orchestrator {
                 status: cluster.status(of: node.nodeID), region: node.region, site: node.site,
                 service: seen?.report?.service,
                 heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 },
+                isHeard: isHeard(node.nodeID, in: id, now),
+                evidence: cluster.evidence[node.nodeID], upkeepTrouble: seen?.upkeepTrouble,
                 weight: cluster.cluster.topology == .activeActive && node.role == .primary
                     ? cluster.weight(of: node.nodeID) : nil,
                 maintenance: cluster.nodeMaintenance[node.nodeID])
@@ -245,12 +270,15 @@ extension Orchestrator {
         let run = cluster.run.map {
             ActiveRun(
                 runID: $0.runID, planID: $0.plan.planID, kind: $0.kind, phase: $0.phase,
+                stage: $0.stageStartedAtMs.last?.stage, troubles: $0.troubles,
                 fromNodeID: $0.plan.primaryNodeID, toNodeID: $0.plan.failoverTargetID,
                 startedAtMs: $0.requestedAtMs, deadlineAtMs: $0.deadlineAtMs)
         }
         return ClusterStatus(
             clusterID: id, name: cluster.cluster.name, policyID: cluster.policy.policyID,
-            state: cluster.health, primaryNodeID: cluster.primary, term: cluster.term,
+            state: cluster.health,
+            stateEvidence: cluster.healthEvidence.isEmpty ? nil : cluster.healthEvidence,
+            primaryNodeID: cluster.primary, term: cluster.term,
             nodes: nodes, run: run, lastRun: cluster.lastRun,
             drill: cluster.drill.map {
                 ActiveDrill(

@@ -77,7 +77,7 @@ package enum Planner {
             clusterID: cluster.clusterID, policyID: policy.policyID, kind: request.kind,
             triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
             failoverTargetID: target, actions: actions,
-            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, targetScores: request.scores,
+            maxFailoverTimeMs: policy.maxFailoverTimeS *| 1000, targetScores: request.scores,
             digest: digest)
     }
 

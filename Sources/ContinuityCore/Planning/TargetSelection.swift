@@ -18,7 +18,7 @@ package struct TargetSelection: Sendable {
         self.scores = scores
         regionOrder = policy.regionPriority
         siteOrder = policy.sitePriority
-        maximumLagMs = policy.rpoS * 1000
+        maximumLagMs = policy.rpoS *| 1000
     }
 
     /// The best eligible node other than the primary. One pass, no allocation per node.

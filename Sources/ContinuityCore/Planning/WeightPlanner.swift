@@ -126,7 +126,7 @@ extension Planner {
                     action: action, nodeID: node, estimatedMs: estimates[action],
                     hooks: policy.hookNames(at: action))
             },
-            maxFailoverTimeMs: policy.maxFailoverTimeS * 1000, weights: result.weights,
+            maxFailoverTimeMs: policy.maxFailoverTimeS *| 1000, weights: result.weights,
             shedPermille: result.shedPermille, digest: digest)
     }
 

@@ -84,7 +84,7 @@ extension RunScript {
             key: key("demote", "deny-promises", voter, surroundings.epoch), runID: run.runID,
             stage: .demote,
             // A promise outlasts the lease that rests on it by a tenth; it must run out first.
-            timeoutMs: Self.statusTimeoutMs + surroundings.policy.lease.durationMs * 5 / 4,
+            timeoutMs: Self.statusTimeoutMs +| surroundings.policy.lease.durationMs *| 5 / 4,
             source: oldPrimary, onFailure: .continue)
     }
 

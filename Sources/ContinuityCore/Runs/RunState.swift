@@ -128,7 +128,7 @@ package struct RunState: Hashable, Sendable {
         var phases: [String: Int64] = [:]
         let ends = stageStartedAtMs.dropFirst().map(\.atMs) + [endMs]
         for (start, end) in zip(stageStartedAtMs, ends) {
-            phases[start.stage.rawValue] = max(0, end - start.atMs)
+            phases[start.stage.rawValue] = max(0, end -| start.atMs)
         }
         return phases
     }
@@ -147,11 +147,15 @@ package struct RunSummary: Codable, Hashable, Sendable {
     package var fenceProof: FenceProof?
     package var startedAtMs: Int64
     package var finishedAtMs: Int64
+    /// Why the confidence is not 100; `nil`: it was not verified.
+    package var deductions: [String]?
+    /// Hooks and commands of the run that did not end well.
+    package var troubles: [String]?
 
     private enum CodingKeys: String, CodingKey {
         case runID = "run_id"
         case planID = "plan_id"
-        case kind, state, reason
+        case kind, state, reason, deductions, troubles
         case fromNodeID = "from_node_id"
         case toNodeID = "to_node_id"
         case confidence

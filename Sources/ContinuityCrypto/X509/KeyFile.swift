@@ -25,7 +25,10 @@ package enum KeyFile {
             }
             if count > 0 { position += count } else if errno != EINTR { isWritten = false }
         }
-        isWritten = fchmod(descriptor, mode) == 0 && isWritten
+        if replacing { isWritten = keepOwner(of: file, descriptor) && isWritten }
+        isWritten =
+            fchmod(descriptor, replacing ? keptMode(of: file) ?? mode : mode) == 0
+            && isWritten
         isWritten = fsync(descriptor) == 0 && isWritten
         isWritten = close(descriptor) == 0 && isWritten
         guard isWritten else { throw failure("cannot write", temporary) }
@@ -39,6 +42,21 @@ package enum KeyFile {
             }
             throw failure("cannot write", file)
         }
+    }
+
+    /// What is renewed by root stays readable for the user that it was made for.
+    private static func keepOwner(of file: String, _ descriptor: Int32) -> Bool {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return true }
+        guard status.st_uid != geteuid() || status.st_gid != getegid() else { return true }
+        return fchown(descriptor, status.st_uid, status.st_gid) == 0
+    }
+
+    /// The mode of the file that is replaced, without rights for everybody.
+    private static func keptMode(of file: String) -> mode_t? {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return nil }
+        return status.st_mode & 0o770 | 0o600
     }
 
     /// - Throws: ``CertificateError`` when it cannot be read.

@@ -34,6 +34,9 @@ struct Adopt: AsyncParsableCommand {
                     "reason": .string(reason), "requested_by": .string(requestedBy),
                 ])
             try answer.tell(of: cluster, asJSON: json)
+            guard answer.runID != nil || answer.approvalID == nil else {
+                throw failure("nothing has begun: it waits for consent", Exit.awaitingApproval)
+            }
         }
     }
 }

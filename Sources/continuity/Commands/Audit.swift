@@ -9,6 +9,7 @@ struct Audit: AsyncParsableCommand {
         abstract: "Read and check the journal: every decision, and the evidence for it.",
         subcommands: [
             AuditList.self, AuditShow.self, AuditVerify.self, AuditKeyCommand.self,
+            AuditSign.self,
             AuditExport.self, AuditRedact.self, AuditAccess.self,
         ])
 }
@@ -44,13 +45,20 @@ struct JournalSource: ParsableArguments {
 
     @OptionGroup var server: ServerOptions
 
-    private struct Page: Decodable { var entries: [PrintedEntry] }
-
-    func entries(after seq: Int64, limit: Int) async throws -> [PrintedEntry] {
+    /// - Parameters:
+    ///   - kind: only entries of this kind; `nil`: of all kinds.
+    ///   - newest: the last ones that fit, instead of the first. In order all the same.
+    func entries(
+        after seq: Int64, limit: Int, kind: String? = nil, newest: Bool = false
+    ) async throws -> [PrintedEntry] {
         guard let journal else {
-            return try await server.get(Page.self, "audit?after=\(seq)&limit=\(limit)").entries
+            return Array(
+                try await server.entries(after: seq, kind: kind, limit: limit, newest: newest)
+                    .prefix(limit))
         }
-        return try JournalStore.read(path: journal).entries(after: seq, limit: limit).map {
+        return try JournalStore.read(path: journal).entries(
+            JournalQuery(after: seq, limit: limit, kind: kind, isNewest: newest)
+        ).map {
             try JSONDecoder().decode(PrintedEntry.self, from: Data($0.jsonBytes()))
         }
     }
@@ -71,6 +79,9 @@ struct AuditList: AsyncParsableCommand {
     @Option(help: "Only entries of this kind, for example run_finished.")
     var kind: String?
 
+    @Flag(help: "The newest entries that fit, instead of the oldest. Still in order.")
+    var newest = false
+
     @Flag(help: "Print one JSON object a line.")
     var json = false
 
@@ -78,16 +89,28 @@ struct AuditList: AsyncParsableCommand {
         guard (1...1000).contains(limit), after >= 0 else {
             throw ValidationError("--limit is 1 to 1000, --after is not negative.")
         }
+        guard kind.map(Self.isKind) ?? true else {
+            throw ValidationError("--kind is the name of a kind, for example run_finished.")
+        }
+    }
+
+    private static func isKind(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (97...122).contains($0) || $0 == UInt8(ascii: "_") }
     }
 
     func run() async throws {
         try await reporting {
-            let entries = try await source.entries(after: after, limit: limit)
-                .filter { kind == nil || $0.kind == kind }
+            let entries = try await source.entries(
+                after: after, limit: limit, kind: kind, newest: newest)
             if json { return try entries.forEach { try printJSON($0) } }
             var table = Table("SEQ", "TIME", "EPOCH", "CLUSTER", "ACTOR", "KIND", "BODY")
             for entry in entries {
-                let body = String(decoding: CanonicalJSON.bytes(entry.body), as: UTF8.self)
+                var members = entry.body.object ?? [:]
+                // Salts tell a reader nothing.
+                members[BodyCommitment.member] = nil
+                let body = String(
+                    decoding: CanonicalJSON.bytes(.object(members)), as: UTF8.self)
                 table.add(
                     String(entry.seq), timestamp(entry.atMs), String(entry.epoch),
                     entry.clusterID ?? "-", entry.actor, entry.kind,

@@ -51,20 +51,40 @@ struct AuditAccess: AsyncParsableCommand {
     }
 
     private static func text(_ report: AccessReport) -> String {
-        var table = Table("NAME", "COULD", "DID", "LAST", "REVIEW")
-        for person in report.people {
+        let people = report.people.map { person in
             let did = person.actions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            table.add(
-                person.name,
-                person.grants.isEmpty ? "-" : person.grants.map(could).joined(separator: "; "),
-                did.isEmpty ? "-" : did.joined(separator: ", "),
-                person.lastAtMs.map(timestamp) ?? "-",
-                person.findings.isEmpty ? "ok" : person.findings.joined(separator: "; "))
+            var lines = [
+                "\(person.name), last \(person.lastAtMs.map(timestamp) ?? "never"): "
+                    + (person.findings.isEmpty ? "ok" : "to review")
+            ]
+            lines += wrapped("could", person.grants.isEmpty ? ["-"] : person.grants.map(could))
+            lines += wrapped("did", did.isEmpty ? ["-"] : [did.joined(separator: ", ")])
+            if !person.findings.isEmpty { lines += wrapped("review", person.findings) }
+            return lines.joined(separator: "\n")
         }
         let claimed =
             report.namesAreClaimed
             ? "without TLS everybody has every right, and a name is what somebody says\n" : ""
-        return "\(timestamp(report.fromMs)) to \(timestamp(report.toMs))\n\(claimed)\(table.text)"
+        return "\(timestamp(report.fromMs)) to \(timestamp(report.toMs))\n\(claimed)"
+            + people.joined(separator: "\n")
+    }
+
+    /// Lines of at most 100 columns under a word; what is longer goes on further in.
+    private static func wrapped(_ word: String, _ texts: [String]) -> [String] {
+        var lines: [String] = []
+        for text in texts {
+            var line = "  " + word + String(repeating: " ", count: max(1, 8 - word.count))
+            if !lines.isEmpty { line = String(repeating: " ", count: 10) }
+            for part in text.split(separator: " ") {
+                if line.count + part.count > 99, !line.allSatisfy({ $0 == " " }) {
+                    lines.append(line)
+                    line = String(repeating: " ", count: 12)
+                }
+                line += (line.last == " " ? "" : " ") + part
+            }
+            lines.append(line)
+        }
+        return lines
     }
 
     private static func could(_ grant: AccessGrant) -> String {

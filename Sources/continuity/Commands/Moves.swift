@@ -4,6 +4,14 @@ import Foundation
 
 /// What `failover` and `switchover` share.
 struct MoveOptions: ParsableArguments {
+    static let codes = """
+        Returns when the run is admitted; with --wait, when it has ended.
+
+        Exit codes: 0 admitted, or with --wait committed; 1 it failed or was rolled back; 3 a rule \
+        or a policy refuses it, or nobody consented; 5 it waits for the consent of others; 75 with \
+        --wait: it has not ended yet.
+        """
+
     @Option(help: "The cluster to move.")
     var cluster: String
 
@@ -25,9 +33,19 @@ struct MoveOptions: ParsableArguments {
     @Option(help: "With --at: for how long after it the move may still begin, 30m say.")
     var window: Span?
 
+    @Flag(help: "Wait until the run has ended, for the consent of others too.")
+    var wait = false
+
+    @Option(help: "With --wait: give up after so long (exit code 75); the run goes on.")
+    var waitMax = Span(seconds: 3600)
+
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        guard reason.contains(where: { !$0.isWhitespace }) else {
+            throw ValidationError("--reason must say something.")
+        }
+        guard !(wait && at != nil) else { throw ValidationError("--wait goes without --at.") }
         guard window == nil || at != nil else { throw ValidationError("--window goes with --at.") }
     }
 
@@ -68,8 +86,38 @@ struct MoveOptions: ParsableArguments {
             return print("a \(route) of \(cluster) is arranged (entry \(noted.seq))")
         }
         if acceptsDataLoss { body["accepts_data_loss"] = true }
+        // Where the journal ends before: what becomes of it stands behind.
+        let before = try await server.get(StatusReport.self, "status").seq
         let answer = try await server.post(Answer.self, route, .object(body))
+        let watch = RunWatch(server: server, after: before, maxS: waitMax.seconds)
         try answer.tell(of: cluster, asJSON: json)
+        if let run = answer.runID { return try await follow(run, watch) }
+        guard let approval = answer.approvalID else { return }
+        guard wait else {
+            throw failure("nothing has begun: it waits for consent", Exit.awaitingApproval)
+        }
+        try finish(try await watch.end(of: approval))
+    }
+
+    /// Without --wait until it is admitted, so that a refusal is not taken for a beginning.
+    private func follow(_ run: RunID, _ watch: RunWatch) async throws {
+        if wait { return try finish(try await watch.end(of: run)) }
+        switch try await watch.beginning(of: run) {
+        case .admitted, .unknown: return
+        case .ended(let end): try finish(end)
+        }
+    }
+
+    private func finish(_ end: RunWatch.End) throws {
+        switch end {
+        case .committed(let run, let detail):
+            if !json { print("\(run) is committed\(detail)") }
+        case .refused(let what): throw failure(what, Exit.refused)
+        case .failed(let what): throw failure(what, Exit.unmet)
+        case .timedOut:
+            throw failure(
+                "it has not ended yet; see 'continuity status'", Exit.stillRunning)
+        }
     }
 }
 
@@ -77,7 +125,7 @@ extension MoveOptions.Answer {
     func tell(of cluster: String, asJSON json: Bool) throws {
         if json { return try printJSON(self) }
         if let run = runID, let plan = planID {
-            return print("\(run) has begun, by \(plan); see 'continuity status'")
+            return print("\(run) is taken, by \(plan); see 'continuity run show \(run)'")
         }
         guard let approval = approvalID else { return }
         let until = expiresAtMs.map { " until \(timestamp($0))" } ?? ""
@@ -94,7 +142,8 @@ extension MoveOptions.Answer {
 
 struct Failover: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Give up the primary and promote another node: the primary is fenced.")
+        abstract: "Give up the primary and promote another node: the primary is fenced.",
+        discussion: MoveOptions.codes)
 
     @OptionGroup var options: MoveOptions
 
@@ -110,7 +159,8 @@ struct Failover: AsyncParsableCommand {
 
 struct Switchover: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Let a healthy primary hand over in an orderly way.")
+        abstract: "Let a healthy primary hand over in an orderly way.",
+        discussion: MoveOptions.codes)
 
     @OptionGroup var options: MoveOptions
 

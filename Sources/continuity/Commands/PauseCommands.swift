@@ -19,8 +19,8 @@ struct SuspensionOptions: ParsableArguments {
     func send(_ path: String, node: String? = nil, done: String) async throws {
         var body: [String: JSONValue] = [
             "cluster_id": .string(cluster), "duration_s": .int(span.seconds),
-            "owner": .string(owner ?? order.requestedBy),
         ]
+        if let owner { body["owner"] = .string(owner) }
         if let node { body["node_id"] = .string(node) }
         try await order.send(path, body, done: done)
     }

@@ -14,7 +14,7 @@ struct ScheduleListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List what is arranged.")
 
-    @Flag(help: "Print JSON.")
+    @Flag(help: "Print JSON, one object a line.")
     var json = false
 
     @OptionGroup var server: ServerOptions
@@ -22,7 +22,7 @@ struct ScheduleListCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let list = try await server.get(ScheduleList.self, "schedules")
-            if json { return try printJSON(list) }
+            if json { return try list.schedules.forEach { try printJSON($0) } }
             var table = Table(
                 "CLUSTER", "MOVE", "FROM", "TO", "AT", "UNTIL", "BY", "REASON", "HELD")
             for item in list.schedules {

@@ -15,6 +15,9 @@ struct Status: AsyncParsableCommand {
             let answer = try await server.get(StatusReport.self, "status")
             if json { return try printJSON(answer) }
             let report = try forPeople(answer)
+            if report.brake.isLatchedElsewhere == true {
+                print("BRAKE: automatic failovers are held, because of another cluster\n")
+            }
             if report.brake.latch != nil { print(BrakeShow.text(report.brake) + "\n") }
             for cluster in report.clusters { print(Self.text(cluster)) }
             if report.pendingAlerts > 0 {
@@ -33,7 +36,17 @@ struct Status: AsyncParsableCommand {
     }
 
     private static func text(_ suspension: Suspension) -> String {
-        "by \(suspension.owner) until \(timestamp(suspension.untilMs)): \(suspension.reason)"
+        let by = suspension.setBy.map { " (ordered by \($0))" } ?? ""
+        return "by \(suspension.owner) until \(timestamp(suspension.untilMs)): "
+            + suspension.reason + by
+    }
+
+    /// A primary that hands over in an orderly way has not failed.
+    private static func word(_ node: NodeStatusReport, _ cluster: ClusterStatus) -> String {
+        let isHandingOver =
+            cluster.run?.kind == .switchover && cluster.run?.fromNodeID == node.nodeID
+            && node.status != .healthy
+        return isHandingOver ? "handing over" : node.status.rawValue
     }
 
     private static func text(_ cluster: ClusterStatus) -> String {
@@ -44,15 +57,27 @@ struct Status: AsyncParsableCommand {
         var table = Table(
             "NODE", "ROLE", "STATUS", "REGION", "SITE", "SERVICE", "POSITION", "LAG", "HEARD")
         for node in cluster.nodes {
-            let service = node.service
+            // What a silent node said last is not how it is.
+            let service = node.isHeard == false ? nil : node.service
             table.add(
-                node.nodeID.rawValue, node.role.rawValue, node.status.rawValue, node.region,
+                node.nodeID.rawValue, node.role.rawValue, Self.word(node, cluster), node.region,
                 node.site, service?.state.rawValue ?? "-",
                 service?.positionBytes.map(String.init) ?? "-",
                 service?.lagMs.map { "\($0) ms" } ?? "-",
-                node.heardMsAgo.map { "\($0) ms ago" } ?? "never")
+                node.heardMsAgo.map { "\(ago($0)) ago" } ?? "never")
         }
         lines.append(table.text)
+        if cluster.state != .healthy, let evidence = cluster.stateEvidence {
+            lines.append("\(cluster.state.rawValue) because \(evidence)")
+        }
+        for node in cluster.nodes {
+            if node.status != .healthy, let evidence = node.evidence, !evidence.isEmpty {
+                lines.append("\(node.nodeID) is \(Self.word(node, cluster)): \(evidence)")
+            }
+            if let trouble = node.upkeepTrouble {
+                lines.append("\(node.nodeID) cannot be brought back: \(trouble)")
+            }
+        }
         let weights = cluster.nodes.compactMap { node in
             node.weight.map { "\(node.nodeID) \($0)" }
         }
@@ -89,9 +114,12 @@ struct Status: AsyncParsableCommand {
             lines.append("HOLD \(hold.rule.rawValue): \(hold.evidence)\(earliest)")
         }
         if let run = cluster.run {
+            let stage = run.stage.map { ", stage \($0.rawValue)" } ?? ""
             lines.append(
-                "RUN \(run.runID) \(run.kind.rawValue) \(run.phase.rawValue): \(run.fromNodeID) "
-                    + "to \(run.toNodeID), until \(timestamp(run.deadlineAtMs)) at the latest")
+                "RUN \(run.runID) \(run.kind.rawValue) \(run.phase.rawValue)\(stage): "
+                    + "\(run.fromNodeID) to \(run.toNodeID), until "
+                    + "\(timestamp(run.deadlineAtMs)) at the latest")
+            lines += (run.troubles ?? []).map { "  \($0)" }
         }
         if let drill = cluster.drill {
             lines.append("DRILL \(drill.drillID) \(drill.scenario.rawValue) is under way")
@@ -107,6 +135,7 @@ struct Status: AsyncParsableCommand {
                 "LAST \(run.runID) \(run.kind.rawValue) \(run.state.rawValue) at "
                     + "\(timestamp(run.finishedAtMs)): \(run.fromNodeID) to \(run.toNodeID)"
                     + confidence + (run.reason.isEmpty ? "" : ": \(run.reason)"))
+            lines += ((run.deductions ?? []) + (run.troubles ?? [])).map { "  \($0)" }
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -9,17 +9,24 @@ import Foundation
 enum Exit {
     /// What was asked did not hold: a chain that is broken, a demo that failed.
     static let unmet = ExitCode(1)
+    /// The chain holds, and yet something in a journal needs a person's eyes.
+    static let finding = ExitCode(4)
     /// A rule of the policy or the orchestrator stands against it.
     static let refused = ExitCode(3)
+    /// Nothing has begun: others must consent first.
+    static let awaitingApproval = ExitCode(5)
     /// How a hook ended that `hooks run` ran.
     static let hookFailed = ExitCode(10)
     static let hookError = ExitCode(11)
     static let hookLimit = ExitCode(12)
     static let hookDenied = ExitCode(13)
     static let hookCrash = ExitCode(14)
+    /// A file, or what the server was given, is not what it must be.
     static let badFile = ExitCode(65)
     static let unavailable = ExitCode(69)
     static let internalError = ExitCode(70)
+    /// What was waited for goes on.
+    static let stillRunning = ExitCode(75)
 }
 
 /// Further lines of the text are set in, so that none looks like a message of ours.
@@ -28,8 +35,15 @@ func printError(_ text: String) {
 }
 
 /// Prints one line on standard error and gives the exit code to throw.
+///
+/// With `--json` the line is an object too, so that a program need not read sentences.
 func failure(_ message: String, _ code: ExitCode) -> ExitCode {
-    printError("continuity: \(message)")
+    guard CommandLine.arguments.contains("--json") else {
+        printError("continuity: \(message)")
+        return code
+    }
+    let object: JSONValue = ["error": .string(message), "exit_code": .int(Int64(code.rawValue))]
+    printError(String(decoding: CanonicalJSON.bytes(object), as: UTF8.self))
     return code
 }
 

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityServer
 import Foundation
 import Logging
 
@@ -29,10 +30,22 @@ struct JSONLogHandler: LogHandler {
         FileHandle.standardError.write(Data((SafeText.json(line) + "\n").utf8))
     }
 
+    /// Numbers stay numbers, and what is JSON already is not put into a text.
+    private static func json(of value: any CustomStringConvertible) -> JSONValue {
+        switch value {
+        case let body as LoggedBody: body.json ?? .string("too long; see the journal")
+        case let flag as Bool: .bool(flag)
+        case let number as any BinaryInteger:
+            Int64(exactly: number).map(JSONValue.int)
+                ?? .string("\(number)")
+        default: .string("\(value)")
+        }
+    }
+
     private static func json(_ value: Logger.MetadataValue) -> JSONValue {
         switch value {
         case .string(let text): .string(text)
-        case .stringConvertible(let value): .string("\(value)")
+        case .stringConvertible(let value): json(of: value)
         case .array(let values): .array(values.map(json))
         case .dictionary(let values): .object(values.mapValues(json))
         }

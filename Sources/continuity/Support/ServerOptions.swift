@@ -107,7 +107,9 @@ struct ServerOptions: ParsableArguments {
         let code: ExitCode =
             switch status {
             case 409, 401, 403: Exit.refused
-            case 404, 400, 422: Exit.badFile
+            // What is asked about is not there.
+            case 404: Exit.unmet
+            case 400, 422: Exit.badFile
             default: Exit.unavailable
             }
         return failure("\(rule): \(detail)", code)

@@ -4,6 +4,10 @@ import ArgumentParser
 struct Span: ExpressibleByArgument {
     let seconds: Int64
 
+    init(seconds: Int64) { self.seconds = seconds }
+
+    var defaultValueDescription: String { "\(seconds)s" }
+
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
         guard let unit = argument.last.flatMap({ units[$0] }),

@@ -49,6 +49,36 @@ enum JournalTampering {
         }
     }
 
+    /// The entries and a checkpoint of the last one.
+    static func signed(
+        _ entries: [JournalEntry], key: Ed25519.PrivateKey
+    ) throws -> [JournalEntry] {
+        guard let last = entries.last else { return [] }
+        let head = JournalHead(seq: last.seq, hash: last.hash)
+        let body = JournalBody.checkpointSigned(
+            Checkpoint(
+                seq: head.seq, hash: head.hash, keyID: key.publicKey.id,
+                signature: hexString(key.sign(Checkpoint.message(head)))))
+        return entries + [
+            JournalEntry(
+                after: head, epoch: last.epoch, atMs: last.atMs, actor: "continuity",
+                clusterID: nil, kind: body.kind, body: body.bytes(), digest: digest)
+        ]
+    }
+
+    /// The bodies as a version wrote them that bound each as a whole; the chain is to be made anew.
+    static func ofEarlierFormat(_ entries: [JournalEntry]) -> [JournalEntry] {
+        entries.map { entry in
+            var entry = entry
+            let text = String(decoding: entry.body, as: UTF8.self)
+            entry.body = Array(
+                text.replacing(#/^\{"_commit":\{"salt":"[0-9a-f]+"\},/#, with: "{")
+                    .replacing(#"{"body_format":2,"#, with: "{").utf8)
+            entry.bodySHA256 = digest.hex(entry.body)
+            return entry
+        }
+    }
+
     /// The whole chain anew, with what `change` makes of each entry: what a keeper who knows the
     /// format would write. Checkpoints are signed again with the key, where it is at hand.
     static func rewritten(
@@ -66,9 +96,13 @@ enum JournalTampering {
                         signature: hexString(key.sign(Checkpoint.message(head))))
                 ).bytes()
             }
-            let new = JournalEntry(
+            var new = JournalEntry(
                 after: head, epoch: entry.epoch, atMs: entry.atMs, actor: entry.actor,
                 clusterID: entry.clusterID, kind: entry.kind, body: entry.body, digest: digest)
+            if entry.body == old.body {
+                new.bodySHA256 = old.bodySHA256
+                new.hash = new.computedHash(digest: digest)
+            }
             head = JournalHead(seq: new.seq, hash: new.hash)
             return new
         }

@@ -109,6 +109,101 @@ import Testing
         #expect(stranger.errors.contains("not a given one"), "\(stranger.errors)")
     }
 
+    /// Everything after the first checkpoint is written anew without the key: later checkpoints are
+    /// left out, since nobody can sign them.
+    @Test func anEndThatShouldHaveBeenSignedIsAFinding() async throws {
+        let fixture = try await AuditFixture()
+        try await fixture.serve.start()
+        try await fixture.decide(8)
+        let entries = try fixture.finish()
+        let first = try #require(entries.first { $0.kind == "checkpoint_signed" }).seq
+        func verified(
+            shiftMs: Int64, _ more: String...
+        ) async throws -> Programs.Result {
+            let kept = entries.filter { $0.seq <= first || $0.kind != "checkpoint_signed" }
+            let rewritten = JournalTampering.rewritten(kept, key: nil) { entry in
+                guard entry.seq > first else { return }
+                entry.actor = "somebody-else"
+                entry.atMs += shiftMs
+            }
+            let file = try copy(fixture.journal, "tail.sqlite", of: fixture)
+            try JournalTampering.replace(
+                file, with: Array(entries.prefix(Int(first))) + rewritten.dropFirst(Int(first)))
+            return try await Programs.run(
+                ["audit", "verify", "--journal", file, "--public-key", fixture.key + ".pub"]
+                    + more)
+        }
+        let old = try await verified(shiftMs: -60_000)
+        #expect(old.exitCode == 4, "\(old.errors)")
+        #expect(old.errors.contains("entries \(first + 1) to"), "\(old.errors)")
+        #expect(old.errors.contains("signed by nobody"), "\(old.errors)")
+        let long = try await verified(shiftMs: 0, "--checkpoint-entries", "5", "--json")
+        #expect(long.exitCode == 4)
+        #expect(long.output.contains("unsigned_tail"), "\(long.output)")
+        // A young and short one is how a journal always looks while `serve` runs.
+        let young = try await verified(shiftMs: 600_000, "--checkpoint-s", "3600")
+        #expect(young.exitCode == 0, "\(young.errors)")
+        // What `serve` left in order has no unsigned end.
+        #expect(entries.last?.kind == "checkpoint_signed")
+    }
+
+    @Test func aWitnessThatProvesNothingIsNotTakenForOne() async throws {
+        let fixture = try await AuditFixture()
+        try await fixture.serve.start()
+        try await fixture.decide(4)
+        let checkpoints = try fixture.checkpoints(try fixture.finish())
+        try "".write(toFile: fixture.witness, atomically: true, encoding: .utf8)
+        let empty = try await fixture.verify(fixture.journal, witness: true)
+        #expect(empty.exitCode == 65)
+        #expect(empty.errors.contains("holds no checkpoint"), "\(empty.errors)")
+        var forged = try #require(checkpoints.last)
+        forged.signature = String(forged.signature.reversed())
+        try fixture.writeWitness([forged])
+        let unsigned = try await fixture.verify(fixture.journal, witness: true)
+        #expect(unsigned.exitCode == 65)
+        #expect(unsigned.errors.contains("is not signed by a given key"), "\(unsigned.errors)")
+        try fixture.writeWitness(checkpoints)
+        let alarm = WitnessRecord(
+            nodeID: "node-1", atMs: 1, checkpoint: forged, alarm: "fork: entry 3")
+        let text = try String(contentsOfFile: fixture.witness, encoding: .utf8)
+        try (text + String(decoding: CanonicalJSON.bytes(encoding: alarm), as: UTF8.self) + "\n")
+            .write(toFile: fixture.witness, atomically: true, encoding: .utf8)
+        let alarmed = try await fixture.verify(fixture.journal, witness: true)
+        #expect(alarmed.exitCode == 4)
+        #expect(alarmed.errors.contains("node-1 raised an alarm"), "\(alarmed.errors)")
+    }
+
+    @Test func aKindIsChosenBeforeTheLimitAndTheNewestCanBeAsked() async throws {
+        let fixture = try await AuditFixture()
+        try await fixture.serve.start()
+        try await fixture.decide(5)
+        let served = try await Programs.run(
+            ["audit", "list", "--kind", "checkpoint_signed", "--limit", "2", "--newest", "--json"]
+                + fixture.serve.access)
+        #expect(served.exitCode == 0, "\(served.errors)")
+        #expect(served.output.split(separator: "\n").count == 2)
+        let entries = try fixture.finish()
+        let signed = entries.filter { $0.kind == "checkpoint_signed" }.map(\.seq)
+        func list(_ more: String...) async throws -> [Int64] {
+            let result = try await Programs.run(
+                [
+                    "audit", "list", "--journal", fixture.journal, "--json", "--kind",
+                    "checkpoint_signed",
+                ] + more)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            return try result.output.split(separator: "\n").map {
+                let entry = try JSONDecoder().decode(JSONValue.self, from: Data($0.utf8))
+                return try #require(entry["seq"]?.int)
+            }
+        }
+        #expect(signed.count > 3)
+        #expect(try await list("--limit", "3") == Array(signed.prefix(3)))
+        #expect(try await list("--limit", "2", "--newest") == Array(signed.suffix(2)))
+        #expect(try await list("--after", "\(signed[0])", "--limit", "1") == [signed[1]])
+        let wrong = try await Programs.run("audit", "list", "--kind", "a&b=c")
+        #expect(wrong.exitCode == 64)
+    }
+
     /// Every byte of the file, one bit each: the entries read are the same as before, or the damage
     /// is named. Bits that say nothing (free space in pages, SQLite's counters) change no entry.
     @Test func oneBitAnywhereIsFoundWhereItSaysAnything() async throws {
@@ -136,7 +231,7 @@ import Testing
                         read.append(view.entry)
                         try inspector.inspect(view)
                     })
-                try inspector.finish(head)
+                try inspector.finish(head.head)
             } catch {
                 found += 1
                 continue

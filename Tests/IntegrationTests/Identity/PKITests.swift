@@ -1,6 +1,7 @@
 import ContinuityCore
 import ContinuityCrypto
 import Foundation
+import Glibc
 import Testing
 
 /// `continuity pki`, judged by OpenSSL's own programs.
@@ -96,6 +97,22 @@ import Testing
         #expect(try await shown()["pin"] != second["pin"])
         let verified = try await Tool.openssl("verify", "-CAfile", dir + "/ca.pem", file)
         #expect(verified.exitCode == 0)
+    }
+
+    /// Root renews what an agent's user reads.
+    @Test func aRenewalKeepsOwnerAndMode() async throws {
+        let (folder, dir) = try await authority()
+        let file = folder.path + "/agent.pem"
+        _ = try await Programs.run(
+            "pki", "issue", "--dir", dir, "--agent", "orders/node-1", "--out", file)
+        try #require(geteuid() == 0, "this test gives a file away, so it runs as root")
+        #expect(chown(file, 65534, 65534) == 0)
+        #expect(chmod(file, 0o640) == 0)
+        #expect(try await Programs.run("pki", "renew", "--dir", dir, file).exitCode == 0)
+        var status = stat()
+        #expect(stat(file, &status) == 0)
+        #expect(status.st_uid == 65534 && status.st_gid == 65534)
+        #expect(status.st_mode & 0o777 == 0o640)
     }
 
     @Test func showTellsOfThePinThatOpensslComputes() async throws {

@@ -35,6 +35,18 @@ import Testing
                     ? true : nil
             }
             let before = samples(try await page(fixture))
+            // Born at zero: what is born at one does not show in `increase()`.
+            let finished =
+                #"continuity_journal_entries_total{cluster_id="demo",kind="run_finished"}"#
+            #expect(before[finished] == 0)
+            for outcome in ["committed", "rolled_back", "failed", "refused"] {
+                let name = "continuity_run_duration_seconds_count"
+                #expect(before[name + "{cluster_id=\"demo\",outcome=\"\(outcome)\"}"] == 0)
+            }
+            // What was written since the start counts, though nobody looked then.
+            let configured =
+                #"continuity_journal_entries_total{cluster_id="demo",kind="cluster_configured"}"#
+            #expect(before[configured] == 1)
             #expect(before["continuity_leader"] == 1)
             #expect(
                 before[#"continuity_node_primary{cluster_id="demo",node_id="node-1"}"#] == 1)
@@ -45,18 +57,12 @@ import Testing
             #expect(reply.status == 202, "\(reply.json)")
             let after = try await eventually("the run is counted") {
                 let now = samples(try await page(fixture))
-                let runs = now.keys.filter {
-                    $0.hasPrefix("continuity_run_duration_seconds_count{")
-                }
-                return runs.isEmpty ? nil : now
+                return now[finished] == 1 ? now : nil
             }
             #expect(
                 after[
                     "continuity_run_duration_seconds_count{cluster_id=\"demo\",outcome=\"committed\"}"
                 ] == 1)
-            #expect(
-                after["continuity_journal_entries_total{cluster_id=\"demo\",kind=\"run_finished\"}"]
-                    == 1)
             #expect(after[#"continuity_node_primary{cluster_id="demo",node_id="node-1"}"#] == 0)
             let reports = #"continuity_http_requests_total{operation="report",status="200"}"#
             #expect(after[reports] ?? 0 >= 3, "those of three agents")

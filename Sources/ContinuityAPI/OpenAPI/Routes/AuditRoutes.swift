@@ -27,6 +27,13 @@ extension APIOperation {
                     "limit", .integer(1...Int64(APIServer.maxEntries)),
                     "At most so many; 100 where it is missing.", example: 100),
                 .query(
+                    "kind", AuditSchemas.kind, "Only entries of this kind.",
+                    example: "run_finished"),
+                .query(
+                    "newest", .choice(["true", "false"]),
+                    "true: the last entries that fit, instead of the first. Still in order.",
+                    example: "true"),
+                .query(
                     "wait_ms", .integer(0...APIServer.maxWaitMs),
                     "Where there is none yet, wait so long for one.", example: 0),
             ],

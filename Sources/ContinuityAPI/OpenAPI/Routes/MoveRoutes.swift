@@ -25,7 +25,7 @@ extension APIOperation {
                 schema: .object([
                     .required("cluster_id", CommonSchemas.clusterID),
                     .optional("target_node_id", CommonSchemas.nodeID, "Else the best is chosen."),
-                    .optional("reason", CommonSchemas.remark),
+                    .optional("reason", CommonSchemas.reason),
                     .optional(
                         "accepts_data_loss", .boolean,
                         "Whether a target beyond rpo_s may be asked for; the loss is approved "

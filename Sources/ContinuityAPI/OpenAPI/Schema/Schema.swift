@@ -35,8 +35,9 @@ package indirect enum Schema: Sendable {
         }
     }
 
-    /// Numbers that never fall below zero: times, counters, positions.
-    static let count = Schema.integer(0...Int64.max)
+    /// Numbers that never fall below zero: times, counters, positions. Bounded, so that arithmetic
+    /// on what comes from outside stays within 64 bits.
+    static let count = Schema.integer(0...WireBounds.integerMax)
 
     static func choice<Value: CaseIterable & RawRepresentable>(
         of type: Value.Type

@@ -2,6 +2,11 @@ import ContinuityCore
 
 /// The journal.
 enum AuditSchemas {
+    static let kind = Schema.text(
+        TextRule(
+            length: 1...64,
+            parts: [.characters(.lowercase + CharacterRule("_"), 1...64)]))
+
     static let entry = Schema.named(
         "JournalEntry",
         .object([
@@ -11,7 +16,9 @@ enum AuditSchemas {
             .required("cluster_id", .orNull(CommonSchemas.clusterID)),
             .required("kind", CommonSchemas.name),
             .required("body", .anything, "By kind; see the documentation of the journal."),
-            .required("body_sha256", CommonSchemas.sha256, "Of the body in canonical JSON."),
+            .required(
+                "body_sha256", CommonSchemas.sha256,
+                "The body's commitment: of the body in canonical JSON, or of its committed form."),
             .required("prev", CommonSchemas.sha256, "The hash of the entry before."),
             .required("hash", CommonSchemas.sha256),
         ]))

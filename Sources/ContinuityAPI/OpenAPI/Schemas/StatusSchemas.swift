@@ -15,6 +15,9 @@ enum StatusSchemas {
                     .required("evidence", CommonSchemas.text),
                     .required("at_ms", CommonSchemas.atMs),
                 ]), "Missing while the brake does not hold."),
+            .optional(
+                "latched_elsewhere", .boolean,
+                "It holds, because of a cluster that the credential does not reach."),
         ]))
 
     static let suspension = Schema.named(
@@ -22,6 +25,7 @@ enum StatusSchemas {
         .object([
             .required("owner", CommonSchemas.text), .required("reason", CommonSchemas.text),
             .required("from_ms", CommonSchemas.atMs), .required("until_ms", CommonSchemas.atMs),
+            .optional("set_by", CommonSchemas.text, "Who ordered it, where not its owner."),
         ]))
 
     static let scheduledMove = Schema.named(
@@ -45,6 +49,13 @@ enum StatusSchemas {
             .required("region", CommonSchemas.text), .required("site", CommonSchemas.text),
             .optional("service", AgentSchemas.service, "Missing before the first report."),
             .optional("heard_ms_ago", .count),
+            .optional(
+                "heard", .boolean,
+                "Whether it reports. Where it does not, 'service' is what it said last."),
+            .optional("evidence", CommonSchemas.text, "Why the status is what it is."),
+            .optional(
+                "upkeep_trouble", CommonSchemas.text,
+                "What keeps it from being brought back into service."),
             .optional("weight", .count, "In an active/active cluster: its share of the load."),
             .optional("maintenance", suspension),
         ]))
@@ -53,6 +64,10 @@ enum StatusSchemas {
         .required("run_id", CommonSchemas.runID), .required("plan_id", CommonSchemas.planID),
         .required("kind", PlanSchemas.kind),
         .required("phase", .choice(["requested", "running", "verifying", "rolling_back"])),
+        .optional("stage", .choice(of: Stage.self), "The stage that it is in."),
+        .optional(
+            "troubles", .array(CommonSchemas.text),
+            "Hooks and commands that did not end well so far."),
         .required("from_node_id", CommonSchemas.nodeID),
         .required("to_node_id", CommonSchemas.nodeID),
         .required("started_at_ms", CommonSchemas.atMs),
@@ -70,6 +85,11 @@ enum StatusSchemas {
         .optional("fence_proof", .choice(["receipt", "lease_expired"])),
         .required("started_at_ms", CommonSchemas.atMs),
         .required("finished_at_ms", CommonSchemas.atMs),
+        .optional(
+            "deductions", .array(CommonSchemas.text), "Why the confidence is not 100."),
+        .optional(
+            "troubles", .array(CommonSchemas.text),
+            "Hooks and commands that did not end well."),
     ])
 
     private static let cluster = Schema.named(
@@ -78,6 +98,7 @@ enum StatusSchemas {
             .required("cluster_id", CommonSchemas.clusterID),
             .required("name", CommonSchemas.text), .required("policy_id", CommonSchemas.name),
             .required("state", .choice(["HEALTHY", "DEGRADED", "CRITICAL", "UNKNOWN"])),
+            .optional("state_evidence", CommonSchemas.text, "Why it is in this state."),
             .required("primary_node_id", CommonSchemas.nodeID),
             .required("term", .count, "Grows with each new primary."),
             .required("nodes", .array(node)),
@@ -104,6 +125,7 @@ enum StatusSchemas {
             "witnesses",
             .array(
                 .object([
+                    .optional("cluster_id", CommonSchemas.clusterID),
                     .required("node_id", CommonSchemas.nodeID), .required("seq", .count),
                     .optional("alarm", CommonSchemas.text),
                 ]))),
