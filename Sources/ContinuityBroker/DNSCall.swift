@@ -21,7 +21,7 @@ struct DNSCall {
         let result = try await run(
             "/usr/bin/dig",
             [
-                "-r", "@\(server.host)", "-p", server.port, "+noall", "+answer", "+comments",
+                "-r", "@\(server.host)", "-p", "\(server.port)", "+noall", "+answer", "+comments",
                 "+norecurse", "+tries=2", "+time=\(Self.timeoutS)",
                 "-q", text("name"), "-t", text("type"),
             ], input: "")
@@ -62,10 +62,10 @@ struct DNSCall {
         throw Self.failure(result.errors, text("name"))
     }
 
-    private func script(_ server: (host: String, port: String)) throws(CallFailure) -> String {
+    private func script(_ server: Endpoint) throws(CallFailure) -> String {
         var lines = ["server \(server.host) \(server.port)", "zone \(text("zone"))."]
         if let key = call.permission.dns?.tsig {
-            let value = try broker.secrets.value(key.secret, for: "\(server.host):\(server.port)")
+            let value = try broker.secrets.value(key.secret, for: server.description)
             guard value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
                 throw CallFailure(
                     "the secret '\(key.secret)' is no TSIG key", code: "unavailable")
@@ -141,14 +141,11 @@ struct DNSCall {
         return key == "type" ? text : DNSRule.canonical(text)
     }
 
-    private func server() throws(CallFailure) -> (host: String, port: String) {
-        guard let server = call.permission.dns?.server else {
-            throw CallFailure("no name server is granted", code: "unavailable")
-        }
-        guard let colon = server.lastIndex(of: ":"), server.firstIndex(of: ":") == colon else {
-            return (server, "53")
-        }
-        return (String(server[..<colon]), String(server[server.index(after: colon)...]))
+    private func server() throws(CallFailure) -> Endpoint {
+        guard let text = call.permission.dns?.server,
+            let server = try? Endpoint(parsing: text, defaultPort: 53)
+        else { throw CallFailure("no name server is granted", code: "unavailable") }
+        return server
     }
 
     private struct Output {

@@ -7,8 +7,12 @@ import Foundation
 package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable {
     struct Secret: Sendable {
         let value: String
-        /// `host` or `host:port`, lower case. Of an HTTP host, or of a name server.
-        let boundTo: String
+        /// Lower case. Of an HTTP host, or of a name server.
+        let host: String
+        /// `nil`: every port of the host.
+        let port: Int?
+
+        var boundTo: String { port.map { "\(Endpoint(host: host, port: $0))" } ?? host }
     }
 
     static let bytesMax = 16 << 10
@@ -30,13 +34,27 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
             guard let section = try reader?.optionalMapping(name) else { continue }
             let given = try section.string("file")
             let file = given.hasPrefix("/") ? given : folder + "/" + given
-            secrets[name] = Secret(
-                value: try Self.read(file, section),
-                boundTo: try section.string("bound_to").lowercased())
+            let (host, port) = try Self.destination(section)
+            secrets[name] = Secret(value: try Self.read(file, section), host: host, port: port)
             try section.finish()
         }
         self.secrets = secrets
         matcher = SecretMatcher(secrets.mapValues(\.value))
+    }
+
+    /// `bound_to`: a host, or `host:port`.
+    private static func destination(
+        _ section: ConfigReader
+    ) throws(ConfigError) -> (host: String, port: Int?) {
+        let text = try section.string("bound_to").lowercased()
+        if Endpoint.isHost(text) { return (text, nil) }
+        if text.hasPrefix("["), text.hasSuffix("]"),
+            Endpoint.isIPv6(String(text.dropFirst().dropLast()))
+        {
+            return (String(text.dropFirst().dropLast()), nil)
+        }
+        let endpoint = try section.endpoint("bound_to")
+        return (endpoint.host.lowercased(), endpoint.port)
     }
 
     private static func read(_ file: String, _ section: ConfigReader) throws(ConfigError) -> String
@@ -69,8 +87,9 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
         guard let secret = secrets[name] else {
             throw CallFailure("the secret '\(name)' is not configured", code: "unavailable")
         }
-        let host = destination.prefix { $0 != ":" }
-        guard secret.boundTo == destination || secret.boundTo == host else {
+        guard let wanted = Endpoint(destination), secret.host == wanted.host.lowercased(),
+            secret.port == nil || secret.port == wanted.port
+        else {
             throw CallFailure(
                 "the secret '\(name)' is bound to \(secret.boundTo), not to \(destination)",
                 code: "denied")

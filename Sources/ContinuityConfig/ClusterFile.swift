@@ -29,6 +29,7 @@ package enum ClusterFile {
             cluster.serviceProbe = try reader.choice("service_probe")
         }
         try reader.finish()
+        try checkDistinct(nodeReaders, cluster.nodes)
         if let problem = cluster.firstProblem(needsPrimary: needsPrimary) {
             let place = problem.nodeIndex.map { nodeReaders[$0] } ?? reader
             throw place.error(problem.message, remedy: problem.remedy, at: problem.field)
@@ -49,10 +50,45 @@ package enum ClusterFile {
             capacity: try reader.int("capacity", in: 0...100, default: 100),
             weight: try reader.int("weight", in: 0...1000, default: 100),
             lagMs: try reader.optionalInt("lag_ms", in: 0...Int64.max),
-            agentURL: try reader.optionalString("agent_url"),
-            serviceAddress: try reader.optionalString("service_address"),
+            agentURL: try agentURL(reader), serviceAddress: try serviceAddress(reader),
             metadata: try reader.stringMap("metadata"))
         try reader.finish()
         return node
+    }
+
+    private static func agentURL(_ reader: ConfigReader) throws(ConfigError) -> String? {
+        guard let text = try reader.optionalString("agent_url") else { return nil }
+        do {
+            _ = try BaseURL(parsing: text)
+        } catch {
+            throw reader.fault(error, text, "agent_url")
+        }
+        // Paths are put behind it.
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private static func serviceAddress(_ reader: ConfigReader) throws(ConfigError) -> String? {
+        guard try reader.optionalString("service_address") != nil else { return nil }
+        return try reader.endpoint("service_address").description
+    }
+
+    /// Two nodes at one address are one node: an order to either would reach the same service.
+    private static func checkDistinct(
+        _ readers: [ConfigReader], _ nodes: [Node]
+    ) throws(ConfigError) {
+        var owners: [String: NodeID] = [:]
+        for (reader, node) in zip(readers, nodes) {
+            let url = node.agentURL.flatMap { try? BaseURL(parsing: $0) }
+            for (field, address) in [
+                ("agent_url", url?.description), ("service_address", node.serviceAddress),
+            ] {
+                guard let address else { continue }
+                if let other = owners.updateValue(node.nodeID, forKey: "\(field) \(address)") {
+                    throw reader.error(
+                        "'\(field)' of '\(node.nodeID)' is \(address), which '\(other)' has",
+                        remedy: "give each node an address of its own", at: field)
+                }
+            }
+        }
     }
 }

@@ -131,6 +131,23 @@ package final class ConfigReader {
         return scalar.string
     }
 
+    /// `host:port`.
+    package func endpoint(
+        _ key: String, defaultPort: Int? = nil
+    ) throws(ConfigError) -> Endpoint {
+        let text = try string(key)
+        do {
+            return try Endpoint(parsing: text, defaultPort: defaultPort)
+        } catch {
+            throw fault(error, text, key)
+        }
+    }
+
+    /// Why a text is no endpoint or URL, with its line.
+    func fault(_ fault: Endpoint.Fault, _ text: String, _ key: String) -> ConfigError {
+        error("'\(name(key))' is '\(text)': \(fault.message)", remedy: fault.remedy, at: key)
+    }
+
     package func int(
         _ key: String, in range: ClosedRange<Int64>, default fallback: Int64? = nil
     ) throws(ConfigError) -> Int64 {

@@ -1,5 +1,4 @@
 package import ContinuityCore
-import Foundation
 
 /// A failover policy in YAML or JSON, with the field names of DESIGN section 3.
 package enum PolicyFile {
@@ -125,12 +124,11 @@ package enum PolicyFile {
 
     private static func time(_ key: String, _ reader: ConfigReader) throws(ConfigError) -> Int64 {
         let text = try reader.string(key)
-        guard let date = try? Date(text, strategy: .iso8601) else {
+        guard let atMs = RFC3339.utcMs(text) else {
             throw reader.error(
-                "'\(key)' is '\(text)', not a time",
-                remedy: "write it after RFC 3339, for example 2026-12-24T00:00:00Z", at: key)
+                "'\(key)' is '\(text)', not a time", remedy: RFC3339.remedy, at: key)
         }
-        return Int64((date.timeIntervalSince1970 * 1000).rounded())
+        return atMs
     }
 
     private static func pin(_ reader: ConfigReader) throws(ConfigError) -> String? {

@@ -92,13 +92,20 @@ struct ServerBrokerPort: BrokerPort {
         let key = OperationKey("\(call.operation.key.rawValue)/call-\(hostCall.sequence)")
         let target = NodeID(plan["failover_target_id"]?.string ?? "")
         let source = order.name == .follow ? target : nil
-        var result = await send(
+        let command =
             AgentCommand(
                 key: key, clusterID: call.clusterID, nodeID: order.node,
                 epoch: call.context["epoch"]?.int ?? 0, name: order.name,
                 primaryAddress: source.flatMap { cluster?.node($0)?.serviceAddress },
                 primaryNodeID: source, program: order.program,
-                readsOnly: order.readsOnly ? true : nil, timeoutMs: order.timeoutMs), url)
+                readsOnly: order.readsOnly ? true : nil, timeoutMs: order.timeoutMs)
+        var result = await send(command, url)
+        // The hook would take another order's answer for its own.
+        if let mismatch = result.mismatch(with: command) {
+            throw CallFailure(
+                "\(order.name.rawValue) on \(order.node): \(mismatch)",
+                code: hostCall.isEffect ? "in_doubt" : "failed")
+        }
         if call.isDrill, order.name == .status { await overlay(&result, order.node) }
         return result
     }

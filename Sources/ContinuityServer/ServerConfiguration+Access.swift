@@ -8,7 +8,7 @@ import ContinuityTransport
 extension ServerConfiguration {
     /// - Throws: ``ConfigError``, also when it would listen without TLS and was not asked to.
     static func access(
-        _ reader: ConfigReader, host: String
+        _ reader: ConfigReader, listen: Endpoint
     ) throws(ConfigError) -> AccessRules {
         var tls: TLSFiles?
         if let section = try reader.optionalMapping("tls") {
@@ -16,7 +16,7 @@ extension ServerConfiguration {
             try section.finish()
         }
         let isPlainPermitted = try reader.bool("insecure_plain_http", default: false)
-        if tls == nil { try checkPlain(host, isPlainPermitted, reader) }
+        if tls == nil { try checkPlain(listen, isPlainPermitted, reader) }
         let hasToken = try reader.optionalString("token_file") != nil
         let token = tls == nil || hasToken ? try SharedToken.load(reader) : nil
         var people: [AccessRules.Person] = []
@@ -59,7 +59,7 @@ extension ServerConfiguration {
     }
 
     private static func checkPlain(
-        _ host: String, _ isPermitted: Bool, _ reader: ConfigReader
+        _ listen: Endpoint, _ isPermitted: Bool, _ reader: ConfigReader
     ) throws(ConfigError) {
         guard isPermitted else {
             throw reader.error(
@@ -67,9 +67,9 @@ extension ServerConfiguration {
                 remedy: "give 'tls' certificate and ca ('continuity pki' makes them), or, for "
                     + "a trial on one machine, set insecure_plain_http: true", at: "listen")
         }
-        guard host.hasPrefix("127.") || host == "localhost" || host == "::1" else {
+        guard listen.isLoopback else {
             throw reader.error(
-                "'listen' is on \(host), which other machines can reach, without TLS",
+                "'listen' is on \(listen.host), which other machines can reach, without TLS",
                 remedy: "listen on 127.0.0.1, or give 'tls'", at: "listen")
         }
     }

@@ -37,7 +37,7 @@ package struct ServerConfiguration: Sendable {
     /// - Throws: ``ConfigError`` naming file, line and remedy, before anything is started.
     package static func load(file: String) throws(ConfigError) -> ServerConfiguration {
         let reader = try ConfigReader.load(file: file)
-        let address = try listenAddress(reader)
+        let address = try reader.endpoint("listen")
         let alerts = try AlertChannelConfiguration.loadList(from: reader)
         let hooks = try hooks(reader)
         let secrets = try SecretStore(
@@ -47,7 +47,7 @@ package struct ServerConfiguration: Sendable {
             file: file,
             instanceID: try reader.optionalString("instance_id") ?? "serve",
             host: address.host, port: address.port,
-            access: try access(reader, host: address.host),
+            access: try access(reader, listen: address),
             journal: reader.path(of: try reader.string("journal")),
             audit: try AuditConfiguration(reading: reader.optionalMapping("audit")),
             hookWorkers: hooks.workers, hookStrictness: hooks.strictness,
@@ -78,18 +78,6 @@ package struct ServerConfiguration: Sendable {
                     remedy: "write it as \(scheme)…, as 'tls' has it here and at the agents")
             }
         }
-    }
-
-    private static func listenAddress(
-        _ reader: ConfigReader
-    ) throws(ConfigError) -> (host: String, port: Int) {
-        let text = try reader.string("listen")
-        let parts = text.split(separator: ":")
-        guard parts.count == 2, let port = Int(parts[1]), (1...65_535).contains(port) else {
-            throw reader.error(
-                "'listen' is '\(text)'", remedy: "write it as address:port", at: "listen")
-        }
-        return (String(parts[0]), port)
     }
 
     // MARK: Hooks

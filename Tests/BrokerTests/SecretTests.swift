@@ -188,12 +188,42 @@ struct SecretTests {
             ("get('http://127.0.0.1:7@evil.test/echo/')", "invalid"),
             ("get('http://evil.test#@127.0.0.1:7/echo/')", "invalid"),
             ("get('file:///etc/passwd')", "invalid"),
+            ("get('http://127.1:7/echo/')", "invalid"),
+            ("get('http://0x7f000001:7/echo/')", "invalid"),
+            ("get('http://2130706433:7/echo/')", "invalid"),
             ("get('http://127.0.0.1:7/echo/', { headers = { host = 'x' } })", "invalid"),
         ] {
             let outcome = try await harness.run(
                 "local _, _, code = ctx.http.\(call) return { code = code }", grant: grant(7))
             #expect(outcome.value["code"] == .string(code), "\(call): \(outcome)")
         }
+    }
+
+    @Test(
+        "no spelling of a dot segment passes a grant of a path",
+        arguments: [
+            "..;/x", "..%3b/x", "..%3B/x", "%252e%252e/x", "%25252e%25252e/x", "..%00", "..%00/x",
+            "%2e%2e/x", ".%2e/x", "..%20/x", "%20../x", "..%09/x", "%c0%ae%c0%ae/x", "..%252f/x",
+            "a%2f..%2f..", "a%5c..", "..;a=b/x", "%2e%2e%3bx/y", "%ef%bc%8e%ef%bc%8e/x",
+            "%e2%80%a5/x", "./x", ".;x/y", "a//b", "a%0a", "%", "%2", "%zz", "a/..",
+        ])
+    func dotSegments(path: String) async throws {
+        let harness = try BrokerHarness()
+        defer { harness.remove() }
+        let outcome = try await harness.run(
+            "local _, _, code = ctx.http.get('http://127.0.0.1:7/echo/\(path)') "
+                + "return { code = code }", grant: grant(7))
+        #expect(outcome.value["code"] == "invalid", "\(outcome)")
+    }
+
+    @Test(
+        "usual paths pass",
+        arguments: [
+            "a.b", "...", "a%20b", "..a", "a..", "%C3%A9", "a;v=1", "x%3Fy", ".hidden", "a/b/",
+        ])
+    func plainPaths(path: String) throws {
+        let url = try #require(RequestURL("https://example.org/v1/\(path)?q=../x"))
+        #expect(url.text == "https://example.org/v1/\(path)?q=../x")
     }
 
     @Test("an intent is journaled before an effect leaves; in a drill nothing leaves")

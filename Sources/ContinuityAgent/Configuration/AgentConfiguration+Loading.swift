@@ -232,11 +232,7 @@ extension AgentConfiguration {
     private static func endpoint(
         _ key: String, reader: ConfigReader
     ) throws(ConfigError) -> Endpoint {
-        let text = try reader.string(key)
-        guard let endpoint = Endpoint(text) else {
-            throw reader.error("'\(key)' is '\(text)'", remedy: "write it as host:port", at: key)
-        }
-        return endpoint
+        try reader.endpoint(key)
     }
 
     private static func absolutePath(

@@ -146,6 +146,21 @@ package struct HTTPRule: Hashable, Sendable {
         try check(reader, author)
     }
 
+    /// `name`, `name:port`, `*.name`, an address, `[address]:port`, each with or without a scheme.
+    private static func checkHost(_ text: String) throws(Endpoint.Fault) {
+        var rest = text[...]
+        for scheme in ["https://", "http://"] where rest.hasPrefix(scheme) {
+            rest = rest.dropFirst(scheme.count)
+        }
+        if rest.hasPrefix("*.") { rest = rest.dropFirst(2) }
+        let bracketless = rest.utf8.count { $0 == UInt8(ascii: ":") } > 1 && !rest.hasPrefix("[")
+        guard !bracketless else {
+            throw Endpoint.Fault(
+                message: "an IPv6 address stands without brackets", remedy: "write [\(rest)]")
+        }
+        _ = try Endpoint(parsing: String(rest), defaultPort: 443)
+    }
+
     private func check(
         _ reader: ConfigReader, _ author: CapabilityRules.Author
     ) throws(ConfigError) {
@@ -155,6 +170,13 @@ package struct HTTPRule: Hashable, Sendable {
         if author == .grant, hosts.contains("*") {
             throw reader.error(
                 "'hosts' grants every host", remedy: "name the hosts that are meant", at: "hosts")
+        }
+        for host in hosts where host != "*" {
+            do {
+                try Self.checkHost(host)
+            } catch {
+                throw reader.fault(error, host, "hosts")
+            }
         }
         if let unknown = methods.sorted().first(where: { !Self.methods.contains($0) }) {
             throw reader.error(
@@ -194,7 +216,7 @@ package struct DNSRule: Hashable, Sendable {
 
     package static let types = ["A", "AAAA", "CNAME", "SRV", "TXT"]
 
-    /// `host` or `host:port`; empty in a manifest.
+    /// `host:port`; empty in a manifest.
     package var server = ""
     package var zones: [String]
     /// Full names; `*` stands for every name of the zones.
@@ -208,7 +230,7 @@ package struct DNSRule: Hashable, Sendable {
             .map(Self.canonical)
         types = Set(try reader.strings("types", default: ["A", "AAAA", "CNAME"]))
         if author == .grant {
-            server = try reader.string("server")
+            server = try reader.endpoint("server", defaultPort: 53).description
             if let section = try reader.optionalMapping("tsig") {
                 let key = TSIG(
                     name: try section.string("name"),
@@ -253,7 +275,10 @@ package struct HAProxyRule: Hashable, Sendable {
 
     init(reading reader: ConfigReader, author: CapabilityRules.Author) throws(ConfigError) {
         commands = try reader.strings("commands")
-        if author == .grant { address = try reader.string("address") }
+        if author == .grant {
+            address = try reader.string("address")
+            if !address.hasPrefix("/") { address = try reader.endpoint("address").description }
+        }
         try reader.finish()
         guard !commands.isEmpty, !commands.contains("") else {
             throw reader.error(

@@ -1,3 +1,5 @@
+import ContinuityCore
+
 /// An URL taken apart strictly. What does not fit is refused, and what is sent is put together
 /// again from the parts, so that this check and the HTTP client cannot read it differently.
 package struct RequestURL: Hashable, Sendable {
@@ -50,19 +52,14 @@ package struct RequestURL: Hashable, Sendable {
             port = number
         }
         let lower = host.lowercased()
-        guard lower.first != "[" else {
-            guard lower.last == "]",
-                lower.dropFirst().dropLast().allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." })
-            else { return nil }
-            return (lower, port)
+        // Numbers that some resolvers take for an address (`127.1`, `0x7f000001`) are no host.
+        guard lower.first == "[" else {
+            return lower.contains(":") || !Endpoint.isHost(lower) ? nil : (lower, port)
         }
-        let isName =
-            !lower.isEmpty && lower.utf8.count <= 253
-            && lower.utf8.allSatisfy { byte in
-                (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x2D
-                    || byte == 0x2E || byte == 0x5F
-            }
-        return isName ? (lower, port) : nil
+        guard lower.last == "]", Endpoint.isIPv6(String(lower.dropFirst().dropLast())) else {
+            return nil
+        }
+        return (lower, port)
     }
 
     /// Printable ASCII without what parsers quarrel about.
@@ -70,12 +67,59 @@ package struct RequestURL: Hashable, Sendable {
         text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\\#<>\"^`{|}".utf8.contains($0) }
     }
 
-    /// No dot segments and no encoded separators, which would lead out of a granted path.
+    /// No segment that a server might read as `.` or `..` or as two segments, in whatever way it
+    /// decodes: encoded once or more often, with parameters (`..;x`), blanks or a NUL behind it, in
+    /// overlong UTF-8, or with letters that are normalised to dots and slashes.
     private static func isPlain(_ path: String) -> Bool {
-        let lower = path.lowercased()
-        guard !lower.contains("%2e"), !lower.contains("%2f"), !lower.contains("%5c"),
-            !lower.contains("//")
-        else { return false }
-        return !lower.split(separator: "/").contains { $0 == "." || $0 == ".." }
+        guard !path.contains("//") else { return false }
+        return path.split(separator: "/").allSatisfy { segment in
+            guard let text = decoded(segment) else { return false }
+            let isWhole = text.unicodeScalars.allSatisfy { scalar in
+                !lookAlikes.contains(scalar) && scalar.properties.generalCategory != .control
+            }
+            let name = text.prefix { $0 != ";" }.drop { $0 == " " }
+            let bare = name.reversed().drop { $0 == " " }
+            return isWhole && !text.contains("/") && !text.contains("\\")
+                && !(bare.count < 3 && !bare.isEmpty && bare.allSatisfy { $0 == "." })
+                && !(bare.isEmpty && !text.isEmpty)
+        }
+    }
+
+    /// One and two dots, and slashes, in forms that compatibility normalisation makes plain.
+    private static let lookAlikes: Set<Unicode.Scalar> = [
+        "\u{2024}", "\u{2025}", "\u{2215}", "\u{2044}", "\u{FE52}", "\u{FE68}", "\u{FF0E}",
+        "\u{FF0F}", "\u{FF3C}",
+    ]
+
+    /// Decoded until nothing is encoded any more; `nil`: it is not well-formed.
+    private static func decoded(_ segment: Substring) -> String? {
+        var bytes = Array(segment.utf8)
+        while bytes.contains(UInt8(ascii: "%")) {
+            var output: [UInt8] = []
+            var at = 0
+            while at < bytes.count {
+                guard bytes[at] == UInt8(ascii: "%") else {
+                    output.append(bytes[at])
+                    at += 1
+                    continue
+                }
+                guard at + 2 < bytes.count, let high = digit(bytes[at + 1]),
+                    let low = digit(bytes[at + 2])
+                else { return nil }
+                output.append(high << 4 | low)
+                at += 3
+            }
+            bytes = output
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 0x30...0x39: byte - 0x30
+        case 0x41...0x46: byte - 0x41 + 10
+        case 0x61...0x66: byte - 0x61 + 10
+        default: nil
+        }
     }
 }

@@ -122,7 +122,7 @@ final class PlayedAgents: Sendable {
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
         }
         try await Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)),
+            router: router, configuration: .init(address: .hostname("0.0.0.0", port: port)),
             logger: Logger(label: "agents") { _ in SwiftLogNoOpLogHandler() }
         ).serveUntilCancelled()
     }

@@ -42,8 +42,8 @@ final class SecureServe {
                 """
                   - node_id: node-\(number)
                     role: \(number == 1 ? "primary" : "secondary")
-                    agent_url: https://127.0.0.1:\(closed)
-                    service_address: 127.0.0.1:\(closed)
+                    agent_url: https://127.0.0.\(number):\(closed)
+                    service_address: 127.0.0.\(number):\(closed)
 
                 """
             }

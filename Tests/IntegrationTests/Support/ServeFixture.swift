@@ -38,8 +38,8 @@ final class ServeFixture: @unchecked Sendable {
             """
               - node_id: node-\(number)
                 role: \(number == 1 || topology == "active_active" ? "primary" : "secondary")
-                agent_url: http://127.0.0.1:\(closed)
-                service_address: 127.0.0.1:\(closed)
+                agent_url: http://127.0.0.\(number):\(closed)
+                service_address: 127.0.0.\(number):\(closed)
 
             """
         }
