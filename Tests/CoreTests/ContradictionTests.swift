@@ -194,15 +194,16 @@ import Testing
     @Test func aFailedTargetIsStoppedBeforeAnotherIsPromoted() throws {
         var world = TestWorld()
         world.settle()
-        world.commandFailures[.promote] = .failed
+        world.failingPromotions = ["node-2"]
         world.services["node-1"]?.state = .stopped
         world.heartbeat("node-1")
-        #expect(world.finishedRuns.map(\.state) == [.failed])
-        #expect(world.commands.last { $0.nodeID == "node-2" }?.name == .fence)
-        #expect(world.state.inDoubt == nil)
-        world.commandFailures = [:]
-        world.run(forMs: 5000)
+        let orders = world.commands.map { "\($0.name.rawValue) \($0.nodeID)" }
+        let fence = try #require(orders.firstIndex(of: "fence node-2"))
+        let next = try #require(orders.firstIndex(of: "promote node-3"))
+        #expect(fence < next)
         #expect(world.state.primary == "node-3")
+        #expect(world.finishedRuns.map(\.state) == [.committed], "\(world.finishedRuns)")
+        #expect(world.state.inDoubt == nil)
     }
 }
 

@@ -1,7 +1,8 @@
 extension JournalBody {
     /// Every kind of entry that this version writes or reads.
     package static let kinds: [String] = [
-        "leadership_started", "cluster_configured", "node_status_changed",
+        "leadership_started", "former_leases_ended", "lease_outlived", "promise_rule_known",
+        "lease_obeyed", "cluster_configured", "node_status_changed",
         "cluster_state_changed", "hold_changed", "run_requested", "run_replanned",
         "run_admitted", "operation_intended", "hook_effect_intended", "operation_finished",
         "lease_awaited", "fence_proven", "primary_changed", "rollback_started", "run_verified",

@@ -56,17 +56,20 @@ package struct RunReplanned: Codable, Hashable, Sendable {
     package var runID: RunID
     package var fromNodeID: NodeID
     package var plan: Plan
+    /// Why the run could not use its target; `nil`: the policies' scores prefer another.
+    package var reason: String?
 
-    package init(runID: RunID, fromNodeID: NodeID, plan: Plan) {
+    package init(runID: RunID, fromNodeID: NodeID, plan: Plan, reason: String? = nil) {
         self.runID = runID
         self.fromNodeID = fromNodeID
         self.plan = plan
+        self.reason = reason
     }
 
     private enum CodingKeys: String, CodingKey {
         case runID = "run_id"
         case fromNodeID = "from_node_id"
-        case plan
+        case plan, reason
     }
 }
 

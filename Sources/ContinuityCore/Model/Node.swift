@@ -32,6 +32,8 @@ package struct Node: Codable, Hashable, Sendable {
     package var metadata: [String: String]
     /// Set for the planner alone; the journal says it of the cluster.
     package var inMaintenance = false
+    /// Likewise: why it could not become primary lately. It comes after all others.
+    package var targetFailure: String?
 
     package init(
         nodeID: NodeID, hostname: String = "", role: NodeRole, region: String = "",

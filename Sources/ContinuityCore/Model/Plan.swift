@@ -52,6 +52,22 @@ package struct TargetScores: Codable, Hashable, Sendable {
     }
 }
 
+/// A node that was not chosen because it failed as a target lately.
+package struct PassedOver: Codable, Hashable, Sendable {
+    package var nodeID: NodeID
+    package var reason: String
+
+    package init(nodeID: NodeID, reason: String) {
+        self.nodeID = nodeID
+        self.reason = reason
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case reason
+    }
+}
+
 /// What will be done, in which order. Equal inputs give an equal plan, byte for byte.
 package struct Plan: Codable, Hashable, Sendable {
     /// Follows from everything else in the plan; see ``computedID(digest:)``.
@@ -68,6 +84,8 @@ package struct Plan: Codable, Hashable, Sendable {
     package var maxFailoverTimeMs: Int64
     /// What the policies said of the candidates, in the order in which it counts; `nil`: nothing.
     package var targetScores: [TargetScores]?
+    /// `nil`: nobody.
+    package var passedOver: [PassedOver]?
     /// With `rebalance`: what each active node shall have, in the cluster's order.
     package var weights: [NodeWeight]?
     /// With `rebalance`: what nobody can bear, in thousandths of the whole load.
@@ -76,8 +94,9 @@ package struct Plan: Codable, Hashable, Sendable {
     package init(
         clusterID: ClusterID, policyID: PolicyID, kind: PlanKind, triggerReason: String,
         primaryNodeID: NodeID, failoverTargetID: NodeID, actions: [PlannedAction],
-        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [], weights: [NodeWeight]? = nil,
-        shedPermille: Int64? = nil, digest: ContentDigest
+        maxFailoverTimeMs: Int64, targetScores: [TargetScores] = [],
+        passedOver: [PassedOver] = [], weights: [NodeWeight]? = nil, shedPermille: Int64? = nil,
+        digest: ContentDigest
     ) {
         self.planID = ""
         self.clusterID = clusterID
@@ -90,6 +109,7 @@ package struct Plan: Codable, Hashable, Sendable {
         self.estimatedTotalMs = actions.reduce(0) { $0 +| $1.estimatedMs }
         self.maxFailoverTimeMs = maxFailoverTimeMs
         self.targetScores = targetScores.isEmpty ? nil : targetScores
+        self.passedOver = passedOver.isEmpty ? nil : passedOver
         self.weights = weights
         self.shedPermille = shedPermille
         self.planID = computedID(digest: digest)
@@ -107,6 +127,7 @@ package struct Plan: Codable, Hashable, Sendable {
         case estimatedTotalMs = "estimated_total_ms"
         case maxFailoverTimeMs = "max_failover_time_ms"
         case targetScores = "target_scores"
+        case passedOver = "passed_over"
         case weights
         case shedPermille = "shed_permille"
     }
@@ -138,6 +159,17 @@ extension Plan {
         writer.string(kind.rawValue)
         writer.raw(#","max_failover_time_ms":"#)
         writer.int(maxFailoverTimeMs)
+        if let passedOver {
+            writer.raw(#","passed_over":["#)
+            for (index, node) in passedOver.enumerated() {
+                writer.raw(index > 0 ? #",{"node_id":"# : #"{"node_id":"#)
+                writer.string(node.nodeID.rawValue)
+                writer.raw(#","reason":"#)
+                writer.string(node.reason)
+                writer.raw("}")
+            }
+            writer.raw("]")
+        }
         if includingID {
             writer.raw(#","plan_id":"#)
             writer.string(planID.rawValue)

@@ -55,6 +55,8 @@ package struct ClusterState: Hashable, Sendable {
     /// When the service was started again where it was, UTC milliseconds; the last few.
     package var restartsAtMs: [Int64] = []
     package var failedRunsInRow: Int = 0
+    /// Nodes that runs could not make primary, and why.
+    package var targetFailures: [NodeID: TargetFailure] = [:]
     /// When automatic failovers of this cluster finished, UTC milliseconds; the last few.
     package var automaticMovesAtMs: [Int64] = []
     package var outages = OutageLog()
@@ -84,6 +86,15 @@ package struct ClusterState: Hashable, Sendable {
     package var nodeMaintenance: [NodeID: Suspension] = [:]
     package var approval: PendingApproval?
     package var reviews: [OpenReview] = []
+
+    package struct TargetFailure: Hashable, Sendable {
+        /// For how long it counts, in milliseconds.
+        static let lastsMs: Int64 = 600_000
+        package var atMs: Int64
+        package var reason: String
+
+        func isOver(atMs now: Int64) -> Bool { !(0..<Self.lastsMs).contains(now - atMs) }
+    }
 
     init(_ body: ClusterConfigured) {
         cluster = body.cluster

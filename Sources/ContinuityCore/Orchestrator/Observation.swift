@@ -7,6 +7,8 @@ struct Observation: Hashable, Sendable {
     var goodReports: Int64 = 0
     var failingSinceMs: Int64?
     var notStreamingSinceMs: Int64?
+    /// Since when its service runs as a secondary.
+    private var secondarySinceMs: Int64?
     /// Since when its service is reported as stopped.
     var stoppedSinceMs: Int64?
     /// Until when the node may act on a lease of ours or of an earlier leader.
@@ -41,6 +43,8 @@ struct Observation: Hashable, Sendable {
         failingSinceMs = report.service.state == .failing ? failingSinceMs ?? atMs : nil
         notStreamingSinceMs =
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
+        secondarySinceMs =
+            isGood && report.service.role == .secondary ? secondarySinceMs ?? atMs : nil
         stoppedSinceMs = report.service.state == .stopped ? stoppedSinceMs ?? atMs : nil
         if let clockMs = report.clockMs {
             let read = clockMs -| atMs
@@ -88,6 +92,9 @@ struct Observation: Hashable, Sendable {
         }
     }
 
+    /// For how long its service has run as a secondary.
+    func secondaryMs(atMs now: Int64) -> Int64? { secondarySinceMs.map { now - $0 } }
+
     /// What the agent's clock shows at least, at this moment of this process's clock.
     func agentClockMs(atMs now: Int64) -> Int64? { offset(atMs: now).map { $0 +| now } }
 
@@ -95,6 +102,7 @@ struct Observation: Hashable, Sendable {
     mutating func distrust(atMs now: Int64) {
         if failingSinceMs != nil { failingSinceMs = now }
         if notStreamingSinceMs != nil { notStreamingSinceMs = now }
+        if secondarySinceMs != nil { secondarySinceMs = now }
     }
 
     /// Whether a report is out of date: a lower sequence of the same boot.

@@ -8,6 +8,14 @@ extension Orchestrator {
         return service?.state == .running && service?.role == .primary
     }
 
+    /// Whether it is heard, and is primary, well or not.
+    func actsAsPrimary(_ node: NodeID, _ id: ClusterID, _ now: Moment) -> Bool {
+        guard isHeard(node, in: id, now) else { return false }
+        let service = observations[id]?.nodes[node]?.report?.service
+        return service?.role == .primary
+            && (service?.state == .running || service?.state == .failing)
+    }
+
     /// A node that runs as primary, or may, although the journal names another. While the
     /// journal's own primary is heard as one too, the other is stale, and is stopped.
     func anotherPrimary(_ id: ClusterID, _ now: Moment) -> NodeID? {
@@ -20,6 +28,31 @@ extension Orchestrator {
             else { return false }
             return service.role == .primary && service.state != .stopped
         }
+    }
+
+    /// In a cluster that never ran, the files have only named the wrong node: who runs as primary
+    /// while every other node is heard and does not, is taken for it.
+    mutating func adoptFoundPrimary(
+        _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> Bool {
+        guard cluster.term == 1, !cluster.wasHealthy, cluster.lastRun == nil, !cluster.mayBeBehind,
+            otherLeadership(id, now) == nil, let node = anotherPrimary(id, now)
+        else { return false }
+        let others = cluster.cluster.nodes.filter { $0.holdsData && $0.nodeID != node }
+        for other in others {
+            guard isHeard(other.nodeID, in: id, now),
+                let service = observations[id]?.nodes[other.nodeID]?.report?.service,
+                service.state == .stopped || service.role == .secondary
+            else { return false }
+        }
+        let request = PlanRequest(
+            kind: .adopt, triggerReason: RunTrigger.foundRunning, targetNodeID: node)
+        guard let plan = try? plan(id, request, now) else { return false }
+        setHold(nil, id, now)
+        start(
+            plan, kind: .adopt, trigger: RunTrigger.foundRunning, by: "continuity", reason: "",
+            targetIsFixed: true, id, now)
+        return true
     }
 
     /// What bars every move: somebody else decides, or somebody else is primary.

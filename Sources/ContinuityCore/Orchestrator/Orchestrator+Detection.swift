@@ -150,6 +150,8 @@ extension Orchestrator {
             guard now.monotonicMs - since >= cluster.policy.detection.silenceMs else { return nil }
             return judgeSilent(node, in: id, now)
         }
+        // It has no service that could be stopped.
+        guard node.holdsData else { return Judgement(status: .healthy, evidence: "reports") }
         switch report.service.state {
         case .stopped:
             return Judgement(status: .failed, evidence: "its agent reports the service stopped")
@@ -228,12 +230,19 @@ extension Orchestrator {
         if before == .failed, seen.goodReports < cluster.policy.detection.recoveryThreshold {
             return Judgement(status: .failed, evidence: "")
         }
-        guard node.holdsData else { return Judgement(status: .healthy, evidence: "reports") }
         let expected: ServiceReport.Role =
             cluster.isActive(node.nodeID) ? .primary : .secondary
         // While a run makes it primary, its target may already be what the journal does not say yet.
         let isTarget =
             cluster.run?.plan.failoverTargetID == node.nodeID || cluster.inDoubt == node.nodeID
+        // Nobody can write, and nobody else may become primary unless this counts as lost.
+        if node.nodeID == cluster.primary, let silentMs = seen.secondaryMs(atMs: now.monotonicMs),
+            cluster.cluster.topology == .activePassive, cluster.run == nil, !isTarget,
+            silentMs >= cluster.policy.detection.silenceMs
+        {
+            return Judgement(
+                status: .failed, evidence: "runs as secondary, and no other node is primary")
+        }
         if report.service.role != .unknown, report.service.role != expected, !isTarget {
             return Judgement(
                 status: .degraded,

@@ -163,6 +163,8 @@ extension Orchestrator {
         case .wait: break
         case .intend(let operations): intend(operations, of: drill, id, now)
         case .replan(let scores): replan(drill, scores, id, now)
+        case .retarget(let reason):
+            finishDrill(id, .failed, "\(reason); the next target would be tried", now)
         case .admit(let verdicts):
             note(
                 .runAdmitted(

@@ -10,6 +10,7 @@ extension Orchestrator {
     mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         guard cluster.cluster.topology == .activePassive else { return considerWeights(id, now) }
+        if adoptFoundPrimary(id, cluster, now) { return }
         let status = cluster.status(of: cluster.primary)
         if status == .failed {
             cancelDrill(id, because: "\(cluster.primary) has failed in earnest", now)
@@ -301,6 +302,7 @@ extension Orchestrator {
             cluster.nodes[index].role = state.role(of: node)
             cluster.nodes[index].status = state.status(of: node.nodeID)
             cluster.nodes[index].inMaintenance = state.nodeMaintenance[node.nodeID] != nil
+            cluster.nodes[index].targetFailure = state.targetFailures[node.nodeID]?.reason
             cluster.nodes[index].lagMs =
                 observations[id]?.nodes[node.nodeID]?.report?.service.lagMs
         }
@@ -325,6 +327,12 @@ extension Orchestrator {
         }
         var request = request
         request.votersHeard = heardNodes(in: id, now).count
+        for index in snapshot.nodes.indices
+        where state.clusters[id]?.targetFailures[snapshot.nodes[index].nodeID]?
+            .isOver(atMs: now.utcMs) == true
+        {
+            snapshot.nodes[index].targetFailure = nil
+        }
         let plan = try Planner.plan(
             cluster: snapshot, policy: cluster.policy, request: request,
             estimates: cluster.estimates, digest: digest)
@@ -347,6 +355,27 @@ extension Orchestrator {
                     runID: run.runID, fromNodeID: run.plan.failoverTargetID,
                     plan: (try? plan(id, request, now)) ?? run.plan)),
             cluster: id, now)
+    }
+
+    /// Goes on with the next eligible target, or ends the run where there is none.
+    mutating func retarget(
+        _ run: RunState, _ reason: String, _ id: ClusterID, _ now: Moment
+    ) -> String? {
+        var request = PlanRequest(kind: run.kind, triggerReason: run.plan.triggerReason)
+        request.excluded = run.failedTargets.union([run.plan.failoverTargetID])
+        request.acceptsDataLoss = run.mayLoseData
+        do throws(PlanRefusal) {
+            let next = try plan(id, request, now)
+            emit(
+                .runReplanned(
+                    RunReplanned(
+                        runID: run.runID, fromNodeID: run.plan.failoverTargetID, plan: next,
+                        reason: reason)),
+                cluster: id, now)
+            return nil
+        } catch {
+            return "\(reason); and nobody else can: \(error.evidence)"
+        }
     }
 
     mutating func start(

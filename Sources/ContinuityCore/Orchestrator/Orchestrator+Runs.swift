@@ -19,7 +19,8 @@ extension Orchestrator {
         of run: RunState, _ id: ClusterID, _ now: Moment
     ) -> RunSurroundings? {
         guard let cluster = state.clusters[id], let snapshot = snapshot(id) else { return nil }
-        return RunSurroundings(
+        let primary = observations[id]?.nodes[run.plan.primaryNodeID]?.report?.service
+        var surroundings = RunSurroundings(
             cluster: snapshot, policy: cluster.policy,
             heard: Set(heardNodes(in: id, now)),
             leaseHasRunOut: leaseHasRunOut(of: run, id, now),
@@ -27,6 +28,8 @@ extension Orchestrator {
             isStillListening: isStillListening(id, now), replicas: cluster.replicas,
             mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
             promiseRules: cluster.promiseRules, epoch: state.epoch)
+        surroundings.primaryHangs = primary?.state == .failing
+        return surroundings
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
@@ -71,6 +74,8 @@ extension Orchestrator {
         case .intend(let operations):
             for operation in operations { intend(operation, id, now) }
         case .replan(let scores): replan(run, scores, id, now)
+        case .retarget(let reason):
+            if let failure = retarget(run, reason, id, now) { end(run, .failed, failure, id, now) }
         case .admit(let verdicts):
             let policy = state.clusters[id]?.policy.policyID ?? ""
             emit(
@@ -272,7 +277,8 @@ extension Orchestrator {
                     primaryNodeID: name == .status ? nil : source, leaseMs: leaseMs,
                     timeoutMs: operation.timeoutMs,
                     notAfterMs: observations[id]?.nodes[nodeID]?
-                        .agentClockMs(atMs: now.monotonicMs).map { $0 +| operation.timeoutMs },
+                        .agentClockMs(atMs: now.monotonicMs)
+                        .map { min($0 +| operation.timeoutMs, WireBounds.integerMax) },
                     deniesPromisesTo: name == .status ? source : nil,
                     deniesPromisesMs: name == .status && source != nil
                         ? cluster.policy.maxFailoverTimeS *| 1000 +| RunScript.promoteTimeoutMs

@@ -10,10 +10,10 @@ extension Orchestrator {
             return startActiveNodes(id, now)
         }
         // Nobody is touched before it is known by hearing who the primary is.
-        guard let cluster = state.clusters[id], cluster.status(of: cluster.primary) == .healthy,
-            cluster.inDoubt == nil, isSeenAsPrimary(cluster.primary, id, now),
-            otherLeadership(id, now) == nil
+        guard let cluster = state.clusters[id], cluster.inDoubt == nil,
+            actsAsPrimary(cluster.primary, id, now), otherLeadership(id, now) == nil
         else { return }
+        let isWell = cluster.status(of: cluster.primary) == .healthy
         let busy = Set(cluster.upkeep.values.compactMap(\.nodeID))
         for node in cluster.cluster.nodes
         where node.holdsData && node.nodeID != cluster.primary && !busy.contains(node.nodeID) {
@@ -21,6 +21,8 @@ extension Orchestrator {
                 let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
                 now.monotonicMs >= seen.upkeepNotBeforeMs,
                 let command = need(of: report, seen, cluster, now),
+                // A primary that waits for a synchronous standby fails its probes until one is back.
+                isWell || command == .rejoin,
                 // People work on it. Only a stale primary is stopped all the same.
                 command == .fence || cluster.maintenance(of: node.nodeID) == nil
             else { continue }

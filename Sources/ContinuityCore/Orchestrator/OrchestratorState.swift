@@ -113,7 +113,12 @@ extension ClusterState {
         case .runRequested(let body):
             run = RunState(body, atMs: atMs)
             if body.trigger == RunTrigger.scheduled { endScheduled() }
-        case .runReplanned, .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
+        case .runReplanned(let replanned):
+            if let reason = replanned.reason {
+                targetFailures[replanned.fromNodeID] = .init(atMs: atMs, reason: reason)
+            }
+            run?.evolve(body, atMs: atMs)
+        case .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
             .runVerified:
             run?.evolve(body, atMs: atMs)
         case .operationIntended(let body): intend(body.operation, atMs: atMs)
@@ -125,6 +130,7 @@ extension ClusterState {
             inheritLineage(by: change.to)
             wasHealthy = true
             mayBeBehind = false
+            targetFailures[change.to] = nil
             run?.evolve(body, atMs: atMs)
         case .drillStarted(let body): drill = DrillState(body, atMs: atMs)
         case .drillStep(let body):
@@ -196,6 +202,9 @@ extension ClusterState {
         // What our own fence has stopped is no failure of the service.
         if run.kind == .restart, isOrdered, run.trigger != RunTrigger.fencedHere {
             restartsAtMs = (restartsAtMs + [atMs]).suffix(16)
+        }
+        if body.state == .failed, let reason = run.reasonAgainstTarget(body.reason) {
+            targetFailures[run.plan.failoverTargetID] = .init(atMs: atMs, reason: reason)
         }
         failedRunsInRow = body.state == .committed ? 0 : failedRunsInRow + 1
         if body.state == .committed {

@@ -15,6 +15,8 @@ package struct PlanRequest: Hashable, Sendable {
     package var weights: [NodeID: Int64]?
     /// With `rebalance`: whether nodes that come back may take their next step.
     package var mayReturn = true
+    /// Nodes that the run in hand could not use.
+    package var excluded: Set<NodeID> = []
 
     package init(
         kind: PlanKind, triggerReason: String, targetNodeID: NodeID? = nil,
@@ -78,6 +80,8 @@ package enum Planner {
             triggerReason: request.triggerReason, primaryNodeID: primary.nodeID,
             failoverTargetID: target, actions: actions,
             maxFailoverTimeMs: policy.maxFailoverTimeS *| 1000, targetScores: request.scores,
+            passedOver: request.targetNodeID == nil
+                ? TargetSelection.passedOver(cluster, for: target) : [],
             digest: digest)
     }
 
@@ -107,6 +111,7 @@ package enum Planner {
     ) throws(PlanRefusal) -> NodeID {
         var selection = TargetSelection(policy: policy, scores: request.scores)
         if request.acceptsDataLoss { selection.maximumLagMs = .max }
+        selection.excluded = request.excluded
         if let wanted = request.targetNodeID {
             guard let node = cluster.node(wanted) else {
                 throw PlanRefusal(

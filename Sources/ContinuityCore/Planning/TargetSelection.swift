@@ -13,6 +13,7 @@ package struct TargetSelection: Sendable {
     private let siteOrder: [String]
     var maximumLagMs: Int64
     private let scores: [TargetScores]
+    var excluded: Set<NodeID> = []
 
     package init(policy: FailoverPolicy, scores: [TargetScores] = []) {
         self.scores = scores
@@ -31,6 +32,11 @@ package struct TargetSelection: Sendable {
                     best = (index, rank)
                     continue
                 }
+                let byFailure = compareFailures(nodes[index], nodes[current.index])
+                if byFailure != 0 {
+                    if byFailure < 0 { best = (index, rank) }
+                    continue
+                }
                 let byScore = compareScores(nodes[index].nodeID, nodes[current.index].nodeID)
                 let order = byScore != 0 ? byScore : rank.compare(current.rank)
                 if order < 0
@@ -40,6 +46,24 @@ package struct TargetSelection: Sendable {
                 }
             }
             return best.map { nodes[$0.index].nodeID }
+        }
+    }
+
+    /// One that could not be promoted lately comes after all others, whatever speaks for it.
+    private func compareFailures(_ node: borrowing Node, _ other: borrowing Node) -> Int {
+        switch (node.targetFailure == nil, other.targetFailure == nil) {
+        case (true, false): -1
+        case (false, true): 1
+        default: 0
+        }
+    }
+
+    /// The nodes that would come before the target, had they not failed as one lately.
+    static func passedOver(_ cluster: Cluster, for target: NodeID) -> [PassedOver] {
+        guard cluster.node(target)?.targetFailure == nil else { return [] }
+        return cluster.nodes.compactMap { node in
+            node.nodeID == target
+                ? nil : node.targetFailure.map { PassedOver(nodeID: node.nodeID, reason: $0) }
         }
     }
 
@@ -65,7 +89,7 @@ package struct TargetSelection: Sendable {
         ineligibility(of: node).map { describe($0, node) }
     }
 
-    private enum Reason { case primary, witness, maintenance, status, capacity, lag }
+    private enum Reason { case primary, witness, maintenance, status, capacity, lag, excluded }
 
     private func ineligibility(of node: borrowing Node) -> Reason? {
         switch node.role {
@@ -73,6 +97,7 @@ package struct TargetSelection: Sendable {
         case .witness: return .witness
         case .secondary: break
         }
+        if excluded.contains(node.nodeID) { return .excluded }
         if node.inMaintenance { return .maintenance }
         if node.status != .healthy { return .status }
         if node.capacity <= 0 { return .capacity }
@@ -87,6 +112,7 @@ package struct TargetSelection: Sendable {
         case .maintenance: "is in maintenance"
         case .status: "is \(node.status.rawValue)"
         case .capacity: "has capacity 0"
+        case .excluded: "could not be promoted by this run"
         case .lag: "lags \(node.lagMs ?? 0) ms, more than rpo_s allows (\(maximumLagMs) ms)"
         }
     }

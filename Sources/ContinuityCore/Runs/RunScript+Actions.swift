@@ -144,6 +144,7 @@ extension RunScript {
 
     func promote() -> RunStep? {
         guard !run.promoted else { return nil }
+        if let step = denyByTarget() { return step }
         if let step = detach() { return step }
         if let step = catchUp() { return step }
         let promote = Operation.command(
@@ -164,6 +165,7 @@ extension RunScript {
     /// target is stopped: that ends the doubt.
     private func giveUp(_ result: OperationResult) -> RunStep {
         let reason = "\(target) was not promoted: \(result.detail)"
+        if result.showsNoPromotion { return targetFailure(reason) }
         let others = surroundings.cluster.nodes.contains {
             $0.holdsData && $0.nodeID != target && $0.nodeID != oldPrimary
                 && $0.status == .healthy && $0.capacity > 0 && !$0.inMaintenance
@@ -176,7 +178,8 @@ extension RunScript {
         else { return failure(reason) }
         if let step = complete([targetFence]) { return step }
         let isStopped = run.results[targetFence.key]?.receipt(of: target) != nil
-        return failure(isStopped ? reason + "; it is stopped, so that is certain" : reason)
+        guard isStopped else { return failure(reason) }
+        return targetFailure(reason + "; it is stopped, so that is certain")
     }
 
     // MARK: adopt
@@ -204,6 +207,17 @@ extension RunScript {
         let isAsked = asked.contains { $0.nodeID == oldPrimary }
         guard isAsked || surroundings.leaseHasRunOut else { return .wait }
         return .promoted
+    }
+
+    /// The promise of the target itself is what holds: one that was chosen after the old primary's
+    /// lease was found over is asked like the first.
+    private func denyByTarget() -> RunStep? {
+        guard run.fenceProof == .leaseExpired, run.operations[promoteKey] == nil else {
+            return nil
+        }
+        if let step = complete([denial(of: target)]) { return step }
+        guard !denies(target) else { return nil }
+        return targetFailure("\(target) does not deny \(oldPrimary) its promise")
     }
 
     private func followers() -> [NodeID] {
@@ -256,7 +270,7 @@ extension RunScript {
         if let step = complete(readings) { return step }
         let positions = tellPositions(of: readings)
         guard let own = positions.first(where: { $0.node == target })?.position else {
-            return failure("\(target) does not tell its position")
+            return targetFailure("\(target) does not tell its position")
         }
         if toleratesNoLoss, let step = holdersAreKnown(positions, own) { return step }
         // Only one that runs as a secondary of the same primary can be followed: another's
@@ -270,7 +284,7 @@ extension RunScript {
         let follow = follow(target, source: most.node, "catch-up")
         if let step = complete([follow]) { return step }
         guard run.results[follow.key]?.outcome == .ok else {
-            return failure("\(target) is behind \(most.node) and cannot follow it")
+            return targetFailure("\(target) is behind \(most.node) and cannot follow it")
         }
         for round in 2...Self.readingRounds {
             let again = reading(target, stage: .promote, round: round)
@@ -278,7 +292,7 @@ extension RunScript {
             let position = tellPositions(of: [again]).first?.position ?? 0
             if position >= most.position { return nil }
         }
-        return failure("\(target) did not catch up with \(most.node)")
+        return targetFailure("\(target) did not catch up with \(most.node)")
     }
 
     /// One that follows the primary since it became primary need not have taken anything from it
@@ -339,6 +353,18 @@ extension RunScript {
     // MARK: restart
 
     func restart() -> RunStep? {
+        // A server that hangs is not started beside itself.
+        let fence = Operation.command(
+            .fence, on: oldPrimary, key: key("restart", "fence", oldPrimary), runID: run.runID,
+            stage: .restart, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
+        if surroundings.primaryHangs || run.operations[fence.key] != nil {
+            if let step = complete([fence]) { return step }
+            guard run.results[fence.key]?.receipt(of: oldPrimary) != nil else {
+                return failure(
+                    "\(oldPrimary) hangs and could not be stopped: "
+                        + (run.results[fence.key]?.detail ?? ""))
+            }
+        }
         let operation = Operation.command(
             .restart, on: oldPrimary, key: key("restart", "restart", oldPrimary),
             runID: run.runID, stage: .restart, timeoutMs: Self.restartTimeoutMs)
@@ -411,6 +437,8 @@ extension RunScript {
     private var failedOperations: [String] {
         run.operations.values.filter {
             guard let result = run.results[$0.key], result.outcome != .ok else { return false }
+            // What failed at a target that was given up has been made up for by the next one.
+            if let node = $0.nodeID, run.failedTargets.contains(node) { return false }
             return $0.stage != .verify && $0.command != .status && $0.command != .fence
         }
         .sorted { $0.key < $1.key }

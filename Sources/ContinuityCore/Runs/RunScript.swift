@@ -6,6 +6,8 @@ package enum RunStep: Hashable, Sendable {
     case wait
     /// The policies have scored the candidates: the plan is made anew with that.
     case replan([TargetScores])
+    /// The target cannot be used, and nothing was begun there: the next eligible one is tried.
+    case retarget(reason: String)
     case admit([PolicyVerdict])
     case awaitLease
     case proveFence(FenceProof, detail: String)
@@ -37,6 +39,8 @@ package struct RunSurroundings: Sendable {
     package var mayHold: Set<NodeID>
     /// What whoever becomes primary must have at least where nothing may be lost.
     package var floorBytes: Int64?
+    /// Whether the primary's service is alive and does not answer.
+    package var primaryHangs = false
     /// Every rule by which the old primary may ask for promises.
     package var promiseRules: [PromiseRule]
     /// Of the leadership that goes on with the run.
@@ -149,16 +153,31 @@ package struct RunScript: Sendable {
         return .finish(.failed, reason: reason)
     }
 
+    /// What a target that cannot be used means: the run tries the next one, unless this one was
+    /// named by somebody or may have been begun with.
+    func targetFailure(_ reason: String) -> RunStep {
+        guard run.kind == .failover, !run.targetIsFixed, !promotionIsInDoubt, !run.promoted else {
+            return failure(reason)
+        }
+        return .retarget(reason: reason)
+    }
+
     // MARK: Hooks
 
     private func hooks(at stage: Stage, _ timing: HookBinding.Timing) -> RunStep? {
         for (index, binding) in surroundings.policy.bindings(at: stage, timing).enumerated() {
-            switch outcome(of: binding, index) {
+            // Checks before the promotion are on the target: of the next one they are asked anew.
+            let isOnTarget = stage == .preCheck
+            let round = isOnTarget ? run.failedTargets.count + 1 : 1
+            switch outcome(of: binding, index, round: round) {
             case .success: continue
             case .step(let step): return step
             case .failure(let result):
                 guard binding.onFailure != .continue else { continue }
-                return failure("\(binding.pack) at \(stage.rawValue): \(result.detail)")
+                let reason = "\(binding.pack) at \(stage.rawValue): \(result.detail)"
+                // What it may have done was done for this target.
+                let isKnown = result.outcome != .inDoubt
+                return isOnTarget && isKnown ? targetFailure(reason) : failure(reason)
             }
         }
         return nil

@@ -43,6 +43,8 @@ package struct RunState: Hashable, Sendable {
     package var targetIsFixed: Bool
     /// Whether the plan is made with what the policies said of the candidates.
     package var isScored = false
+    /// Targets that the run could not use, with nothing begun there.
+    package var failedTargets: Set<NodeID> = []
     /// How often the policies are asked: again when their scores led to another target.
     package var admissionRound = 1
     package var awaitsLease = false
@@ -87,6 +89,11 @@ package struct RunState: Hashable, Sendable {
     mutating func evolve(_ body: JournalBody, atMs: Int64) {
         switch body {
         case .runReplanned(let body):
+            if body.reason != nil {
+                failedTargets.insert(body.fromNodeID)
+                // The policies and checks speak of a target: they are asked about the next one.
+                phase = .requested
+            }
             if body.plan.failoverTargetID != plan.failoverTargetID { admissionRound += 1 }
             plan = body.plan
             isScored = true
@@ -120,6 +127,15 @@ package struct RunState: Hashable, Sendable {
     mutating func enter(_ stage: Stage?, atMs: Int64) {
         guard let stage, !stageStartedAtMs.contains(where: { $0.stage == stage }) else { return }
         stageStartedAtMs.append((stage, atMs))
+    }
+
+    /// Why the run's end speaks against its target; `nil` when it does not: the old primary could
+    /// not be fenced, say.
+    func reasonAgainstTarget(_ reason: String) -> String? {
+        let wasTried = operations.values.contains {
+            $0.stage == .promote && $0.nodeID == plan.failoverTargetID
+        }
+        return (kind == .failover || kind == .switchover) && wasTried && !promoted ? reason : nil
     }
 
     /// How long each stage took, in milliseconds, by stage name; a stage lasts until the next

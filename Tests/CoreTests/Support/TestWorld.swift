@@ -38,6 +38,12 @@ struct TestWorld {
     var isUnleased: Set<NodeID> = []
     /// Agents that do not know a request to deny promises.
     var deniesNothing: Set<NodeID> = []
+    /// Nodes whose promotion ends with an error.
+    var failingPromotions: Set<NodeID> = []
+    /// Whose positions are not told when they are asked for.
+    var silentPositions: Set<NodeID> = []
+    /// Targets that a hook vetoes, by its pack.
+    var vetoes: [String: Set<String>] = [:]
     /// How far UTC has jumped.
     var utcOffsetMs: Int64 = 0
     /// Services that their own node has fenced.
@@ -151,7 +157,11 @@ struct TestWorld {
                     command.key, command.clusterID, OperationResult(answer(command))))
         case .hook(let call):
             hooks.append(call)
-            let outcome = hookAnswers[call.binding.pack] ?? HookOutcome(status: .ok, value: true)
+            var outcome = hookAnswers[call.binding.pack] ?? HookOutcome(status: .ok, value: true)
+            let target = call.context["target"]?["node_id"]?.string ?? ""
+            if vetoes[call.binding.pack]?.contains(target) == true {
+                outcome = HookOutcome(status: .failed, error: "not this one")
+            }
             step(.operationFinished(call.operation.key, call.clusterID, OperationResult(outcome)))
         case .deliver(let alert, let channel):
             delivered.append(alert.alertID)
@@ -167,7 +177,15 @@ struct TestWorld {
         guard let service = services[node], service.agentIsUp else {
             return CommandResult(key: command.key, outcome: .unreachable, detail: "refused")
         }
-        if let outcome = commandFailures[command.name] {
+        if command.name == .status, silentPositions.contains(node) {
+            var silent = report(node)
+            silent.positionBytes = nil
+            return CommandResult(
+                key: command.key, outcome: .failed, detail: "its disk is full", service: silent,
+                deniedPromisesTo: command.deniesPromisesTo)
+        }
+        let fails = command.name == .promote && failingPromotions.contains(node)
+        if let outcome = fails ? .failed : commandFailures[command.name] {
             return CommandResult(
                 key: command.key, outcome: outcome, detail: "as told", service: report(node))
         }

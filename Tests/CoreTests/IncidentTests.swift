@@ -1,0 +1,182 @@
+import ContinuityCore
+import Testing
+
+/// What other people's incidents did to it (issue 15), where the core decides.
+@Suite struct IncidentTests {
+    private func touched(_ world: TestWorld) -> [AgentCommand.Name] {
+        world.commands.map(\.name).filter { $0 != .status }
+    }
+
+    // MARK: 1. Targets that cannot be used
+
+    @Test func aTargetThatDoesNotTellItsPositionGivesWayToTheNextInTheSameRun() {
+        var world = TestWorld()
+        world.settle()
+        world.silentPositions = ["node-2"]
+        world.services["node-1"]?.state = .stopped
+        world.heartbeat("node-1")
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+        #expect(world.state.primary == "node-3")
+        let replanned = world.bodies {
+            if case .runReplanned(let body) = $0 { body } else { nil }
+        }
+        #expect(replanned.map(\.fromNodeID) == ["node-2"])
+        #expect(replanned.first?.reason?.contains("does not tell its position") == true)
+    }
+
+    @Test func aCheckThatVetoesOneTargetIsAskedAboutTheNext() {
+        let check = HookBinding(stage: .preCheck, pack: "check")
+        var world = TestWorld(policy: samplePolicy(hooks: [check]))
+        world.vetoes = ["check": ["node-2"]]
+        world.settle()
+        world.services["node-1"]?.state = .stopped
+        world.heartbeat("node-1")
+        #expect(world.state.primary == "node-3")
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+    }
+
+    @Test func oneThatFailedLatelyComesLastAndThePlanSaysWhy() throws {
+        var world = TestWorld()
+        world.settle()
+        world.commandFailures[.promote] = .refused
+        world.services["node-1"]?.state = .stopped
+        world.heartbeat("node-1")
+        #expect(world.finishedRuns.map(\.state) == [.failed], "both refuse")
+        #expect(world.state.targetFailures.keys.sorted() == ["node-2", "node-3"])
+        world.commandFailures = [:]
+        world.run(forMs: 5000)
+        #expect(world.state.primary == "node-2", "where all have failed the order stays")
+
+        var other = TestWorld()
+        other.settle()
+        other.silentPositions = ["node-2"]
+        other.services["node-1"]?.state = .stopped
+        other.heartbeat("node-1")
+        other.silentPositions = []
+        other.run(forMs: 5000)
+        other.services["node-3"]?.state = .stopped
+        other.heartbeat("node-3")
+        let last = try #require(
+            other.bodies { if case .runRequested(let body) = $0 { body } else { nil } }.last)
+        #expect(last.plan.failoverTargetID == "node-1")
+        #expect(last.plan.passedOver?.map(\.nodeID) == ["node-2"])
+        #expect(last.plan.canonicalBytes() == (try CanonicalJSON.bytes(encoding: last.plan)))
+    }
+
+    @Test func aTargetThatAPersonNamedIsNotReplaced() {
+        var world = TestWorld()
+        world.settle()
+        world.silentPositions = ["node-2"]
+        world.step(
+            .request(
+                OperatorRequest(
+                    clusterID: "demo", kind: .failover, targetNodeID: "node-2", reason: "so",
+                    requestedBy: "sre")))
+        #expect(world.finishedRuns.map(\.state) == [.failed])
+        #expect(world.state.primary == "node-1")
+    }
+
+    // MARK: 3. Nobody is primary
+
+    @Test func aPrimaryThatComesUpAsAStandbyIsAnOutage() {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-1"]?.role = .secondary
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+    }
+
+    @Test func whereNothingMovesByItselfItIsToldAndHeld() {
+        var policy = samplePolicy()
+        policy.strategy = .manual
+        var world = TestWorld(policy: policy)
+        world.settle()
+        world.services["node-1"]?.role = .secondary
+        world.run(forMs: 10_000)
+        #expect(world.state.hold?.rule == .strategyManual)
+        #expect(!world.alerts("continuity.hold.set").isEmpty)
+    }
+
+    // MARK: 4. The wrong node is marked
+
+    @Test func aPrimaryThatIsFoundRunningIsAdoptedNotFought() {
+        var world = TestWorld()
+        world.services["node-1"] = .init(role: .secondary)
+        world.services["node-2"] = .init(role: .primary, streaming: false)
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-2")
+        #expect(world.state.health == .healthy)
+        #expect(touched(world).allSatisfy { $0 == .follow })
+        let requested = world.bodies {
+            if case .runRequested(let body) = $0 { body } else { nil }
+        }
+        #expect(requested.map(\.kind) == [.adopt])
+        #expect(requested.map(\.trigger) == [RunTrigger.foundRunning])
+    }
+
+    @Test func whileANodeIsNotHeardNobodyIsAdopted() {
+        var world = TestWorld()
+        world.services["node-1"] = .init(role: .secondary)
+        world.services["node-2"] = .init(role: .primary, streaming: false)
+        world.run(forMs: 10_000, silent: ["node-3"])
+        #expect(world.state.primary == "node-1")
+        #expect(world.state.hold?.rule == .anotherPrimary)
+        #expect(touched(world).isEmpty)
+    }
+
+    @Test func twoThatRunAsPrimaryAreNotChosenBetween() {
+        var world = TestWorld()
+        world.services["node-1"] = .init(role: .secondary)
+        for node in ["node-2", "node-3"] as [NodeID] {
+            world.services[node] = .init(role: .primary, streaming: false)
+        }
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-1")
+        #expect(world.state.hold?.rule == .anotherPrimary)
+        #expect(touched(world).isEmpty)
+    }
+
+    // MARK: 10. What only a repair can mend
+
+    /// Commits wait for a standby, so the probes fail, so the primary counts as unwell; and only
+    /// the standby that rejoins mends it.
+    @Test func aStandbyRejoinsAPrimaryThatWaitsForIt() {
+        var policy = samplePolicy()
+        policy.strategy = .manual
+        var world = TestWorld(policy: policy)
+        world.settle()
+        world.services["node-2"]?.state = .stopped
+        world.services["node-3"]?.state = .stopped
+        world.services["node-1"]?.state = .failing
+        for node in ["node-1", "node-2", "node-3"] as [NodeID] { world.heartbeat(node) }
+        world.run(forMs: 3000)
+        #expect(touched(world).contains(.rejoin))
+        #expect(!touched(world).contains(.fence))
+    }
+
+    @Test func aServerThatHangsIsStoppedBeforeItIsStarted() throws {
+        var policy = samplePolicy()
+        policy.onServiceFailure = .restart
+        var world = TestWorld(policy: policy)
+        world.settle()
+        world.services["node-1"]?.state = .failing
+        world.run(forMs: 10_000)
+        let orders = world.commands.filter { $0.nodeID == "node-1" && $0.name != .status }
+        #expect(orders.prefix(2).map(\.name) == [.fence, .restart])
+        #expect(world.state.primary == "node-1")
+        #expect(world.state.health == .healthy)
+    }
+
+    // MARK: 12. Witnesses
+
+    @Test(arguments: [ServiceReport.State.stopped, .unknown, .failing])
+    func aWitnessHasNoServiceThatCouldFail(_ state: ServiceReport.State) {
+        var cluster = sampleCluster()
+        cluster.nodes[2].role = .witness
+        var world = TestWorld(cluster: cluster)
+        world.services["node-3"] = .init(state: state, role: .unknown, streaming: false)
+        world.settle()
+        #expect(world.state.health == .healthy)
+    }
+}
