@@ -140,8 +140,8 @@ let package = Package(
             dependencies: [
                 "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "ContinuityHTTP",
                 "ContinuityStore", "ContinuityAlerts", "ContinuityHooks", "ContinuityAPI",
-                "ContinuityBroker", "ContinuityAudit", "ContinuityTransport", lifecycle, logging,
-                signals,
+                "ContinuityBroker", "ContinuityAudit", "ContinuityTransport", "CLinux", lifecycle,
+                logging, signals,
             ],
             swiftSettings: swiftRules),
         .target(

@@ -3,7 +3,7 @@
 //   continuity-agent-guard 3 DIRECTORY LEASE_FILE AGENT_ID [WATCHDOG TIMEOUT_MS]
 //
 // Started by `continuity agent`, never by a person. Descriptor 3 brings orders (CLinux/guard.h).
-// It holds one instant of CLOCK_BOOTTIME; when that passes without a later one, it kills every
+// It holds one instant of the boot clock; when that passes without a later one, it kills every
 // process whose working directory is DIRECTORY, and goes on for as long as nothing newer comes.
 //
 // When its agent dies it stays until that instant, for a restarted agent may take over: the
@@ -80,11 +80,14 @@ static void protect(void) {
 }
 
 static void arm(int64_t at_ms) {
-    // An instant that is past fires at once; 0 would disarm.
-    if (at_ms == 0) at_ms = 1;
+    int64_t left_ms = at_ms - continuity_boot_milliseconds();
+    // The timer's clock may be slewed, so it is set short of the time and again for the rest.
+    if (left_ms > 10) left_ms -= left_ms / 10;
     struct itimerspec when = {
-        .it_value = {.tv_sec = at_ms / 1000, .tv_nsec = (at_ms % 1000) * 1000000}};
-    (void)timerfd_settime(guard.timer, TFD_TIMER_ABSTIME, &when, NULL);
+        .it_value = {.tv_sec = left_ms / 1000, .tv_nsec = (left_ms % 1000) * 1000000}};
+    // An instant that is past fires at once; 0 would disarm.
+    if (left_ms <= 0) when.it_value = (struct timespec){.tv_nsec = 1};
+    (void)timerfd_settime(guard.timer, 0, &when, NULL);
 }
 
 // MARK: The agent
@@ -132,6 +135,25 @@ static void listen_to_agent(void) {
 
 // MARK: The lease file
 
+/// Of this boot of the kernel; empty when it cannot be told.
+static void read_boot(char boot[64]) {
+    boot[0] = 0;
+    int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    ssize_t length = read(file, boot, 63);
+    close(file);
+    boot[length > 0 ? length : 0] = 0;
+    boot[strcspn(boot, "\n")] = 0;
+}
+
+/// A lease that ends later than its whole length from now, or that is of another boot, has ended.
+static bool lease_can_be_true(const char *boot, long long until_ms, long long length_ms) {
+    char own[64];
+    read_boot(own);
+    return own[0] != 0 && strcmp(own, boot) == 0 && length_ms > 0 && length_ms <= 86400000 &&
+        until_ms - continuity_boot_milliseconds() <= length_ms;
+}
+
 /// What another agent has made of the lease since this guard's own one died.
 ///
 /// - Returns: whether this guard is still the one that has to act.
@@ -144,13 +166,16 @@ static bool follow_lease_file(void) {
     if (length <= 0) return true;
     text[length] = 0;
     char boot[64], state[16], guarded_by[64];
-    long long until_ms = 0;
-    if (sscanf(text, "continuity-lease 1 %63s %lld %15s %63s", boot, &until_ms, state,
-            guarded_by) != 4) {
+    long long until_ms = 0, length_ms = 0;
+    if (sscanf(text, "continuity-lease 1 %63s %lld %15s %63s %lld", boot, &until_ms, state,
+            guarded_by, &length_ms) != 5) {
         return true;
     }
     if (strcmp(guarded_by, guard.agent) != 0) return false;
-    if (strcmp(state, "held") == 0 && until_ms > guard.deadline_ms) guard.deadline_ms = until_ms;
+    if (strcmp(state, "held") == 0 && until_ms > guard.deadline_ms &&
+        lease_can_be_true(boot, until_ms, length_ms)) {
+        guard.deadline_ms = until_ms;
+    }
     return true;
 }
 
@@ -161,7 +186,7 @@ static int64_t fence(int64_t now_ms) {
     if (guard.fencing_since_ms == 0) guard.fencing_since_ms = now_ms;
     bool was_stopped = guard.stopped;
     guard.killed += service_kill();
-    guard.stopped = service_is_stopped();
+    guard.stopped = service_is_stopped() || service_is_harmless();
     if (guard.stopped != was_stopped) answer();
     if (guard.stopped) {
         guard.fencing_since_ms = now_ms;

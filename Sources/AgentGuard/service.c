@@ -164,3 +164,21 @@ bool service_is_stopped(void) {
     if (known_count > 0) return false;
     return each(ignore) == 0 && each(ignore) == 0;
 }
+
+static unsigned able;
+
+static void count_able(int pid) { able += continuity_kill_is_pending("/proc", pid) != 1; }
+
+bool service_is_harmless(void) {
+    for (int look = 0; look < 2; look++) {
+        able = 0;
+        if (each(count_able) < 0 || able > 0) return false;
+    }
+    for (unsigned at = 0; at < known_count; at++) {
+        if (!continuity_pidfd_ended(known[at].pidfd) &&
+            continuity_kill_is_pending("/proc", known[at].pid) != 1) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -19,3 +19,6 @@ unsigned service_kill(void);
 /// Whether two looks in a row find nobody alive: one look can miss a process that is forked during
 /// it by one that ends during it.
 bool service_is_stopped(void);
+
+/// Whether whatever is left hangs in the kernel with SIGKILL pending: it acts no more.
+bool service_is_harmless(void);

@@ -6,6 +6,11 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -63,12 +68,31 @@ int64_t continuity_owner(const char *path) {
     return stat(path, &status) == 0 ? (int64_t)status.st_uid : -1;
 }
 
-int64_t continuity_boot_milliseconds(void) {
+static int64_t clock_ns(clockid_t clock) {
     struct timespec now = {0};
     // Cannot fail with a clock that every kernel we run on has.
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    (void)clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+/// How long the machine was suspended since it started. It never shrinks, though the two clocks are
+/// not read at the same moment.
+static int64_t suspended_ns(void) {
+    static _Atomic int64_t known;
+    int64_t boot = clock_ns(CLOCK_BOOTTIME);
+    // Read after the other, so this is never more than the truth, however long lies between.
+    int64_t found = boot - clock_ns(CLOCK_MONOTONIC);
+    int64_t before = atomic_load(&known);
+    while (found > before && !atomic_compare_exchange_weak(&known, &before, found)) {
+    }
+    return found > before ? found : before;
+}
+
+int64_t continuity_boot_milliseconds(void) {
+    return (clock_ns(CLOCK_MONOTONIC_RAW) + suspended_ns()) / 1000000;
+}
+
+int64_t continuity_slewed_boot_milliseconds(void) { return clock_ns(CLOCK_BOOTTIME) / 1000000; }
 
 static int wait_connected(int descriptor, int64_t deadline_ms) {
     for (;;) {
@@ -154,4 +178,71 @@ int continuity_tcp_probe(
     }
     freeaddrinfo(list);
     return failure;
+}
+
+// MARK: Processes that only wait to die
+
+/// One line of /proc/…/status: `name` and its value. NULL: it is not there.
+static const char *status_value(const char *text, const char *name) {
+    size_t length = strlen(name);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        if (strncmp(line, name, length) == 0) return line + length;
+    }
+    return NULL;
+}
+
+static bool has_kill(const char *value) {
+    return value != NULL && (strtoull(value, NULL, 16) & (1ULL << (SIGKILL - 1))) != 0;
+}
+
+/// 1: it cannot act again; 0: it can; -1: it is gone.
+static int task_is_doomed(int folder, const char *name) {
+    char path[32], text[4096];
+    if (snprintf(path, sizeof path, "%s/status", name) >= (int)sizeof path) return 0;
+    int file = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return errno == ENOENT || errno == ESRCH ? -1 : 0;
+    ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    if (length <= 0) return length < 0 && errno == ESRCH ? -1 : 0;
+    text[length] = 0;
+    const char *state = status_value(text, "State:\t");
+    if (state == NULL) return 0;
+    if (*state == 'Z' || *state == 'X') return 1;
+    // Only in an uninterruptible sleep: what can run may be running its own code at this moment.
+    if (*state != 'D') return 0;
+    return has_kill(status_value(text, "SigPnd:\t")) || has_kill(status_value(text, "ShdPnd:\t"));
+}
+
+struct directory_entry {
+    uint64_t inode;
+    int64_t offset;
+    unsigned short length;
+    unsigned char type;
+    char name[];
+};
+
+int continuity_kill_is_pending(const char *proc, pid_t process) {
+    char path[512];
+    if (snprintf(path, sizeof path, "%s/%d/task", proc, (int)process) >= (int)sizeof path) return 0;
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return 0;
+    int doomed = 0, acting = 0;
+    for (;;) {
+        char buffer[4096] __attribute__((aligned(8)));
+        long length = syscall(SYS_getdents64, folder, buffer, sizeof buffer);
+        if (length < 0) acting++;
+        if (length <= 0) break;
+        for (long at = 0; at < length;) {
+            const struct directory_entry *entry =
+                (const struct directory_entry *)(const void *)(buffer + at);
+            at += entry->length;
+            if (entry->name[0] == '.') continue;
+            int task = task_is_doomed(folder, entry->name);
+            if (task == 1) doomed++;
+            if (task == 0) acting++;
+        }
+    }
+    close(folder);
+    return doomed > 0 && acting == 0;
 }

@@ -81,9 +81,11 @@ package final class Agent: Service {
             // It fails here when the port is taken. Then no agent ever began its work, and
             // a primary is left as it was.
             let first = try await group.next()
+            // Asked before its orders are stopped: one that was to promote may yet do so.
+            let mayPromote = state.mayYetPromote
             await desk.close()
             // Not in this task: if it was cancelled, it could wait for nothing any more.
-            let isSafe = await Task { await self.stopPrimary() }.value
+            let isSafe = await Task { await self.leaveService(mayPromote: mayPromote) }.value
             guard first == .work else { return }
             endsInOrder = isSafe
             group.addTask {
@@ -102,11 +104,15 @@ package final class Agent: Service {
             state: state, witness: witness, http: http, logger: logger)
         let prober = PeerProber(state: state, witness: witness, http: http)
         let guardian = leaseGuard()
+        let patrol = Patrol(state: state, monitor: monitor, logger: logger) { [guardian] reason in
+            await guardian.fenceNow(reason)
+        }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.monitor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await prober.run() }
             group.addTask { await guardian.run() }
+            group.addTask { await patrol.run() }
             group.addTask { await self.witness.run() }
         }
     }
@@ -176,6 +182,8 @@ package final class Agent: Service {
 
     private func startGuard() async {
         guard let link = state.guardLink else { return }
+        // An agent that only observes has nothing fenced, not even by its guard.
+        guard configuration.mode == .act else { return }
         link.start { [state] in state.guardDeadline(now: .now) }
         if await !link.waitUntilGuarding(atMost: 1000) {
             logger.critical("the guard does not answer; the agent goes on without it")
@@ -183,11 +191,29 @@ package final class Agent: Service {
         state.takeOverLease()
     }
 
+    /// - Parameter mayPromote: an order was under way, or in doubt, that makes it a primary.
     /// - Returns: whether no primary is left behind that somebody would have to fence.
-    private func stopPrimary() async -> Bool {
-        guard configuration.onShutdown == .stopPrimary, state.isPrimary else { return true }
+    private func leaveService(mayPromote: Bool) async -> Bool {
+        guard state.isPrimary || mayPromote || state.mayYetPromote else { return true }
+        guard configuration.mode == .act, !state.standing().isUnleased else { return true }
+        switch configuration.onShutdown {
+        case .leave: return true
+        case .stopPrimary: break
+        case .handOver:
+            if state.guardLink?.status.state == .guarding {
+                logger.notice(
+                    "the service is left to the guard and to the next agent, until its lease ends")
+                return false
+            }
+            logger.warning("no guard answers that the primary could be left to")
+        }
+        return await stopPrimary(mayPromote: mayPromote)
+    }
+
+    private func stopPrimary(mayPromote: Bool) async -> Bool {
         logger.notice("stopping the primary, for nothing would end it without the agent")
-        if configuration.commands[.demote] != nil {
+        // A demotion stops what is primary; what may become one at any moment is killed.
+        if configuration.commands[.demote] != nil, !mayPromote {
             let result = await desk.runLocally(.demote, timeoutMs: Self.shutdownLimitMs)
             if result.outcome == .succeeded { return true }
             logger.warning("demote failed", metadata: ["detail": "\(result.detail)"])

@@ -1,4 +1,4 @@
-/// A moment on the machine's boot clock (`CLOCK_BOOTTIME`), which goes on while the machine is
+/// A moment on the machine's boot clock (which nobody slews), which goes on while the machine is
 /// suspended: a lease must run out during a suspension, not pause.
 ///
 /// Comparable only within one boot of the kernel.

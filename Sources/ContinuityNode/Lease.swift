@@ -17,15 +17,22 @@ package struct Lease: Sendable {
         /// Valid, but less than half remains without a renewal: ask the other voters.
         case askPeers(until: BootInstant)
         case fence(reason: String)
+        /// It would have to be fenced, but no agent ever held a lease here and this one found it
+        /// running as primary: a mistake of the agent's set-up must not stop a healthy service.
+        case leave(reason: String)
     }
 
     /// How long after the agent's start a primary without a lease is left alone, in milliseconds.
     package static let provisionalMs: Int64 = 10_000
 
     private let provisionalEnd: BootInstant
+    /// Whether a lease was ever held here, by this agent or one before it.
+    private var wasEverHeld: Bool
+    /// Whether the first look found the service running as primary; `nil` before it.
+    private var wasFoundPrimary: Bool?
     package private(set) var expiresAt: BootInstant?
     private var durationMs: Int64 = 0
-    private var isConfirmed = false
+    package private(set) var isConfirmed = false
     /// Set while a demote or fence is under way, so that a late renewal revives nothing.
     private var isSuspended = false
     /// Until when the service may be primary by anybody's word, also while it is being stopped:
@@ -33,6 +40,7 @@ package struct Lease: Sendable {
     package private(set) var heldUntil: BootInstant?
 
     package init(agentStartedAt: BootInstant, inherited: InheritedLease = .never) {
+        wasEverHeld = inherited != .never
         switch inherited {
         case .never: provisionalEnd = agentStartedAt + Self.provisionalMs
         case .released: provisionalEnd = agentStartedAt
@@ -52,12 +60,28 @@ package struct Lease: Sendable {
     package mutating func grant(milliseconds: Int64, from start: BootInstant) {
         guard milliseconds > 0 else { return }
         let end = start + milliseconds
+        wasEverHeld = true
         heldUntil = max(heldUntil ?? end, end)
         guard !isSuspended else { return }
         if isConfirmed, let expiresAt, expiresAt >= end { return }
         expiresAt = end
         durationMs = milliseconds
         isConfirmed = true
+    }
+
+    /// What the first look at the service found; later ones change nothing.
+    package mutating func found(primary isPrimary: Bool) {
+        if wasFoundPrimary == nil { wasFoundPrimary = isPrimary }
+    }
+
+    /// The service stands beside its first agent, which has never been granted a lease for it.
+    package var isOfNobody: Bool { !wasEverHeld && wasFoundPrimary == true }
+
+    /// This machine stood still for so long, and its clock with it: what is left of the lease is
+    /// less by that.
+    package mutating func shorten(byMs lostMs: Int64) {
+        if let end = expiresAt { expiresAt = end + -lostMs }
+        if let end = heldUntil { heldUntil = end + -lostMs }
     }
 
     package mutating func suspend() {
@@ -83,7 +107,7 @@ package struct Lease: Sendable {
 
     /// When the service must be dead if nothing newer is heard. `nil`: there is nothing to guard.
     package func deadline(isPrimary: Bool, graceMs: Int64, now: BootInstant) -> BootInstant? {
-        guard isPrimary else { return nil }
+        guard isPrimary, !isOfNobody else { return nil }
         return heldUntil ?? expiresAt ?? max(provisionalEnd, now + graceMs)
     }
 
@@ -106,10 +130,11 @@ package struct Lease: Sendable {
             return .valid(until: end)
         }
         guard now < expiresAt else {
-            return .fence(
-                reason: isConfirmed
-                    ? "the lease ran out \(now - expiresAt) ms ago"
-                    : "the service is primary and no orchestrator granted a lease for it")
+            guard isConfirmed else {
+                let reason = "the service is primary and no orchestrator granted a lease for it"
+                return isOfNobody ? .leave(reason: reason) : .fence(reason: reason)
+            }
+            return .fence(reason: "the lease ran out \(now - expiresAt) ms ago")
         }
         guard isConfirmed, (expiresAt - now) * 2 < durationMs else {
             return .valid(until: expiresAt)

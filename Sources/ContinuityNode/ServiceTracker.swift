@@ -6,14 +6,17 @@ package struct StatusReading: Equatable, Sendable {
     package var positionBytes: Int64?
     package var lagMs: Int64?
     package var streaming: Bool
+    package var isSynchronous: Bool?
 
     package init(
-        role: ServiceReport.Role, positionBytes: Int64?, lagMs: Int64?, streaming: Bool
+        role: ServiceReport.Role, positionBytes: Int64?, lagMs: Int64?, streaming: Bool,
+        isSynchronous: Bool? = nil
     ) {
         self.role = role
         self.positionBytes = positionBytes
         self.lagMs = lagMs
         self.streaming = streaming
+        self.isSynchronous = isSynchronous
     }
 }
 
@@ -36,12 +39,15 @@ package struct ServiceTracker: Sendable {
     package static let failuresUntilFailing = 2
 
     package private(set) var report: ServiceReport
+    /// What it was last seen as, also once it is stopped.
+    package private(set) var lastRole = ServiceReport.Role.unknown
     private var failuresInRow = 0
 
     /// - Parameter mayBePrimary: an agent before this one held a lease for it, and nobody has
     ///   looked since: until a look says otherwise it counts as primary.
     package init(mayBePrimary: Bool = false) {
         report = ServiceReport(state: .unknown, role: mayBePrimary ? .primary : .unknown)
+        lastRole = report.role
     }
 
     /// No process of the service is alive. What it was last seen at is kept: it is where this
@@ -52,6 +58,7 @@ package struct ServiceTracker: Sendable {
         report.role = .unknown
         report.lagMs = nil
         report.streaming = false
+        report.isSynchronous = nil
         report.detail = detail
     }
 
@@ -65,6 +72,7 @@ package struct ServiceTracker: Sendable {
 
     package mutating func probed(_ outcome: ProbeOutcome) {
         if let reading = outcome.reading { report.take(reading) }
+        if report.role != .unknown { lastRole = report.role }
         guard let failure = outcome.failure else {
             failuresInRow = 0
             report.state = .running
@@ -90,9 +98,12 @@ extension ServiceReport {
     /// A running service that does not tell its position has none: what it told before, perhaps
     /// as another server on the same data, may be less than it holds now.
     package mutating func take(_ reading: StatusReading) {
-        role = reading.role
+        // A program that cannot tell says nothing against what it told before: a primary stays one
+        // until it is seen as a secondary, or stopped.
+        if reading.role != .unknown { role = reading.role }
         positionBytes = reading.positionBytes
         lagMs = reading.lagMs
         streaming = reading.streaming
+        isSynchronous = reading.isSynchronous
     }
 }

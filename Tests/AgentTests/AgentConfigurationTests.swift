@@ -54,7 +54,7 @@ struct AgentConfigurationTests {
             let configuration = try AgentConfiguration.parse(text: text, file: "agent.yaml")
             #expect(configuration.orchestrators == ["http://127.0.0.1:7100"])
             #expect(configuration.token == "0123456789abcdef0123")
-            #expect(configuration.onShutdown == .stopPrimary)
+            #expect(configuration.onShutdown == .handOver)
             #expect(configuration.service.probesTCP)
             #expect(configuration.commands[.status]?.timeoutMs == 1000)
             #expect(configuration.commands[.follow]?.argv.count == 4)

@@ -57,7 +57,7 @@ struct CommandTests {
             let fenced = try await harness.order(.fence)
             #expect(fenced.outcome == .succeeded)
             #expect(fenced.receipt?.method == "killed")
-            #expect(try await prepared.outcome == .failed)
+            #expect(try await prepared.outcome == .inDoubt)
         }
     }
 

@@ -161,8 +161,11 @@ struct ControlPlaneTests {
                     ]
                 }
                 try await first.reported("three views") {
-                    $0.peers == ["n2": .reachable, "n3": .serviceOnly, "n4": .unreachable]
+                    $0.peers == ["n2": .serviceStopped, "n3": .serviceOnly, "n4": .unreachable]
                 }
+                try second.service.say(.secondary)
+                try await second.service.start()
+                try await first.reported("its service that runs") { $0.peers["n2"] == .reachable }
                 await second.shutDown()
                 try await first.reported("a peer that went away") {
                     $0.peers["n2"] == .unreachable

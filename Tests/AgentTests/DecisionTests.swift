@@ -28,7 +28,7 @@ struct LeaseTests {
         #expect(lease.remainingMs(at: at(2000)) == 3000)
     }
 
-    @Test func anUnleasedPrimaryIsFencedAfterItsProvisionalTime() {
+    @Test func aPrimaryWithoutALeaseIsFencedAfterItsProvisionalTime() {
         var lease = Lease(agentStartedAt: at(0))
         #expect(
             lease.check(isPrimary: true, graceMs: 500, now: at(10)) == .valid(until: at(10_000)))
@@ -74,10 +74,20 @@ struct LedgerTests {
             key: key, clusterID: "c", nodeID: "n", epoch: epoch, name: name, timeoutMs: 1)
     }
 
-    private func promise(to node: NodeID, epoch: Int64, until: Int64) -> Ledger.Promise {
-        Ledger.Promise(
-            to: node, epoch: epoch, untilBootMs: until, kernelBootID: "boot", lengthMs: 100,
-            untilUTCMs: 0)
+    private func request(
+        from node: NodeID, epoch: Int64, lengthMs: Int64 = 100, voters: [NodeID]? = nil
+    ) -> PromiseRequest {
+        PromiseRequest(
+            clusterID: "c", nodeID: node, epoch: epoch, promiseMs: lengthMs, voters: voters)
+    }
+
+    private func give(
+        _ ledger: inout Ledger, to node: NodeID, epoch: Int64, lengthMs: Int64 = 100,
+        voters: [NodeID]? = nil, isPrimary: Bool = false, at now: Int64 = 0
+    ) -> Ledger.Refusal? {
+        ledger.give(
+            request(from: node, epoch: epoch, lengthMs: lengthMs, voters: voters), by: "n",
+            isPrimary: isPrimary, kernelBootID: "boot", utcMs: 0, at: at(now))
     }
 
     @Test func refusesALowerEpochAndAnotherNode() {
@@ -85,13 +95,15 @@ struct LedgerTests {
         #expect(ledger.admit(command(.demote, epoch: 5), to: "c", "n", at: at(0)) == .run)
         guard
             case .refused(let reason) = ledger.admit(
-                command(.promote, epoch: 4), to: "c", "n", at: at(0))
+                command(.promote, key: "k2", epoch: 4), to: "c", "n", at: at(0))
         else {
             Issue.record("a stale epoch must be refused")
             return
         }
         #expect(reason.contains("stale"))
-        guard case .refused = ledger.admit(command(.promote, epoch: 6), to: "c", "other", at: at(0))
+        guard
+            case .refused = ledger.admit(
+                command(.promote, key: "k3", epoch: 6), to: "c", "other", at: at(0))
         else {
             Issue.record("another node's command must be refused")
             return
@@ -115,8 +127,7 @@ struct LedgerTests {
 
     @Test func aPromiseHoldsBackAPromotionUntilItEnds() {
         var ledger = Ledger()
-        #expect(
-            ledger.give(promise(to: "p", epoch: 3, until: 100), isPrimary: false, at: at(0)) == nil)
+        #expect(give(&ledger, to: "p", epoch: 3) == nil)
         guard case .refused = ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(99))
         else {
             Issue.record("a live promise must hold")
@@ -130,8 +141,7 @@ struct LedgerTests {
     /// repetition of the same order must not make it happen after all. Found by simulation.
     @Test func aPromotionThatWasRefusedStaysRefused() {
         var ledger = Ledger()
-        #expect(
-            ledger.give(promise(to: "p", epoch: 3, until: 100), isPrimary: false, at: at(0)) == nil)
+        #expect(give(&ledger, to: "p", epoch: 3) == nil)
         guard case .refused = ledger.admit(command(.promote, epoch: 9), to: "c", "n", at: at(99)),
             case .remembered(let result) = ledger.admit(
                 command(.promote, epoch: 9), to: "c", "n", at: at(100))
@@ -144,17 +154,12 @@ struct LedgerTests {
 
     @Test func promisesOnlyWhenItMay() {
         var ledger = Ledger()
-        let wanted = promise(to: "p", epoch: 3, until: 100)
-        #expect(ledger.give(wanted, isPrimary: true, at: at(0)) != nil)
-        _ = ledger.raise(to: 4)
-        #expect(ledger.give(wanted, isPrimary: false, at: at(0)) != nil, "its epoch is stale")
-        #expect(
-            ledger.give(promise(to: "p", epoch: 4, until: 100), isPrimary: false, at: at(0)) == nil)
-        #expect(
-            ledger.give(promise(to: "q", epoch: 4, until: 200), isPrimary: false, at: at(50)) != nil
-        )
-        #expect(
-            ledger.give(promise(to: "p", epoch: 4, until: 60), isPrimary: false, at: at(50)) == nil)
+        #expect(give(&ledger, to: "p", epoch: 3, isPrimary: true) != nil)
+        ledger.raise(to: Leadership(epoch: 4))
+        #expect(give(&ledger, to: "p", epoch: 3) != nil, "its epoch is stale")
+        #expect(give(&ledger, to: "p", epoch: 4) == nil)
+        #expect(give(&ledger, to: "q", epoch: 4, lengthMs: 150, at: 50) != nil)
+        #expect(give(&ledger, to: "p", epoch: 4, lengthMs: 10, at: 50) == nil)
         #expect(ledger.promise?.untilBootMs == 100, "a promise is never shortened")
     }
 
@@ -164,10 +169,11 @@ struct LedgerTests {
         var ledger = Ledger()
         ledger.deny(.init(to: "p", untilBootMs: 160, kernelBootID: "boot", lengthMs: 100))
         func refusal(of node: NodeID = "p", at now: Int64) -> String? {
-            ledger.give(promise(to: node, epoch: 1, until: 0), isPrimary: false, at: at(now))
+            give(&ledger, to: node, epoch: 1, lengthMs: 1, at: now)?.detail
         }
         #expect(refusal(at: 159) != nil)
-        #expect(refusal(of: "q", at: 159) == nil)
+        var other = ledger
+        #expect(give(&other, to: "q", epoch: 1, lengthMs: 1, at: 159) == nil)
         ledger.endDenial(reportSentAt: at(60))
         #expect(refusal(at: 159) != nil, "whoever answered that may not have known of it")
         ledger.endDenial(reportSentAt: at(61))
@@ -178,8 +184,7 @@ struct LedgerTests {
 
     @Test func afterARebootAPromiseIsWaitedOutInFull() {
         var ledger = Ledger()
-        _ = ledger.give(
-            promise(to: "p", epoch: 1, until: 900_000), isPrimary: false, at: at(899_900))
+        _ = give(&ledger, to: "p", epoch: 1, at: 899_900)
         ledger.rebase(kernelBootID: "next boot", now: at(10))
         #expect(ledger.promise?.untilBootMs == 110)
     }

@@ -80,6 +80,62 @@ struct GuardTests {
         #expect(bench.isAlive)
     }
 
+    /// Its own agent's last word, as a restored snapshot or another boot would have it.
+    @Test(arguments: [("another-boot", 60_000, 86_000), ("", 600_000, 3000), ("", 60_000, 0)])
+    func anOrphanedGuardBelievesNoImpossibleLease(
+        _ boot: String, _ aheadMs: Int64, _ lengthMs: Int64
+    ) async throws {
+        let bench = try await Bench(deadlineInMs: 600)
+        let own = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let until = BootInstant.now.milliseconds + aheadMs
+        try Data(
+            "continuity-lease 1 \(boot.isEmpty ? own : boot) \(until) held agent-1 \(lengthMs)\n"
+                .utf8
+        ).write(to: URL(fileURLWithPath: bench.leaseFile))
+        bench.link.abandon()
+        try await eventually("the service is dead", every: .milliseconds(1)) { !bench.isAlive }
+        #expect(BootInstant.now >= bench.deadline)
+        try Data("continuity-lease 1 boot 0 released agent-2 0\n".utf8)
+            .write(to: URL(fileURLWithPath: bench.leaseFile))
+    }
+
+    @Test func anOrphanedGuardKeepsAPossibleLease() async throws {
+        let bench = try await Bench(deadlineInMs: 500)
+        let own = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let until = BootInstant.now + 2500
+        try Data("continuity-lease 1 \(own) \(until.milliseconds) held agent-1 3000\n".utf8)
+            .write(to: URL(fileURLWithPath: bench.leaseFile))
+        bench.link.abandon()
+        try await eventually("the service is dead", every: .milliseconds(1)) { !bench.isAlive }
+        #expect(BootInstant.now >= until)
+        try Data("continuity-lease 1 boot 0 released agent-2 0\n".utf8)
+            .write(to: URL(fileURLWithPath: bench.leaseFile))
+    }
+
+    @Test func theClockIsTheHardwaresAndTimersAreSetShort() {
+        var raw = timespec()
+        let before = BootInstant.now
+        clock_gettime(CLOCK_MONOTONIC_RAW, &raw)
+        let after = BootInstant.now
+        #expect(before <= after)
+        var boot = timespec()
+        var monotonic = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        clock_gettime(CLOCK_BOOTTIME, &boot)
+        let suspendedMs =
+            (boot.tv_sec - monotonic.tv_sec) * 1000 + (boot.tv_nsec - monotonic.tv_nsec) / 1_000_000
+        let wanted = Int64(raw.tv_sec * 1000 + raw.tv_nsec / 1_000_000 + suspendedMs)
+        #expect(before.milliseconds <= wanted + 5 && wanted <= after.milliseconds + 50)
+        let now = BootInstant(milliseconds: 1000)
+        // Slewed by 8.3 %, 900 ms of the timer are at most 982 ms.
+        #expect(LeaseGuard.pauseMs(until: now + 1000, now: now) == 900)
+        #expect(LeaseGuard.pauseMs(until: now + 10, now: now) == 10)
+        #expect(LeaseGuard.pauseMs(until: now + -5, now: now) == 1)
+        #expect(LeaseGuard.pauseMs(until: nil, now: now) == 1000)
+    }
+
     @Test func aKilledGuardIsReplacedAtOnceAndAHungOneSoon() async throws {
         let bench = try await Bench(deadlineInMs: 60_000)
         let first = try #require(bench.link.status.pid)
@@ -137,7 +193,8 @@ struct InheritedLeaseTests {
         let own = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         return Data(
-            "continuity-lease 1 \(boot ?? own) \(until.milliseconds) \(state) agent-0 3000\n".utf8)
+            "continuity-lease 1 \(boot ?? own) \(until.milliseconds) \(state) agent-0 3000 raw\n"
+                .utf8)
     }
 
     private func run(

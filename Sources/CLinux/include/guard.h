@@ -15,7 +15,7 @@ struct continuity_guard_order {
     uint32_t kind;
     /// Grows by one with each order; the answer repeats it.
     uint32_t sequence;
-    /// Milliseconds of CLOCK_BOOTTIME.
+    /// By continuity_boot_milliseconds().
     int64_t deadline_boot_ms;
 };
 

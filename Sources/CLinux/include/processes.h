@@ -35,8 +35,20 @@ int64_t continuity_file_size(int descriptor);
 // The user id that owns a path, links followed.
 int64_t continuity_owner(const char *path);
 
-// Milliseconds since the machine started, counting the time it was suspended.
+// Milliseconds since the machine started, counting the time it was suspended, at the hardware's own
+// rate. CLOCK_BOOTTIME would be slewed: chrony corrects time by up to 8.3 %, and the margins between
+// what a node and an orchestrator count are 10 %. So this is CLOCK_MONOTONIC_RAW, which nobody slews,
+// and what CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC. Timers run on slewed clocks: set them short
+// of the whole time and look again.
 int64_t continuity_boot_milliseconds(void);
+
+// CLOCK_BOOTTIME, as older agents kept instants.
+int64_t continuity_slewed_boot_milliseconds(void);
+
+// 1 when nothing of the process will run its own code again: each of its threads is dead, or sleeps
+// uninterruptibly in the kernel with SIGKILL pending. Else 0, also when it is gone. proc is where
+// the kernel tells of processes: /proc. Allocates nothing.
+int continuity_kill_is_pending(const char *proc, pid_t process);
 
 // Waits until a TCP connection to host and port stands, then closes it again.
 // With a question of some bytes it is sent, and whoever listens must answer a byte or close the

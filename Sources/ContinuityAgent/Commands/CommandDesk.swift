@@ -10,6 +10,8 @@ actor CommandDesk {
         let arrivedAt: BootInstant
         /// An order of the orchestrator, not of this agent itself.
         var isOrder: Bool
+        /// Why it was stopped after it had begun.
+        var stoppedBy: String?
         var waiters: [CheckedContinuation<CommandResult, Never>] = []
         var task: Task<Void, Never>?
     }
@@ -21,6 +23,12 @@ actor CommandDesk {
     private var jobs: [OperationKey: Job] = [:]
     private var localOrders = 0
     private var isClosed = false
+    /// By the key of an order that starts the service: how it was fenced before.
+    private var fencedBefore: [OperationKey: Fenced] = [:]
+    /// How long an answer waits for the disk, in milliseconds.
+    private static let saveLimitMs: Int64 = 10_000
+    /// The same, of one that says that the service is stopped.
+    private static let stoppedSaveLimitMs: Int64 = 500
 
     init(state: NodeState, execution: CommandExecution, logger: Logger) {
         self.state = state
@@ -29,19 +37,28 @@ actor CommandDesk {
     }
 
     /// Carries out an order, or answers with what came of the same order before.
+    ///
+    /// The key is looked up before anything else: who asks again after a lost answer must not hear a
+    /// refusal of what was done.
     func submit(_ command: AgentCommand) async -> CommandResult {
         let arrivedAt = BootInstant.now
-        guard !isClosed else {
-            return await refuseForGood(command, "the agent is about to end")
-        }
         if jobs[command.key] != nil { return await join(command.key) }
+        if let known = state.result(of: command.key) { return known }
+        guard !isClosed else {
+            state.refuse(command, Self.endingReason)
+            return await refusedForGood(command, Self.endingReason)
+        }
+        if state.configuration.mode == .observe, !command.isReading {
+            let reason =
+                "the agent only observes (mode: observe): it would have carried out "
+                + "\(command.name)"
+            logger.notice("an order is not carried out", metadata: ["reason": "\(reason)"])
+            _ = state.leaveUndone("would have carried out \(command.name) \(command.key)")
+            state.refuse(command, reason)
+            return await refusedForGood(command, reason)
+        }
         switch state.admit(command) {
-        case .refused(let reason):
-            // A refused promotion is remembered, and must be after a restart too.
-            if command.name == .promote, let failure = await persistFailure() {
-                logger.error("\(failure)")
-            }
-            return refused(command, reason)
+        case .refused(let reason): return await refusedForGood(command, reason)
         case .remembered(let result): return result
         case .run: break
         }
@@ -50,7 +67,11 @@ actor CommandDesk {
             if let failure = await deny(command) {
                 return CommandResult(key: command.key, outcome: .failed, detail: failure)
             }
-            return await execution.perform(command, arrivedAt: arrivedAt)
+            var result = await execution.perform(command, arrivedAt: arrivedAt)
+            if command.deniesPromisesMs != nil {
+                result.deniedPromisesTo = command.deniesPromisesTo
+            }
+            return result
         }
         return await enqueue(Job(command: command, arrivedAt: arrivedAt, isOrder: true))
     }
@@ -66,13 +87,25 @@ actor CommandDesk {
         return await enqueue(Job(command: command, arrivedAt: .now, isOrder: false))
     }
 
+    private static let endingReason = "the agent is about to end"
+
     /// Takes in no more orders and stops those under way, so that nobody waits for them when the
     /// agent ends. A fence is left to finish: it is bounded, and half a fence is worth nothing.
     func close() {
         isClosed = true
         for (key, job) in jobs where job.isOrder && job.command.name != .fence {
-            if let task = job.task { task.cancel() } else { drop(key, "the agent is about to end") }
+            if job.task != nil {
+                stop(key, because: Self.endingReason)
+            } else {
+                drop(key, Self.endingReason)
+            }
         }
+    }
+
+    /// It was begun, so nobody knows what it did: it is never said to have failed or been refused.
+    private func stop(_ key: OperationKey, because reason: String) {
+        jobs[key]?.stoppedBy = reason
+        jobs[key]?.task?.cancel()
     }
 
     private func join(_ key: OperationKey) async -> CommandResult {
@@ -90,7 +123,7 @@ actor CommandDesk {
             case .start(let next): start(next)
             case .wait: break
             case .jump(let running, let dropped):
-                if let running { jobs[running]?.task?.cancel() }
+                if let running { stop(running, because: "a \(name) order came after it") }
                 for other in dropped { drop(other, "a \(name) order came after it") }
             case .refuse(let reason): drop(key, reason)
             }
@@ -112,25 +145,20 @@ actor CommandDesk {
         ]
         logger.info("command begins", metadata: metadata)
         var result: CommandResult
-        let failure = await persistFailure()
-        if job.isOrder, command.epoch < state.highestEpoch {
-            result = refused(command, "epoch \(command.epoch) became stale while it waited")
-        } else if job.isOrder, let reason = command.lateness(at: .now) {
-            result = refused(command, reason)
-            // Its sender counts on it not having happened.
-            if command.name == .promote { state.remember(result) }
-        } else if let failure, command.name != .fence, command.name != .demote {
-            result = CommandResult(key: key, outcome: .failed, detail: failure)
+        if let answer = await begin(job) {
+            result = answer
         } else {
-            // Without a disk, stopping is still the safe thing to do.
-            if let failure { logger.error("\(failure)", metadata: metadata) }
-            result = await execution.perform(command, arrivedAt: job.arrivedAt)
+            result = await execution.perform(
+                command, arrivedAt: job.arrivedAt, isOrder: job.isOrder)
+        }
+        if let reason = jobs[key]?.stoppedBy, result.outcome != .succeeded,
+            result.outcome != .refused
+        {
+            result.outcome = .inDoubt
+            result.detail = "stopped halfway, \(reason): \(result.detail)"
         }
         result.durationMs = .now - job.arrivedAt
-        if job.isOrder, result.outcome != .refused {
-            state.remember(result)
-            if let failure = await persistFailure() { logger.error("\(failure)") }
-        }
+        await keep(&result, of: job)
         logger.info(
             "command ended",
             metadata: metadata.merging([
@@ -142,6 +170,47 @@ actor CommandDesk {
         state.reportNow.signal()
     }
 
+    /// Makes durable what must be before the command has any effect: that its epoch was seen and,
+    /// where it may make a primary, that it was begun. Stopping never waits for the disk.
+    ///
+    /// - Returns: the answer, when it is not to be carried out.
+    private func begin(_ job: Job) async -> CommandResult? {
+        let command = job.command
+        guard job.isOrder else { return nil }
+        let known = state.leadership
+        if let reason = known.refusal(of: command.leadership) ?? command.lateness(at: .now) {
+            state.refuse(command, reason)
+            return refused(command, reason)
+        }
+        guard !command.name.stops else { return nil }
+        let limitMs = max(1, command.deadline(arrivedAt: job.arrivedAt) - .now)
+        fencedBefore[command.key] = state.begin(command)
+        guard let failure = await state.persistFailure(atMostMs: limitMs) else { return nil }
+        return CommandResult(key: command.key, outcome: .failed, detail: failure)
+    }
+
+    private func keep(_ result: inout CommandResult, of job: Job) async {
+        let fenced = fencedBefore.removeValue(forKey: job.command.key)
+        guard job.isOrder else { return }
+        if let fenced { state.restoreFence(fenced) }
+        if result.outcome != .refused || job.command.name.makesPrimary { state.remember(result) }
+        // The service is stopped: its sender must not wait for a disk to learn that.
+        let limitMs = job.command.name.stops ? Self.stoppedSaveLimitMs : Self.saveLimitMs
+        guard
+            let failure = await unlessCancelled({ [state] in
+                await state.persistFailure(atMostMs: limitMs)
+            })
+        else { return }
+        logger.error("\(failure)")
+        if result.outcome == .refused { result.outcome = .failed }
+        result.detail = result.detail.isEmpty ? failure : "\(result.detail). \(failure)"
+    }
+
+    /// In a task of its own: a cancelled one waits for nothing.
+    private func unlessCancelled(_ work: @escaping @Sendable () async -> String?) async -> String? {
+        await Task { await work() }.value
+    }
+
     private func next(after key: OperationKey) {
         if let next = queue.finished(key) { start(next) }
     }
@@ -150,21 +219,32 @@ actor CommandDesk {
         guard let job = jobs[key] else { return }
         let result = refused(job.command, reason)
         // Its sender counts on it not having happened: a copy that comes later finds this answer.
-        if job.isOrder, job.command.name == .promote { state.remember(result) }
-        finish(key, result)
+        guard job.isOrder, job.command.name.makesPrimary else { return finish(key, result) }
+        state.refuse(job.command, reason)
+        Task {
+            finish(key, await refusedForGood(job.command, reason))
+        }
     }
 
-    private func refuseForGood(_ command: AgentCommand, _ reason: String) async -> CommandResult {
-        let result = refused(command, reason)
-        guard command.name == .promote else { return result }
-        state.remember(result)
-        if let failure = await persistFailure() { logger.error("\(failure)") }
+    /// The refusal of an order that may make a primary counts only when it is durable: the same key
+    /// must not be begun by the next agent.
+    private func refusedForGood(_ command: AgentCommand, _ reason: String) async -> CommandResult {
+        var result = refused(command, reason)
+        guard command.name.makesPrimary else { return result }
+        if let failure = await state.persistFailure(atMostMs: Self.saveLimitMs) {
+            logger.error("\(failure)")
+            result.outcome = .failed
+            result.detail += ". \(failure)"
+        }
         return result
     }
 
     private func finish(_ key: OperationKey, _ result: CommandResult) {
         guard let job = jobs.removeValue(forKey: key) else { return }
-        if job.isOrder, job.command.name.makesPrimary { state.endPromotion() }
+        if job.isOrder, job.command.name.makesPrimary {
+            state.endPromotion(
+                isSettled: result.outcome == .succeeded || result.outcome == .refused)
+        }
         for waiter in job.waiters { waiter.resume(returning: result) }
     }
 
@@ -179,7 +259,7 @@ actor CommandDesk {
     /// - Returns: why it could not be done.
     private func deny(_ command: AgentCommand) async -> String? {
         guard let node = command.deniesPromisesTo, let lengthMs = command.deniesPromisesMs else {
-            return await persistFailure()
+            return await state.persistFailure(atMostMs: command.timeoutMs)
         }
         let deadline = BootInstant.now + command.timeoutMs
         do {
@@ -194,13 +274,9 @@ actor CommandDesk {
             return "it cannot be denied for good: \(error)"
         }
     }
+}
 
-    private func persistFailure() async -> String? {
-        do {
-            try await state.persist()
-            return nil
-        } catch {
-            return "the agent's state cannot be saved: \(error)"
-        }
-    }
+extension AgentCommand.Name {
+    /// Whether it stops the service: the safe thing to do, whatever the disk does.
+    fileprivate var stops: Bool { self == .fence || self == .demote }
 }

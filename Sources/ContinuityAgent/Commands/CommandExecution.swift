@@ -18,12 +18,15 @@ struct CommandExecution: Sendable {
         case anyRole
     }
 
-    func perform(_ command: AgentCommand, arrivedAt: BootInstant) async -> CommandResult {
+    /// - Parameter isOrder: of an orchestrator, not of this agent itself.
+    func perform(
+        _ command: AgentCommand, arrivedAt: BootInstant, isOrder: Bool = true
+    ) async -> CommandResult {
         let deadline = command.deadline(arrivedAt: arrivedAt)
         switch command.name {
         case .status: return await status(command)
-        case .demote: return await demote(command, deadline: deadline)
-        case .fence: return await fence(command, deadline: deadline)
+        case .demote: return await demote(command, deadline: deadline, isOrder: isOrder)
+        case .fence: return await fence(command, deadline: deadline, isOrder: isOrder)
         case .prepare, .follow: return await run(command, deadline: deadline, goal: .none)
         case .rejoin: return await run(command, deadline: deadline, goal: .role(.secondary))
         case .own: return await runOwn(command, deadline: deadline)
@@ -32,8 +35,10 @@ struct CommandExecution: Sendable {
             if let leaseMs = command.leaseMs {
                 state.grantLease(milliseconds: leaseMs, from: arrivedAt)
             }
-            let goal = command.name == .promote ? Goal.role(.primary) : .anyRole
-            return await run(command, deadline: deadline, goal: goal)
+            guard command.name == .promote else {
+                return await run(command, deadline: deadline, goal: .anyRole)
+            }
+            return await promote(command, deadline: deadline)
         }
     }
 
@@ -45,6 +50,35 @@ struct CommandExecution: Sendable {
         return CommandResult(
             key: command.key, outcome: isKnown && failure == nil ? .succeeded : .failed,
             detail: failure ?? report.detail, service: report)
+    }
+
+    /// Succeeds whenever the service is primary in the end: a program that promotes what is primary
+    /// already fails, and so may one whose work was done by an earlier try.
+    private func promote(_ command: AgentCommand, deadline: BootInstant) async -> CommandResult {
+        if let report = await primaryNow() {
+            return CommandResult(
+                key: command.key, outcome: .succeeded,
+                detail: "the service was primary already; the program was not run",
+                service: report)
+        }
+        let result = await run(command, deadline: deadline, goal: .role(.primary))
+        guard result.outcome != .succeeded, !Task.isCancelled, let report = await primaryNow()
+        else { return result }
+        return CommandResult(
+            key: command.key, outcome: .succeeded,
+            detail: "the service is primary, although \(result.detail)", service: report)
+    }
+
+    /// What the status program says of a service that is primary at this moment.
+    private func primaryNow() async -> ServiceReport? {
+        guard monitor.processes.mainProcess() != nil else { return nil }
+        let ticket = state.takeTicket()
+        guard let reading = await monitor.status.read().reading, reading.role == .primary,
+            monitor.processes.mainProcess() != nil
+        else { return nil }
+        return state.updateService(ticket: ticket) {
+            $0.probed(ProbeOutcome(failure: nil, reading: reading))
+        }
     }
 
     // MARK: Programs
@@ -111,8 +145,7 @@ struct CommandExecution: Sendable {
             try? await Task.sleep(for: .milliseconds(pauseMs))
         }
         guard !Task.isCancelled else {
-            return CommandResult(
-                key: command.key, outcome: .failed, detail: "stopped by a later order")
+            return CommandResult(key: command.key, outcome: .inDoubt, detail: last)
         }
         return CommandResult(
             key: command.key, outcome: .timedOut,
@@ -129,11 +162,13 @@ struct CommandExecution: Sendable {
 
     // MARK: Stopping
 
-    private func demote(_ command: AgentCommand, deadline: BootInstant) async -> CommandResult {
+    private func demote(
+        _ command: AgentCommand, deadline: BootInstant, isOrder: Bool
+    ) async -> CommandResult {
         state.suspendLease()
         defer { state.resumeLease() }
-        if fencing.isStopped() {
-            return stopped(command, method: "already_stopped")
+        if fencing.proof() == .stopped {
+            return stopped(command, isOrder, method: "already_stopped")
         }
         if var failure = await runProgram(command, deadline: deadline) {
             failure.service = await monitor.refresh()
@@ -150,13 +185,17 @@ struct CommandExecution: Sendable {
         if let position = await monitor.status.read().reading?.positionBytes {
             state.updateService(ticket: state.takeTicket()) { $0.finalPosition(position) }
         }
-        return stopped(command, method: "command")
+        return stopped(command, isOrder, method: "command")
     }
 
-    private func fence(_ command: AgentCommand, deadline: BootInstant) async -> CommandResult {
+    private func fence(
+        _ command: AgentCommand, deadline: BootInstant, isOrder: Bool
+    ) async -> CommandResult {
         state.suspendLease()
         defer { state.resumeLease() }
-        if fencing.isStopped() { return stopped(command, method: "already_stopped") }
+        if fencing.proof() == .stopped {
+            return stopped(command, isOrder, method: "already_stopped")
+        }
         var detail = ""
         if state.configuration.commands[.fence] != nil {
             // Some of the time is kept for what the program leaves alive.
@@ -165,21 +204,34 @@ struct CommandExecution: Sendable {
             detail = await runProgram(command, deadline: programDeadline)?.detail ?? ""
         }
         let killed = await fencing.killAll()
-        guard fencing.isStopped() else {
+        switch fencing.proof() {
+        case nil:
             return CommandResult(
                 key: command.key, outcome: .failed,
                 detail: "\(monitor.settle().report.detail). \(detail)", service: state.service)
+        case .killPending(let pids)?:
+            let list = pids.map(String.init).joined(separator: ", ")
+            let hang = "processes \(list) hang in the kernel with SIGKILL pending"
+            return stopped(
+                command, isOrder, method: "kill_pending", killed: killed,
+                detail: detail.isEmpty ? hang : "\(detail). \(hang)")
+        case .stopped?:
+            return stopped(
+                command, isOrder, method: killed > 0 ? "killed" : "command", killed: killed,
+                detail: detail)
         }
-        return stopped(
-            command, method: killed > 0 ? "killed" : "command", killed: killed, detail: detail)
     }
 
     private func stopped(
-        _ command: AgentCommand, method: String, killed: Int64 = 0, detail: String = ""
+        _ command: AgentCommand, _ isOrder: Bool, method: String, killed: Int64 = 0,
+        detail: String = ""
     ) -> CommandResult {
-        CommandResult(
+        let report = monitor.settle().report
+        // What the agent stops at its own end is not fenced: the node may start as it stood.
+        if isOrder || state.isLeaseOver { state.noteFence(isByLease: !isOrder) }
+        return CommandResult(
             key: command.key, outcome: .succeeded, detail: detail,
-            service: monitor.settle().report,
+            service: state.service.state == .stopped ? state.service : report,
             receipt: FenceReceipt(
                 nodeID: state.configuration.nodeID, bootID: state.bootID, epoch: command.epoch,
                 method: method, processesKilled: killed))

@@ -9,6 +9,9 @@ struct Fencing: Sendable {
     /// SIGKILL this long hangs in the kernel; the next fence tries again.
     static let killLimitMs: Int64 = 5000
 
+    /// How long one process is waited for before it is looked at what keeps it, in milliseconds.
+    private static let deathLimitMs: Int64 = 100
+
     let processes: ServiceProcesses
     /// Marks the programs of this agent, see `OrphanReaper.adopted`.
     let tag: String
@@ -21,6 +24,33 @@ struct Fencing: Sendable {
             if let handle = ProcessHandle(pid: pid), handle.isAlive { scan.alive.append(pid) }
         }
         return scan
+    }
+
+    /// Why nothing of the service can accept a write any more.
+    enum Proof: Equatable, Sendable {
+        case stopped
+        /// What remains hangs in the kernel with SIGKILL pending: it runs no instruction of its own
+        /// again. With network storage that is gone this can last for ever.
+        case killPending([pid_t])
+    }
+
+    /// Where the kernel tells of processes; another folder in tests.
+    var proc = "/proc"
+
+    /// Two looks in a row must say the same, as for ``isStopped()``. `nil`: there is no proof.
+    func proof() -> Proof? {
+        if isStopped() { return .stopped }
+        let first = doomed()
+        guard let first, first == doomed() else { return nil }
+        return first.isEmpty ? .stopped : .killPending(first)
+    }
+
+    /// All that remains, when each of it only waits to die; `nil` when something may still act.
+    private func doomed() -> [pid_t]? {
+        let scan = remaining()
+        guard scan.hidden.isEmpty else { return nil }
+        let pending = scan.alive.filter { continuity_kill_is_pending(proc, $0) == 1 }
+        return pending.count == scan.alive.count ? pending.sorted() : nil
     }
 
     /// Whether two looks in a row find nothing: one look can miss a process that is forked during
@@ -57,9 +87,11 @@ struct Fencing: Sendable {
                 if handle.send(signal: SIGKILL) { killed.insert(handle.pid) }
             }
             for handle in handles where still.contains(handle.pid) {
-                _ = await handle.waitUntilDead(atMost: max(1, deadline - .now))
+                // One that hangs in the kernel must not use up the time of the others.
+                _ = await handle.waitUntilDead(
+                    atMost: max(1, min(Self.deathLimitMs, deadline - .now)))
             }
-            if isStopped() { break }
+            if proof() != nil { break }
             // Nothing to kill that may be looked into, or a corpse that is not yet cleared away.
             try? await Task.sleep(for: .milliseconds(handles.isEmpty ? 20 : 1))
         }

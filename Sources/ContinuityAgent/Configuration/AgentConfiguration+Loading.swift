@@ -35,7 +35,8 @@ extension AgentConfiguration {
         let service = try readService(try reader.mapping("service"))
         let commands = try readCommands(try reader.mapping("commands"))
         let hookCommands = try readHookCommands(try reader.optionalMapping("hook_commands"))
-        let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.stopPrimary)
+        let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.handOver)
+        let mode = try reader.choice("mode", default: Mode.act)
         let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
         let auditPublicKey = try readAuditKey(reader)
         try reader.finish()
@@ -46,6 +47,7 @@ extension AgentConfiguration {
             onShutdown: onShutdown, guardProcess: guardProcess)
         configuration.healthListen = healthListen
         configuration.auditPublicKey = auditPublicKey
+        configuration.mode = mode
         configuration.healthIsPlain = isPlainPermitted
         if let healthListen, isPlainPermitted || tls == nil {
             try checkPlain(healthListen, "health_listen", isPlainPermitted, reader)
@@ -259,6 +261,13 @@ extension AgentConfiguration {
         let timeoutMs = try reader.int("probe_timeout_ms", in: 10...60_000, default: 1000)
         var service = Service(
             address: address, pidFile: pidFile, directory: directory, probeTimeoutMs: timeoutMs)
+        service.unit = try reader.optionalString("unit")
+        if let unit = service.unit, !isUnitName(unit) {
+            throw reader.error(
+                "'unit' is '\(unit)'",
+                remedy: "name one unit of systemd, for example postgresql@15-main.service",
+                at: "unit")
+        }
         if let probe = try reader.optionalMapping("probe") {
             service.probesTCP = try probe.bool("tcp", default: true)
             service.probeURL = try probe.optionalString("http")
@@ -267,6 +276,14 @@ extension AgentConfiguration {
         }
         try reader.finish()
         return service
+    }
+
+    private static func isUnitName(_ text: String) -> Bool {
+        (1...255).contains(text.utf8.count) && !text.hasPrefix("-")
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
+                    || (0x61...0x7A).contains(byte) || ":-_.\\@".utf8.contains(byte)
+            }
     }
 
     private static func readCommands(

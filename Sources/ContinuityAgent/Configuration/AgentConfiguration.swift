@@ -9,8 +9,19 @@ package struct AgentConfiguration: Sendable {
     package enum ShutdownBehaviour: String, CaseIterable, Sendable {
         /// Stop it: nothing else would, once the lease has run out.
         case stopPrimary = "stop_primary"
+        /// Leave it to the guard, which stays until the lease ends, and to the next agent, which
+        /// goes on with the lease. Without a guard that answers it is stopped.
+        case handOver = "hand_over"
         /// Leave it. Somebody else must see to it that there are never two primaries.
         case leave
+    }
+
+    /// What the agent does about what it sees.
+    package enum Mode: String, CaseIterable, Sendable {
+        case act
+        /// It reports, and says what it would have done. It fences nothing and obeys no order that
+        /// has an effect.
+        case observe
     }
 
     package struct Service: Sendable {
@@ -22,6 +33,8 @@ package struct AgentConfiguration: Sendable {
         package var probeTimeoutMs: Int64
         package var probesTCP: Bool
         package var probeURL: String?
+        /// The service manager's unit of the service, for `continuity agent --check`.
+        package var unit: String?
 
         package init(
             address: Endpoint, pidFile: String, directory: String, probeTimeoutMs: Int64 = 1000,
@@ -100,6 +113,7 @@ package struct AgentConfiguration: Sendable {
     package var guardProcess: GuardConfiguration?
     /// What the orchestrator's checkpoints must be signed with; `nil`: their chain alone counts.
     package var auditPublicKey: Ed25519.PublicKey?
+    package var mode = Mode.act
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, orchestrators: [String], token: String,

@@ -6,7 +6,8 @@ import Hummingbird
 extension Endpoints {
     /// The node's own figures, for Prometheus.
     func metrics() -> Response {
-        let (service, leaseMs) = state.standing()
+        let standing = state.standing()
+        let (service, leaseMs) = (standing.service, standing.leaseMs)
         var page = PrometheusText()
         page.add(
             "continuity_agent_service_running", .gauge, "1: the service runs and answers.",

@@ -36,6 +36,12 @@ struct Endpoints: Sendable {
         var leaseRemainingMs: Int64
         var peers: [NodeID: PeerView]
         var guardProcess: GuardStatus
+        /// Set from a fence until an order starts the service.
+        var fenced: Fenced?
+        var isUnleased: Bool?
+        var mode: String
+        /// What the agent leaves undone, and why; `nil`: nothing.
+        var wouldDo: String?
         /// What it keeps of the audit journal's checkpoints.
         var witness: WitnessState?
 
@@ -44,7 +50,9 @@ struct Endpoints: Sendable {
             case nodeID = "node_id"
             case bootID = "boot_id"
             case highestEpoch = "highest_epoch"
-            case service, peers, witness
+            case service, peers, witness, fenced, mode
+            case isUnleased = "unleased"
+            case wouldDo = "would_do"
             case guardProcess = "guard"
             case leaseRemainingMs = "lease_remaining_ms"
         }
@@ -82,11 +90,12 @@ struct Endpoints: Sendable {
 
     private func addReadings(to router: Router<TransportContext>) {
         router.get("/primary") { _, _ in
-            role { $0.state == .running && $0.role == .primary && $1 > 0 }
+            role(when: \.isPrimary)
         }
         router.get("/replica") { _, _ in
-            role { service, _ in
-                service.state == .running && service.role == .secondary && service.streaming
+            role { standing in
+                let service = standing.service
+                return service.state == .running && service.role == .secondary && service.streaming
             }
         }
         router.get("/health") { _, _ in health() }
@@ -95,22 +104,25 @@ struct Endpoints: Sendable {
 
     // MARK: Roles
 
-    private func role(when isTrue: (ServiceReport, Int64) -> Bool) -> Response {
-        let (service, leaseMs) = state.standing()
+    private func role(when isTrue: (NodeState.Standing) -> Bool) -> Response {
+        let standing = state.standing()
         let body = RoleBody(
             clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
-            role: service.role, state: service.state, leaseRemainingMs: leaseMs)
-        return json(body, status: isTrue(service, leaseMs) ? .ok : .serviceUnavailable)
+            role: standing.service.role, state: standing.service.state,
+            leaseRemainingMs: standing.leaseMs)
+        return json(body, status: isTrue(standing) ? .ok : .serviceUnavailable)
     }
 
     private func health() -> Response {
-        let (service, leaseMs) = state.standing()
+        let standing = state.standing()
         return json(
             HealthBody(
                 clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
-                bootID: state.bootID, highestEpoch: state.highestEpoch, service: service,
-                leaseRemainingMs: leaseMs, peers: state.views,
-                guardProcess: state.guardLink?.status ?? GuardStatus(),
+                bootID: state.bootID, highestEpoch: state.highestEpoch,
+                service: standing.service, leaseRemainingMs: standing.leaseMs, peers: state.views,
+                guardProcess: state.guardLink?.status ?? GuardStatus(), fenced: standing.fenced,
+                isUnleased: standing.isUnleased ? true : nil,
+                mode: state.configuration.mode.rawValue, wouldDo: state.wouldDo,
                 witness: witness.state))
     }
 
@@ -141,20 +153,23 @@ struct Endpoints: Sendable {
                 .badRequest, "bad-body",
                 "'promise_ms' must be from 1 to \(PromiseRequest.longestMs)")
         }
-        let nodeID = state.configuration.nodeID
+        guard (promise.voters?.count ?? 0) <= 1000, (promise.needed ?? 0) >= 0 else {
+            throw Problem(.badRequest, "bad-body", "'voters' and 'needed' are out of range")
+        }
         do {
-            let refusal = try await state.promise(promise)
+            let reply = try await state.promise(promise)
             logger.notice(
-                refusal == nil ? "promised not to be promoted" : "refused a promise",
+                reply.promised ? "promised not to be promoted" : "refused a promise",
                 metadata: [
                     "to": "\(promise.nodeID)", "promise_ms": "\(promise.promiseMs)",
-                    "reason": "\(refusal ?? "none")",
+                    "reason": "\(reply.promised ? "none" : reply.detail)",
                 ])
-            return json(
-                PromiseReply(nodeID: nodeID, promised: refusal == nil, detail: refusal ?? ""))
+            return json(reply)
         } catch {
             // Kept in memory, yet not durable: it holds this node back but proves nothing.
-            return json(PromiseReply(nodeID: nodeID, promised: false, detail: "\(error)"))
+            return json(
+                PromiseReply(
+                    nodeID: state.configuration.nodeID, promised: false, detail: "\(error)"))
         }
     }
 

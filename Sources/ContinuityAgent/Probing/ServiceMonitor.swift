@@ -53,7 +53,12 @@ final class ServiceMonitor: Sendable {
         // It may have died meanwhile; what the probes say of it then is history.
         guard main.isAlive else { return (settle().report, nil) }
         var report = state.updateService(ticket: ticket) { $0.probed(outcome) }
-        if let reading = outcome.reading { report.take(reading) }
+        if let reading = outcome.reading {
+            report.take(reading)
+            // Who asks what is true now must not hear what was true before; but a primary counts as
+            // one until it is seen otherwise.
+            if reading.role == .unknown, report.role != .primary { report.role = .unknown }
+        }
         return (report, outcome.failure)
     }
 

@@ -63,12 +63,13 @@ actor StatusReader {
             var positionBytes: Int64?
             var lagMs: Int64?
             var streaming: Bool?
+            var synchronous: Bool?
 
             enum CodingKeys: String, CodingKey {
                 case role
                 case positionBytes = "position_bytes"
                 case lagMs = "lag_ms"
-                case streaming
+                case streaming, synchronous
             }
         }
         do {
@@ -76,7 +77,8 @@ actor StatusReader {
             return .reading(
                 StatusReading(
                     role: printed.role, positionBytes: printed.positionBytes,
-                    lagMs: printed.lagMs, streaming: printed.streaming ?? false))
+                    lagMs: printed.lagMs, streaming: printed.streaming ?? false,
+                    isSynchronous: printed.synchronous))
         } catch {
             let start = String(decoding: output.prefix(200), as: UTF8.self)
             return .failure(

@@ -11,6 +11,8 @@ struct LeaseGuard: Sendable {
     private static let askAgainMs: Int64 = 200
     /// A stalled or suspended process notices at the latest this long after it goes on.
     private static let longestSleepMs: Int64 = 1000
+    /// Between two tries to fence, in milliseconds.
+    private static let fenceAgainMs: Int64 = 200
 
     let state: NodeState
     let http: HTTPClient
@@ -27,20 +29,44 @@ struct LeaseGuard: Sendable {
 
     private func guardLease() async {
         while !Task.isCancelled {
-            let now = BootInstant.now
-            let (verdict, next) = state.checkLease(now: now)
-            if case .fence(let reason) = verdict {
-                logger.error("fencing this node's service", metadata: ["reason": "\(reason)"])
-                let result = await fence(reason)
-                log(result)
-                if result.outcome != .succeeded {
-                    try? await Task.sleep(for: .milliseconds(200))
-                }
-                continue
+            let (verdict, next) = state.checkLease(now: .now)
+            switch verdict {
+            case .fence(let reason):
+                if await fenceNow(reason) { continue }
+                await state.guardNow.wait(atMost: .milliseconds(Self.fenceAgainMs))
+            case .leave(let reason):
+                leaveUndone("\(reason): it would be fenced, but no agent ever held a lease here")
+                await state.guardNow.wait(atMost: .milliseconds(Self.longestSleepMs))
+            case .idle, .valid, .askPeers:
+                leaveUndone(nil)
+                await state.guardNow.wait(atMost: .milliseconds(Self.pauseMs(until: next)))
             }
-            let restMs = next.map { max(1, $0 - .now) } ?? Self.longestSleepMs
-            await state.guardNow.wait(atMost: .milliseconds(min(restMs, Self.longestSleepMs)))
         }
+    }
+
+    /// Timers run on a clock that may be slewed, so one that is set for the whole time can be late:
+    /// it is set short of it, and again for the rest.
+    static func pauseMs(until next: BootInstant?, now: BootInstant = .now) -> Int64 {
+        guard let next else { return longestSleepMs }
+        let restMs = next - now
+        return max(1, min(restMs > 10 ? restMs * 9 / 10 : restMs, longestSleepMs))
+    }
+
+    private func leaveUndone(_ what: String?) {
+        guard state.leaveUndone(what), let what else { return }
+        logger.critical("the service is left as it is", metadata: ["reason": "\(what)"])
+    }
+
+    /// - Returns: whether the service is stopped.
+    func fenceNow(_ reason: String) async -> Bool {
+        guard state.configuration.mode == .act else {
+            leaveUndone("\(reason): it would be fenced, but the agent only observes")
+            return false
+        }
+        logger.error("fencing this node's service", metadata: ["reason": "\(reason)"])
+        let result = await fence(reason)
+        log(result)
+        return result.outcome == .succeeded && !state.isPrimary
     }
 
     private func log(_ result: CommandResult) {
@@ -65,39 +91,80 @@ struct LeaseGuard: Sendable {
         }
     }
 
-    /// Extends the lease if every other voter promises not to be promoted meanwhile.
+    /// Extends the lease if enough of the other voters promise not to be promoted meanwhile.
     private func askPeers() async {
-        guard let peers = state.peers else { return }
+        // A voter that knows a newer leadership names it: the promise does not end with the old one.
+        for _ in 0..<3 where await askOnce() { continue }
+    }
+
+    /// - Returns: whether it is worth asking again at once.
+    private func askOnce() async -> Bool {
+        guard let (peers, rule) = state.electorate else { return false }
         let leaseMs = state.leaseDurationMs
-        guard leaseMs > 0 else { return }
-        let request = PromiseRequest(
-            clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
-            epoch: state.highestEpoch, promiseMs: Self.promiseMs(for: leaseMs))
-        let sentAt = BootInstant.now
-        let refusals = await withTaskGroup(of: String?.self) { group in
-            for peer in peers {
-                group.addTask { await self.refusal(of: peer, to: request) }
+        guard leaseMs > 0 else { return false }
+        let known = state.leadership
+        var round = PromiseRound(
+            from: state.configuration.nodeID, of: state.configuration.clusterID, obeying: known,
+            peers: peers.map(\.nodeID), rule: rule, leaseMs: leaseMs, at: .now)
+        let request = round.request
+        let asked = peers.filter { round.asked.contains($0.nodeID) }
+        let answers = await withTaskGroup(of: (NodeID, PromiseReply).self) { group in
+            for peer in asked {
+                group.addTask { (peer.nodeID, await self.answer(of: peer, to: request)) }
             }
-            return await group.reduce(into: [String]()) { if let text = $1 { $0.append(text) } }
+            var refusals: [PromiseReply] = []
+            var isExtended = round.needed == 0
+            if isExtended { extend(round, leaseMs) }
+            for await (voter, reply) in group {
+                guard reply.promised else {
+                    refusals.append(reply)
+                    continue
+                }
+                if round.promise(of: voter) {
+                    isExtended = true
+                    extend(round, leaseMs)
+                    // The others need not be waited for.
+                    group.cancelAll()
+                }
+            }
+            return isExtended ? nil : refusals
         }
-        guard refusals.isEmpty else {
-            return logger.warning(
-                "not every voter promises; the lease is not extended",
-                metadata: ["refusals": .array(refusals.map { "\($0)" })])
+        guard let answers else { return false }
+        logger.warning(
+            "not enough voters promise; the lease is not extended",
+            metadata: [
+                "needed": "\(round.needed)",
+                "refusals": .array(answers.map { "\($0.nodeID): \($0.detail)" }),
+            ])
+        let newest = answers.compactMap { reply in
+            reply.epoch.map { Leadership(epoch: $0, instanceID: reply.instanceID) }
+        }.max { $0.epoch < $1.epoch }
+        guard let newest, newest.epoch > known.epoch || known.instanceID == nil else {
+            return false
         }
-        state.grantLease(milliseconds: min(leaseMs, request.promiseMs * 9 / 10), from: sentAt)
+        do {
+            try await state.raise(to: newest)
+        } catch {
+            logger.error("the state cannot be saved", metadata: ["error": "\(error)"])
+            return false
+        }
+        return state.leadership != known
+    }
+
+    private func extend(_ round: PromiseRound, _ leaseMs: Int64) {
+        state.grantLease(milliseconds: round.leaseMs(of: leaseMs), from: round.sentAt)
         logger.notice(
-            "no orchestrator answers; every other voter promised, the lease goes on",
-            metadata: ["promise_ms": "\(request.promiseMs)", "voters": "\(peers.count)"])
+            "no orchestrator answers; the voters promised, and the lease goes on",
+            metadata: [
+                "promise_ms": "\(round.request.promiseMs)", "promises": "\(round.needed)",
+                "voters": "\(round.asked.count + 1)",
+            ])
     }
 
-    /// The promise outlasts the lease that rests on it by a tenth: clocks run at different speeds,
-    /// and the fence at the lease's end takes time too. Found by simulation.
-    private static func promiseMs(for leaseMs: Int64) -> Int64 {
-        min(leaseMs + leaseMs / 9 + 1, PromiseRequest.longestMs)
-    }
-
-    private func refusal(of peer: PeerAddress, to request: PromiseRequest) async -> String? {
+    private func answer(of peer: PeerAddress, to request: PromiseRequest) async -> PromiseReply {
+        func refusal(_ detail: String) -> PromiseReply {
+            PromiseReply(nodeID: peer.nodeID, promised: false, detail: detail)
+        }
         // An answer after the lease has run out is worth nothing.
         let timeoutMs = min(max(state.standing().leaseMs, 50), 1000)
         do {
@@ -109,14 +176,14 @@ struct LeaseGuard: Sendable {
                 maxResponseBytes: 64 << 10)
             state.configuration.sign(&question, to: .peer(peer.nodeID))
             let response = try await http.send(question)
-            guard response.status == 200 else { return "\(peer.nodeID): \(response.status)" }
+            guard response.status == 200 else { return refusal("status \(response.status)") }
             let reply = try JSONDecoder().decode(PromiseReply.self, from: Data(response.body))
             guard reply.nodeID == peer.nodeID else {
-                return "\(peer.nodeID): \(reply.nodeID) answered in its place"
+                return refusal("\(reply.nodeID) answered in its place")
             }
-            return reply.promised ? nil : "\(peer.nodeID): \(reply.detail)"
+            return reply
         } catch {
-            return "\(peer.nodeID): \(error)"
+            return refusal("\(error)")
         }
     }
 }

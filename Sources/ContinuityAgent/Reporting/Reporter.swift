@@ -15,9 +15,20 @@ final class Reporter: Sendable {
         /// Index of the orchestrator that answered last.
         var preferred = 0
         var isConnected: Bool?
+        /// What was logged last.
+        var failures: [String] = []
         /// What each orchestrator wants its reports to name, by its URL.
         var sessions: [String: String] = [:]
+        /// The newest report that was accepted.
+        var acceptedSequence: Int64 = 0
+        /// How many newer ones in a row were refused as stale.
+        var outranked = 0
+        var lastSentAt: BootInstant?
     }
+
+    /// As many reports can overtake each other without a second agent.
+    static let outrankedLimit = 3
+    private static let outrankedPauseMs: Int64 = 10_000
 
     /// A slow answer must not delay news, but a slow orchestrator must not be flooded either.
     static let maxInFlight = 2
@@ -39,7 +50,7 @@ final class Reporter: Sendable {
     func run() async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
-                if begin() {
+                if mayReport(), begin() {
                     group.addTask {
                         await self.sendReport()
                         if self.end() { self.state.reportNow.signal() }
@@ -47,6 +58,20 @@ final class Reporter: Sendable {
                 }
                 await state.reportNow.wait(atMost: nextPause())
             }
+        }
+    }
+
+    /// News do not shorten the pause of one that is outranked.
+    private func mayReport() -> Bool {
+        let now = BootInstant.now
+        return progress.withLock { progress in
+            if progress.outranked >= Self.outrankedLimit, let last = progress.lastSentAt,
+                now - last < Self.outrankedPauseMs
+            {
+                return false
+            }
+            progress.lastSentAt = now
+            return true
         }
     }
 
@@ -71,6 +96,9 @@ final class Reporter: Sendable {
     }
 
     private func nextPause() -> Duration {
+        if progress.withLock({ $0.outranked >= Self.outrankedLimit }) {
+            return .milliseconds(Self.outrankedPauseMs)
+        }
         let intervalUs = state.intervalMs * 1000
         let spreadUs = intervalUs * state.jitterPermille / 1000
         return .microseconds(intervalUs + Int64.random(in: -spreadUs...spreadUs))
@@ -81,9 +109,11 @@ final class Reporter: Sendable {
         let first = progress.withLock(\.preferred)
         let body: [UInt8]
         let stated = witness.state
+        let sequence: Int64
         do {
             var report = state.nextReport()
             report.witness = stated
+            sequence = report.sequence
             body = try CanonicalJSON.bytes(encoding: report)
         } catch {
             return logger.error("the report cannot be encoded", metadata: ["error": "\(error)"])
@@ -92,7 +122,9 @@ final class Reporter: Sendable {
         for offset in urls.indices {
             let index = (first + offset) % urls.count
             guard !Task.isCancelled else { return }
-            if let failure = await send(body, stating: stated, to: urls[index]) {
+            if let failure = await send(
+                body, sequence, stating: stated, to: urls[index])
+            {
                 failures.append(failure)
                 continue
             }
@@ -106,18 +138,20 @@ final class Reporter: Sendable {
 
     /// - Returns: why there was no usable answer, or `nil`.
     private func send(
-        _ body: [UInt8], stating stated: WitnessState?, to url: String
+        _ body: [UInt8], _ sequence: Int64, stating stated: WitnessState?, to url: String
     ) async -> String? {
         let known = progress.withLock { $0.sessions[url] }
-        let failure = await sendOnce(body, stating: stated, to: url)
+        let failure = await sendOnce(body, sequence, stating: stated, to: url)
         // An orchestrator that has started since names another session, and wants it at once.
         let current = progress.withLock { $0.sessions[url] }
         return current == known
-            ? failure : failure == nil ? nil : await sendOnce(body, stating: stated, to: url)
+            ? failure
+            : failure == nil ? nil : await sendOnce(body, sequence, stating: stated, to: url)
     }
 
     private func sendOnce(
-        _ body: [UInt8], stating stated: WitnessState?, to url: String
+        _ body: [UInt8], _ sequence: Int64, stating stated: WitnessState?,
+        to url: String
     ) async -> String? {
         let timeoutMs = min(max(state.intervalMs, 500), 10_000)
         var request = HTTPRequest(
@@ -136,13 +170,19 @@ final class Reporter: Sendable {
             if let session = response.headers[Self.sessionField] {
                 progress.withLock { $0.sessions[url] = session }
             }
-            // Overtaken by a later one: no news, and no failure.
-            if response.status == 409, Self.isStaleReport(response.body) { return nil }
-            guard response.status == 200 else { return "\(url): status \(response.status)" }
-            let reply = try JSONDecoder().decode(ReportReply.self, from: Data(response.body))
-            guard try await state.accept(reply, sentAt: sentAt) else {
-                return "\(url): epoch \(reply.epoch) is stale, \(state.highestEpoch) is known"
+            guard response.status == 200 else {
+                let problem = Problem(response.body)
+                if response.status == 409, problem.isStaleReport {
+                    // Overtaken by a later one of ours: no news, and no failure.
+                    return isOutranked(sequence) ? "\(url): \(problem.text(response.status))" : nil
+                }
+                return "\(url): \(problem.text(response.status))"
             }
+            let reply = try JSONDecoder().decode(ReportReply.self, from: Data(response.body))
+            if case .ignored(let reason) = try await state.accept(reply, sentAt: sentAt) {
+                return "\(url): its answer is ignored: \(reason)"
+            }
+            isAccepted(sequence)
             witness.hear(reply.checkpoint, stated: stated, from: url)
             state.peersNow.signal()
             return nil
@@ -151,9 +191,52 @@ final class Reporter: Sendable {
         }
     }
 
-    private static func isStaleReport(_ body: [UInt8]) -> Bool {
-        let problem = try? JSONDecoder().decode(JSONValue.self, from: Data(body))
-        return problem?["type"]?.string?.hasSuffix(":stale-report") == true
+    /// What an orchestrator says when it does not take a report.
+    struct Problem {
+        var type: String?
+        var detail: String?
+
+        init(_ body: [UInt8]) {
+            let problem = try? JSONDecoder().decode(JSONValue.self, from: Data(body))
+            type = problem?["type"]?.string
+            detail = (problem?["detail"]?.string ?? problem?["title"]?.string).map {
+                String($0.prefix(500))
+            }
+        }
+
+        var isStaleReport: Bool { type?.hasSuffix(":stale-report") == true }
+
+        func text(_ status: Int) -> String {
+            "status \(status)" + (detail.map { ", \($0)" } ?? "")
+        }
+    }
+
+    private func isAccepted(_ sequence: Int64) {
+        progress.withLock { progress in
+            progress.acceptedSequence = max(progress.acceptedSequence, sequence)
+            progress.outranked = 0
+        }
+    }
+
+    /// Counts a report that was refused as stale though it is newer than each one that was accepted.
+    ///
+    /// - Returns: whether that is no matter of order any more: another agent reports in this
+    ///   node's name.
+    private func isOutranked(_ sequence: Int64) -> Bool {
+        let (isOutranked, isNews) = progress.withLock { progress -> (Bool, Bool) in
+            guard sequence > progress.acceptedSequence else { return (false, false) }
+            progress.outranked += 1
+            return (
+                progress.outranked >= Self.outrankedLimit,
+                progress.outranked == Self.outrankedLimit
+            )
+        }
+        if isNews {
+            logger.critical(
+                "another agent reports for this node: end one of the two",
+                metadata: ["next_report_in_ms": "\(Self.outrankedPauseMs)"])
+        }
+        return isOutranked
     }
 
     private func connected(to url: String) {
@@ -164,14 +247,18 @@ final class Reporter: Sendable {
         if isNews { logger.info("an orchestrator answers", metadata: ["url": "\(url)"]) }
     }
 
+    /// Says each reason once: that a server refuses is another matter than that none answers.
     private func disconnected(_ failures: [String]) {
         let isNews = progress.withLock { progress in
-            defer { progress.isConnected = false }
-            return progress.isConnected != false
+            defer {
+                progress.isConnected = false
+                progress.failures = failures
+            }
+            return progress.isConnected != false || progress.failures != failures
         }
         guard isNews else { return }
         logger.warning(
-            "no orchestrator answers; the agent keeps trying",
+            "no orchestrator takes the reports; the agent keeps trying",
             metadata: ["failures": .array(failures.map { "\($0)" })])
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import ContinuityNode
 import Dispatch
 import Foundation
@@ -35,35 +36,22 @@ final class LeaseFile: Sendable {
         var bytes = [UInt8](repeating: 0, count: Self.length)
         let count = pread(descriptor, &bytes, bytes.count, 0)
         let text = String(decoding: bytes[..<max(0, count)], as: UTF8.self)
-        let fields = text.split(whereSeparator: \.isWhitespace).map(String.init)
-        guard !fields.isEmpty else {
-            inherited = .never
-            formerGuard = "-"
-            return
-        }
-        guard fields.count == 7, fields[0] == "continuity-lease", fields[1] == "1",
-            let until = Int64(fields[3]), let duration = Int64(fields[6])
+        guard
+            let found = LeaseRecord.inherited(
+                from: text, kernelBootID: kernelBootID, now: now,
+                slewedNow: BootInstant(milliseconds: continuity_slewed_boot_milliseconds()))
         else {
             throw StateFileError(
                 description: "\(path) holds no lease record; remove it once no other node can be "
                     + "primary")
         }
-        formerGuard = fields[5]
-        guard fields[4] == "held" else {
-            inherited = .released
-            return
-        }
-        let sameBoot = fields[2] == kernelBootID
-        inherited = .held(
-            until: sameBoot ? BootInstant(milliseconds: until) : now, durationMs: duration)
+        inherited = found.lease
+        formerGuard = found.formerGuard
     }
 
     /// Returns at once; records are written in the order in which they come.
     func write(_ record: LeaseRecord, isFirst: Bool) {
-        let text =
-            "continuity-lease 1 \(kernelBootID) \(record.until?.milliseconds ?? 0) "
-            + "\(record.until == nil ? "released" : "held") \(record.guardedBy) "
-            + "\(record.durationMs)"
+        let text = record.line(kernelBootID: kernelBootID)
         let bytes = Array(text.utf8.prefix(Self.length - 1))
         let padding = [UInt8](repeating: UInt8(ascii: " "), count: Self.length - 1 - bytes.count)
         let line = bytes + padding + [UInt8(ascii: "\n")]
@@ -75,6 +63,10 @@ final class LeaseFile: Sendable {
         }
     }
 
-    /// Returns when everything is written.
-    func flush() { queue.sync {} }
+    /// Returns when everything is written, or the disk has not answered for so long.
+    func flush(atMostMs: Int) {
+        let written = DispatchSemaphore(value: 0)
+        queue.async { written.signal() }
+        _ = written.wait(timeout: .now() + .milliseconds(atMostMs))
+    }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// All that the agent knows, behind one lock that is only ever held for a few instructions. The
 /// decisions are those of the value types in `Decision`; this carries them from task to task.
 final class NodeState: Sendable {
-    private struct Storage {
+    struct Storage {
         var tracker = ServiceTracker()
         var ledger: Ledger
         var ledgerVersion: UInt64 = 1
@@ -15,16 +15,16 @@ final class NodeState: Sendable {
         var reply: ReportReply?
         var views: [NodeID: PeerView] = [:]
         var sequence: Int64 = 0
-        /// Orders that may make the service a primary: `promote` and `restart`.
-        var promotionsUnderWay = 0
+        var promotions = PromotionWatch()
+        var stalls = StallDetector()
         /// When the last report that an orchestrator answered was sent.
         var contactAt = BootInstant.now
         var nextTicket: UInt64 = 1
         var lastAppliedTicket: UInt64 = 0
-        /// No promotion goes on for longer than the latest order for one allows.
-        var promotionDeadline: BootInstant?
         var leaseRecord: LeaseRecord
         var hasWrittenLease = false
+        /// What the agent leaves undone, and why.
+        var wouldDo: String?
 
         mutating func changeLedger<Result>(_ change: (inout Ledger) -> Result) -> Result {
             ledgerVersion += 1
@@ -39,21 +39,26 @@ final class NodeState: Sendable {
     let guardNow = Wakeup()
     let peersNow = Wakeup()
     private let file: StateFile
-    private let leaseFile: LeaseFile
+    let leaseFile: LeaseFile
     /// `nil` in tests that do without.
     let guardLink: GuardLink?
-    private let kernelBootID: String
-    private let storage: Mutex<Storage>
+    let kernelBootID: String
+    let storage: Mutex<Storage>
+    let logger: Logger
 
     /// - Throws: `StateFileError`.
     init(configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
+        self.logger = logger
         file = try StateFile(path: configuration.stateFile)
         kernelBootID =
             (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
-            .trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown"
+            .trimmingCharacters(in: .whitespacesAndNewlines) ?? KernelBoot.unknown
         var ledger = try file.load()
         ledger.rebase(kernelBootID: kernelBootID, now: .now)
+        var promotions = PromotionWatch()
+        if ledger.underWay != nil { promotions.doubt(from: .now) }
+        ledger.takeOver()
         try file.saveNow(ledger, version: 1)
         let leasePath = configuration.stateFile + ".lease"
         leaseFile = try LeaseFile(path: leasePath, kernelBootID: kernelBootID, now: .now)
@@ -68,19 +73,28 @@ final class NodeState: Sendable {
             Storage(
                 tracker: ServiceTracker(mayBePrimary: mayBePrimary), ledger: ledger,
                 lease: Lease(agentStartedAt: .now, inherited: leaseFile.inherited),
+                promotions: promotions,
                 leaseRecord: .init(until: nil, guardedBy: leaseFile.formerGuard)))
     }
 
     /// Lets another agent have the state file.
     func release() {
-        leaseFile.flush()
+        leaseFile.flush(atMostMs: 1000)
         file.release()
     }
 
     // MARK: The service
 
-    var service: ServiceReport { storage.withLock { $0.tracker.report } }
+    var service: ServiceReport { storage.withLock { Self.service($0) } }
     var isPrimary: Bool { storage.withLock { $0.tracker.isPrimary } }
+
+    static func service(_ storage: Storage) -> ServiceReport {
+        var report = storage.tracker.report
+        if report.state == .stopped, storage.ledger.fenced?.isByLease == true {
+            report.isFenced = true
+        }
+        return report
+    }
 
     /// A reading that began later always wins over one that began earlier.
     func takeTicket() -> UInt64 {
@@ -101,8 +115,14 @@ final class NodeState: Sendable {
             }
             storage.lastAppliedTicket = ticket
             let before = storage.tracker.report
+            let wasPrimary = storage.tracker.isPrimary
             change(&storage.tracker)
             let after = storage.tracker.report
+            if wasPrimary, after.state == .stopped { noteEndOfPrimary(&storage) }
+            if after.state == .stopped || storage.tracker.isPrimary { storage.promotions.settle() }
+            if after.state != .unknown, after.role != .unknown || after.state == .stopped {
+                storage.lease.found(primary: storage.tracker.isPrimary)
+            }
             publishLease(&storage)
             return (after, before.state != after.state || before.role != after.role)
         }
@@ -113,20 +133,36 @@ final class NodeState: Sendable {
         return report
     }
 
+    var wouldDo: String? { storage.withLock(\.wouldDo) }
+
+    /// - Returns: whether it is another than before.
+    func leaveUndone(_ what: String?) -> Bool {
+        storage.withLock { storage in
+            defer { storage.wouldDo = what }
+            return storage.wouldDo != what
+        }
+    }
+
     // MARK: Reports
 
     func nextReport() -> NodeReport {
         let guardStatus = guardLink?.status
         return storage.withLock { storage in
             storage.sequence += 1
-            var service = storage.tracker.report
+            var service = Self.service(storage)
             if let guardStatus, guardStatus.state == .degraded, service.detail.isEmpty {
                 service.detail = "the guard process is degraded: \(guardStatus.detail)"
+            }
+            if let wouldDo = storage.wouldDo {
+                service.detail = service.detail.isEmpty ? wouldDo : "\(service.detail); \(wouldDo)"
             }
             return NodeReport(
                 clusterID: configuration.clusterID, nodeID: configuration.nodeID, bootID: bootID,
                 sequence: storage.sequence, highestEpoch: storage.ledger.highestEpoch,
-                service: service, peers: storage.views, clockMs: BootInstant.now.milliseconds)
+                instanceID: storage.ledger.instanceID, service: service, peers: storage.views,
+                clockMs: BootInstant.now.milliseconds,
+                promiseRule: storage.reply?.promiseRule?.id,
+                isUnleased: storage.ledger.isUnleased ? true : nil)
         }
     }
 
@@ -138,35 +174,61 @@ final class NodeState: Sendable {
         storage.withLock { min(max($0.reply?.jitterPermille ?? 100, 0), 500) }
     }
 
-    /// Takes in an answer. One of an epoch lower than the highest seen is ignored.
+    /// What came of an answer.
+    enum Acceptance: Equatable, Sendable {
+        case counts
+        /// Of a leadership that this agent does not obey.
+        case ignored(String)
+    }
+
+    /// Takes in an answer. One of a leadership that this agent does not obey is ignored.
     ///
     /// - Parameter sentAt: when the report it answers was sent.
-    /// - Returns: whether it counts.
-    /// - Throws: when a new epoch could not be made durable; nothing else was taken over then.
-    func accept(_ reply: ReportReply, sentAt: BootInstant) async throws -> Bool {
-        let (isStale, isNew) = storage.withLock { storage -> (Bool, Bool) in
-            guard reply.epoch >= storage.ledger.highestEpoch else { return (true, false) }
-            return (false, storage.changeLedger { $0.raise(to: reply.epoch) })
+    /// - Throws: when a new leadership could not be made durable; nothing else was taken over then.
+    func accept(_ reply: ReportReply, sentAt: BootInstant) async throws -> Acceptance {
+        let (refusal, lostMs, isNew) = storage.withLock { storage -> (String?, Int64, Bool) in
+            if let reason = storage.ledger.leadership.refusal(of: reply.leadership) {
+                return (reason, 0, false)
+            }
+            let lostMs = endWhatStoodStill(reply, sentAt, &storage)
+            return (nil, lostMs, storage.changeLedger { $0.raise(to: reply.leadership) })
         }
-        guard !isStale else { return false }
+        if let refusal { return .ignored(refusal) }
         if isNew { try await persist() }
-        let isCurrent = storage.withLock { storage -> Bool in
-            guard reply.epoch >= storage.ledger.highestEpoch else { return false }
-            storage.reply = reply
-            storage.contactAt = max(storage.contactAt, sentAt)
-            let peers = Set(reply.peers.map(\.nodeID))
-            storage.views = storage.views.filter { peers.contains($0.key) }
-            if reply.endsDenials == true, storage.ledger.denial != nil {
-                storage.changeLedger { $0.endDenial(reportSentAt: sentAt) }
+        var news = false
+        let acceptance = storage.withLock { storage -> Acceptance in
+            if let reason = storage.ledger.leadership.refusal(of: reply.leadership) {
+                return .ignored(reason)
             }
-            if let leaseMs = reply.leaseMs {
-                storage.lease.grant(milliseconds: leaseMs, from: sentAt)
-                publishLease(&storage)
-            }
-            return true
+            var reply = reply
+            // It may have been granted before this machine stood still.
+            if lostMs > 0 { reply.leaseMs = nil }
+            news = take(reply, sentAt: sentAt, &storage)
+            return .counts
         }
-        if isCurrent { guardNow.signal() }
-        return isCurrent
+        if acceptance == .counts { guardNow.signal() }
+        if news { try await persist() }
+        return acceptance
+    }
+
+    /// - Returns: whether something has to be kept on disk.
+    private func take(
+        _ reply: ReportReply, sentAt: BootInstant, _ storage: inout Storage
+    ) -> Bool {
+        storage.reply = reply
+        storage.contactAt = max(storage.contactAt, sentAt)
+        let peers = Set(reply.peers.map(\.nodeID))
+        storage.views = storage.views.filter { peers.contains($0.key) }
+        if reply.endsDenials == true, storage.ledger.denial != nil {
+            storage.changeLedger { $0.endDenial(reportSentAt: sentAt) }
+        }
+        let node = configuration.nodeID
+        var ledger = storage.ledger
+        let hasNews = ledger.hear(reply, by: node)
+        if hasNews { storage.changeLedger { $0 = ledger } }
+        if let leaseMs = reply.leaseMs { grant(milliseconds: leaseMs, from: sentAt, &storage) }
+        publishLease(&storage)
+        return hasNews
     }
 
     // MARK: Peers
@@ -175,6 +237,15 @@ final class NodeState: Sendable {
     var peers: [PeerAddress]? {
         storage.withLock { storage in
             storage.reply?.peers.filter { $0.nodeID != configuration.nodeID }
+        }
+    }
+
+    /// Who is asked for promises, and by which rule; `nil` before the first answer.
+    var electorate: (peers: [PeerAddress], rule: PromiseRule?)? {
+        storage.withLock { storage in
+            storage.reply.map { reply in
+                (reply.peers.filter { $0.nodeID != configuration.nodeID }, reply.promiseRule)
+            }
         }
     }
 
@@ -190,183 +261,24 @@ final class NodeState: Sendable {
         if changed { reportNow.signal() }
     }
 
-    // MARK: The lease
-
-    /// Makes this agent's guard the one that the lease file names: an orphaned guard of an earlier
-    /// agent ends then. Called once this agent's own guard answers, or cannot be had.
-    func takeOverLease() {
-        storage.withLock { storage in
-            storage.leaseRecord.guardedBy = bootID
-            if leaseFile.inherited != .never { write(&storage) }
-            publishLease(&storage)
-        }
-    }
-
-    /// When the guard has to fence if nothing newer is heard.
-    func guardDeadline(now: BootInstant) -> BootInstant? {
-        storage.withLock { deadline($0, now: now) }
-    }
-
-    private static func graceMs(_ storage: Storage) -> Int64 {
-        let intervalMs = min(max(storage.reply?.intervalMs ?? 1000, 20), 60_000)
-        return min(max(2 * intervalMs, 500), 2000)
-    }
-
-    /// How long a primary that appears without a lease is left alone. Counted from the last word
-    /// of an orchestrator: one that has heard nothing for so long may have given the role to
-    /// another node meanwhile.
-    private static func graceMs(_ storage: Storage, now: BootInstant) -> Int64 {
-        max(0, storage.contactAt + graceMs(storage) - now)
-    }
-
-    private func deadline(_ storage: Storage, now: BootInstant) -> BootInstant? {
-        let graceMs = Self.graceMs(storage)
-        let held = storage.lease.deadline(
-            isPrimary: storage.tracker.isPrimary, graceMs: Self.graceMs(storage, now: now),
-            now: now)
-        guard storage.promotionsUnderWay > 0, let limit = storage.promotionDeadline else {
-            return held
-        }
-        // The service may become primary at any moment, and until then nobody renews its lease.
-        let bounded = min(now + graceMs, limit + graceMs)
-        return max(held ?? bounded, storage.lease.heldUntil ?? bounded, bounded)
-    }
-
-    /// Tells the guard and the lease file what holds now. Neither waits.
-    private func publishLease(_ storage: inout Storage) {
-        guardLink?.tell(deadline(storage, now: .now))
-        var record = storage.leaseRecord
-        record.until = storage.lease.heldUntil
-        record.durationMs = storage.lease.lastDurationMs
-        guard record != storage.leaseRecord else { return }
-        storage.leaseRecord = record
-        write(&storage)
-    }
-
-    private func write(_ storage: inout Storage) {
-        leaseFile.write(storage.leaseRecord, isFirst: !storage.hasWrittenLease)
-        storage.hasWrittenLease = true
-    }
-
-    func checkLease(now: BootInstant) -> (Lease.Verdict, next: BootInstant?) {
-        return storage.withLock { storage in
-            let isPrimary = storage.tracker.isPrimary
-            let report = storage.tracker.report
-            let isSecondary =
-                report.state == .running && report.role == .secondary
-                && storage.promotionsUnderWay == 0
-            let verdict = storage.lease.check(
-                isPrimary: isPrimary, isSecondary: isSecondary,
-                graceMs: Self.graceMs(storage, now: now), now: now)
-            publishLease(&storage)
-            return (verdict, isPrimary ? storage.lease.nextCheck(after: now) : nil)
-        }
-    }
-
-    func grantLease(milliseconds: Int64, from start: BootInstant) {
-        storage.withLock { storage in
-            storage.lease.grant(milliseconds: milliseconds, from: start)
-            publishLease(&storage)
-        }
-        guardNow.signal()
-    }
-
-    func suspendLease() {
-        storage.withLock { storage in
-            storage.lease.suspend()
-            publishLease(&storage)
-        }
-    }
-
-    func resumeLease() {
-        storage.withLock { storage in
-            storage.lease.resume()
-            publishLease(&storage)
-        }
-        guardNow.signal()
-    }
-
-    var leaseDurationMs: Int64 { storage.withLock { $0.lease.lastDurationMs } }
-
-    /// The service and what remains of a granted lease right now, read together.
-    func standing(now: BootInstant = .now) -> (service: ServiceReport, leaseMs: Int64) {
-        storage.withLock { ($0.tracker.report, $0.lease.remainingMs(at: now)) }
-    }
-
-    // MARK: Epochs, results, promises
-
-    var highestEpoch: Int64 { storage.withLock { $0.ledger.highestEpoch } }
-
-    /// Decides about a command. When it is one that may make a primary and may run, promises are
-    /// refused and the guard watches until `endPromotion`.
-    func admit(_ command: AgentCommand) -> Ledger.Admission {
-        storage.withLock { storage in
-            let admission = storage.changeLedger {
-                $0.admit(
-                    command, to: configuration.clusterID, configuration.nodeID, at: BootInstant.now)
-            }
-            if admission == .run, command.name.makesPrimary {
-                storage.promotionsUnderWay += 1
-                storage.promotionDeadline = .now + command.timeoutMs
-                publishLease(&storage)
-            }
-            return admission
-        }
-    }
-
-    func endPromotion() {
-        storage.withLock { storage in
-            storage.promotionsUnderWay -= 1
-            publishLease(&storage)
-        }
-        guardNow.signal()
-    }
-
-    /// Gives this node no promise from now on. Durable when it returns.
-    ///
-    /// - Returns: until when a promise that was given to it before is in force.
-    func denyPromises(to node: NodeID, milliseconds: Int64) async throws -> BootInstant? {
-        let now = BootInstant.now
-        let denial = Ledger.Denial(
-            to: node, untilBootMs: now.milliseconds + milliseconds, kernelBootID: kernelBootID,
-            lengthMs: milliseconds)
-        let end = storage.withLock { storage in
-            storage.changeLedger { ledger in
-                ledger.deny(denial)
-                return ledger.promiseEnd(to: node, at: now)
-            }
-        }
-        try await persist()
-        return end
-    }
-
-    func remember(_ result: CommandResult) {
-        storage.withLock { storage in storage.changeLedger { $0.remember(result) } }
-    }
-
-    /// - Returns: why the promise is refused, or `nil` once it is given and durable.
-    func promise(_ request: PromiseRequest) async throws -> String? {
-        guard request.clusterID == configuration.clusterID else {
-            return "this node belongs to cluster \(configuration.clusterID)"
-        }
-        let now = BootInstant.now
-        let promise = Ledger.Promise(
-            to: request.nodeID, epoch: request.epoch,
-            untilBootMs: now.milliseconds + request.promiseMs, kernelBootID: kernelBootID,
-            lengthMs: request.promiseMs,
-            untilUTCMs: Int64(Date().timeIntervalSince1970 * 1000) + request.promiseMs)
-        let refusal = storage.withLock { storage -> String? in
-            guard storage.promotionsUnderWay == 0 else { return "a promotion is under way here" }
-            let isPrimary = storage.tracker.isPrimary
-            return storage.changeLedger { $0.give(promise, isPrimary: isPrimary, at: now) }
-        }
-        if refusal == nil { try await persist() }
-        return refusal
-    }
-
     /// Returns when everything in the ledger up to now is durable.
     func persist() async throws {
         let (ledger, version) = storage.withLock { ($0.ledger, $0.ledgerVersion) }
         try await file.save(ledger, version: version)
+    }
+
+    /// Why the ledger is not durable, or `nil` when it is. Goes on in the background when the wait
+    /// takes too long, or is over because its task is cancelled: a disk can hang.
+    func persistFailure(atMostMs: Int64) async -> String? {
+        let outcome = await bounded(atMostMs: atMostMs) { () -> String? in
+            do {
+                try await self.persist()
+                return nil
+            } catch {
+                return "the agent's state cannot be saved: \(error)"
+            }
+        }
+        return outcome ?? "the agent's state is not saved yet: the disk of "
+            + "\(configuration.stateFile) does not answer"
     }
 }

@@ -178,12 +178,17 @@ package struct ReportReply: Codable, Hashable, Sendable {
     /// The node's role excludes nobody (active/active): it needs no lease, and nothing is fenced
     /// when none is renewed.
     package var isUnleased: Bool?
+    /// The longest promise that the node may give, as long as a lease and its margin; `nil`: it is
+    /// not told, and ten minutes are the most.
+    package var promiseLimitMs: Int64?
 
     package init(
         epoch: Int64, instanceID: String? = nil, clockMs: Int64? = nil, intervalMs: Int64,
         jitterPermille: Int64, leaseMs: Int64?, endsDenials: Bool? = nil, peers: [PeerAddress],
-        checkpoint: Checkpoint? = nil, promiseRule: PromiseRule? = nil, isUnleased: Bool? = nil
+        checkpoint: Checkpoint? = nil, promiseRule: PromiseRule? = nil, isUnleased: Bool? = nil,
+        promiseLimitMs: Int64? = nil
     ) {
+        self.promiseLimitMs = promiseLimitMs
         self.instanceID = instanceID
         self.clockMs = clockMs
         self.promiseRule = promiseRule
@@ -203,6 +208,7 @@ package struct ReportReply: Codable, Hashable, Sendable {
         case clockMs = "clock_ms"
         case promiseRule = "promise_rule"
         case isUnleased = "unleased"
+        case promiseLimitMs = "promise_limit_ms"
         case intervalMs = "interval_ms"
         case jitterPermille = "jitter_permille"
         case leaseMs = "lease_ms"
@@ -217,14 +223,19 @@ package struct PeerAddress: Codable, Hashable, Sendable {
     package var agentURL: String
     /// `host:port` of the peer's service.
     package var serviceAddress: String
+    /// Whether the peer is the primary, or one of them; `nil`: it is not told. A node promises
+    /// nothing to a secondary.
+    package var isPrimary: Bool?
     /// What the service is asked when the agent does not answer; a newer orchestrator may know
     /// more probes than this agent: then ``ServiceProbe/tcp``, which rather finds it alive.
     package var probe: ServiceProbe { serviceProbe.flatMap(ServiceProbe.init) ?? .tcp }
     private var serviceProbe: String?
 
     package init(
-        nodeID: NodeID, agentURL: String, serviceAddress: String, probe: ServiceProbe? = nil
+        nodeID: NodeID, agentURL: String, serviceAddress: String, probe: ServiceProbe? = nil,
+        isPrimary: Bool? = nil
     ) {
+        self.isPrimary = isPrimary
         self.nodeID = nodeID
         self.agentURL = agentURL
         self.serviceAddress = serviceAddress
@@ -236,5 +247,6 @@ package struct PeerAddress: Codable, Hashable, Sendable {
         case agentURL = "agent_url"
         case serviceAddress = "service_address"
         case serviceProbe = "service_probe"
+        case isPrimary = "is_primary"
     }
 }

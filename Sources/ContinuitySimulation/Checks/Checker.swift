@@ -4,6 +4,8 @@ import ContinuityCore
 struct Checker {
     /// Orders that an agent has finished and remembered.
     var finishedOrders: Set<OperationKey> = []
+    /// Orders that may make a primary, from when they were begun.
+    var begunOrders: Set<OperationKey> = []
     /// Orders to become primary that were answered with a refusal.
     var refusedOrders: Set<OperationKey> = []
     /// When an order was last asked for by a process, true time.

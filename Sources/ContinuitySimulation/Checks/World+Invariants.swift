@@ -191,6 +191,9 @@ extension World {
         if checker.finishedOrders.contains(command.key) {
             violate("effect twice", "\(name(node)) carries out \(command.key) again")
         }
+        if checker.begunOrders.contains(command.key) {
+            violate("effect twice", "\(name(node)) begins \(command.key) a second time")
+        }
         if checker.refusedOrders.contains(command.key) {
             violate(
                 "effect after refusal",
@@ -222,6 +225,26 @@ extension World {
                 "\(name(node)) holds a lease until \(trueEnd) ms, the orchestrator knows of one "
                     + "until \(trueKnown) ms")
         }
+    }
+
+    /// A node that takes a lease while another counts on its promise would be one of two primaries.
+    func checkOwnPromise(_ node: Int) {
+        guard let promise = agents[node].ledger.promise,
+            localMs(node) < promise.untilBootMs
+        else { return }
+        violate(
+            "lease against a promise",
+            "\(name(node)) takes a lease, and has promised \(promise.to) not to be promoted")
+    }
+
+    /// A voter that the asker does not count may be promoted beside it.
+    func checkVoters(_ request: PromiseRequest, _ node: Int) {
+        guard let known = agents[node].ledger.voters,
+            let missing = known.first(where: { request.voters?.contains($0) == false })
+        else { return }
+        violate(
+            "promise by an old set",
+            "\(name(node)) promises to \(request.nodeID), which does not count \(missing)")
     }
 
     /// Every run ends: within its deadline, and what a rollback may take on top.

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 
 /// What can happen in the simulated world.
 enum Event {
@@ -16,6 +17,8 @@ enum Event {
     case jobEnds(node: Int, boot: Int, job: Int)
     /// A promise that was given to the node which an order denies further ones to is over.
     case denialEnds(node: Int, boot: Int, command: AgentCommand, effect: Int)
+    /// A program that was told to promote goes on when its agent has ended.
+    case promotesAlone(node: Int)
     case guardLooks(node: Int, token: Int)
     case walArrives(from: Int, to: Int, length: Int)
     case walAcknowledged(from: Int, to: Int, length: Int)
@@ -35,8 +38,8 @@ struct Message {
         case reply(ReportReply, sentLocalMs: Int64, boot: Int)
         case order(AgentCommand, effect: Int)
         case result(CommandResult, effect: Int)
-        case promiseAsked(PromiseRound)
-        case promiseAnswered(PromiseRound, given: Bool)
+        case promiseAsked(PromiseAsked)
+        case promiseAnswered(PromiseAsked, PromiseReply)
     }
 
     var from: Int
@@ -44,11 +47,9 @@ struct Message {
     var content: Content
 }
 
-struct PromiseRound: Hashable {
+struct PromiseAsked: Hashable {
     var node: Int
     var boot: Int
     var round: Int
-    var epoch: Int64
-    var lengthMs: Int64
-    var sentLocalMs: Int64
+    var request: PromiseRequest
 }

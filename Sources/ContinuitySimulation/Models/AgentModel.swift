@@ -30,7 +30,14 @@ struct AgentModel {
     /// When the last report that an orchestrator answered was sent.
     var contactLocalMs: Int64 = 0
     var promiseRound = 0
-    var promisesGiven: Set<Int> = []
+    var round: PromiseRound?
+    var promiseRule: PromiseRule?
+    var promotions = PromotionWatch()
+    var stalls = StallDetector()
+    /// Its status program answers and does not tell the role.
+    var statusIsUnknown = false
+    /// How it was fenced before the order that starts it.
+    var fencedBefore: Fenced?
     var lastAskedLocalMs: Int64 = -1_000_000
     var queue = CommandQueue<Int>()
     /// Those that run or wait.

@@ -53,9 +53,11 @@ package struct Scenario {
     }
 
     /// What comes of it: plans, then the timeline and the state at the end.
-    package func outcome() -> String {
+    ///
+    /// - Parameter mutation: a rule that is broken on purpose.
+    package func outcome(mutation: SimulationMutation? = nil) -> String {
         var lines = plans.map(planned)
-        if plans.isEmpty { lines += played() }
+        if plans.isEmpty { lines += played(mutation) }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -76,9 +78,10 @@ package struct Scenario {
         }
     }
 
-    private func played() -> [String] {
+    private func played(_ mutation: SimulationMutation?) -> [String] {
         var settings = WorldSettings(
-            seed: seed, cluster: cluster, policy: policy, isSynchronous: isSynchronous)
+            seed: seed, cluster: cluster, policy: policy, isSynchronous: isSynchronous,
+            mutation: mutation)
         settings.isTraced = true
         settings.brake = brake
         let world = World(settings)

@@ -26,6 +26,12 @@ enum Fault: Hashable {
     case order(OperatorOrder)
     case person(PersonAct)
     case hookBehaves(pack: String, HookBehaviour)
+    /// The node hears of one voter more, which nobody else knows of.
+    case voterAdded(node: Int)
+    /// A lease is granted by mistake: two orchestrators on copies of one journal, say.
+    case leaseStrays(node: Int, ms: Int64)
+    /// The status program answers, and does not tell the role.
+    case statusIsUnknown(node: Int, ms: Int64)
     case orderFails(AgentCommand.Name, node: Int, ms: Int64)
 
     enum CrashPoint: Hashable {

@@ -58,6 +58,23 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     /// The core is told that every active node can bear the whole load.
     case capacitiesIgnored = "capacities_ignored"
 
+    /// A node takes a lease although it has promised another not to be promoted.
+    case leaseAgainstPromise = "lease_against_promise"
+    /// A voter promises to an asker that does not count it, or not all whom the voter knows.
+    case promiseSetIgnored = "promise_set_ignored"
+    /// An agent that was killed in the middle of a promotion does not know that it was begun.
+    case begunForgotten = "begun_forgotten"
+    /// A status program that does not tell the role takes back that the service is primary.
+    case unknownDisarms = "unknown_disarms"
+
+    /// Whether it makes a clock wrong: a node that compares clocks would see it, and be safe.
+    var breaksClocks: Bool {
+        switch self {
+        case .orchestratorClockRuns, .agentClocksCrawl, .deadlineNeverComes: true
+        default: false
+        }
+    }
+
     /// Whether its seeds have nobody who orders anything and peers that probe by `tcp`, as when
     /// they were found.
     var isWithoutPeople: Bool { self != .approvalsForgotten && self != .capacitiesIgnored }

@@ -37,11 +37,16 @@ extension World {
         }
         var service = agents[node].seen
         forgePosition(&service)
+        if service.state == .stopped, agents[node].ledger.fenced?.isByLease == true {
+            service.isFenced = true
+        }
         let report = NodeReport(
             clusterID: clusterID, nodeID: cluster.nodes[node].nodeID,
             bootID: "boot-\(agents[node].boot)", sequence: agents[node].sequence,
-            highestEpoch: agents[node].ledger.highestEpoch, service: service, peers: peers,
-            clockMs: localMs(node))
+            highestEpoch: agents[node].ledger.highestEpoch,
+            instanceID: agents[node].ledger.instanceID, service: service, peers: peers,
+            clockMs: localMs(node), promiseRule: agents[node].promiseRule?.id,
+            isUnleased: agents[node].ledger.isUnleased ? true : nil)
         send(
             node + 1, 0,
             .report(report, sentLocalMs: localMs(node), boot: agents[node].boot))
@@ -59,8 +64,8 @@ extension World {
             guard boot == agents[node].boot else { return }
             take(reply, sentLocalMs, node)
         case .order(let command, let effect): take(command, effect: effect, node)
-        case .promiseAsked(let round): answer(round, node)
-        case .promiseAnswered(let round, let given): collect(round, given, message.from - 1, node)
+        case .promiseAsked(let asked): answer(asked, node)
+        case .promiseAnswered(let asked, let reply): collect(asked, reply, node)
         case .report, .result: break
         }
     }
@@ -68,8 +73,10 @@ extension World {
     private func take(_ reply: ReportReply, _ sentLocalMs: Int64, _ node: Int) {
         let limit = min(max(agents[node].intervalMs, 500), 10_000)
         guard localMs(node) - sentLocalMs <= limit else { return }
-        guard reply.epoch >= agents[node].ledger.highestEpoch else { return }
-        _ = agents[node].ledger.raise(to: reply.epoch)
+        guard agents[node].ledger.leadership.refusal(of: reply.leadership) == nil else { return }
+        agents[node].ledger.raise(to: reply.leadership)
+        _ = agents[node].ledger.hear(reply, by: cluster.nodes[node].nodeID)
+        agents[node].promiseRule = reply.promiseRule
         agents[node].intervalMs = reply.intervalMs
         agents[node].contactLocalMs = max(agents[node].contactLocalMs, sentLocalMs)
         if settings.mutation == .denialsEndTooSoon {
@@ -77,13 +84,34 @@ extension World {
         } else if reply.endsDenials == true {
             agents[node].ledger.endDenial(reportSentAt: BootInstant(milliseconds: sentLocalMs))
         }
-        guard let leaseMs = reply.leaseMs else { return }
+        var lostMs: Int64 = 0
+        if let theirsMs = reply.clockMs, settings.mutation?.breaksClocks != true {
+            lostMs = agents[node].stalls.heard(
+                theirsMs, from: reply.instanceID, sentAt: BootInstant(milliseconds: sentLocalMs),
+                at: boot(node))
+            if lostMs > 0 { agents[node].lease.shorten(byMs: lostMs) }
+        }
+        guard let leaseMs = reply.leaseMs, lostMs == 0 else { return }
         let start = settings.mutation == .leaseFromArrival ? localMs(node) : sentLocalMs
+        grantLease(leaseMs, fromLocalMs: start, node)
+    }
+
+    /// A lease of the orchestrator's, with an answer or an order.
+    func grantLease(_ leaseMs: Int64, fromLocalMs start: Int64, _ node: Int) {
         agents[node].promiseMs = leaseMs
+        guard takesLease(node) else { return }
+        checkOwnPromise(node)
         agents[node].lease.grant(
             milliseconds: leaseMs, from: BootInstant(milliseconds: start))
         checkLeaseIsKnown(node, untilLocalMs: start + leaseMs)
         checkLease(node)
+    }
+
+    /// Not against its own promise, and not while it is fenced.
+    private func takesLease(_ node: Int) -> Bool {
+        let ledger = agents[node].ledger
+        if settings.mutation == .leaseAgainstPromise { return ledger.fenced == nil }
+        return ledger.leaseBlock(at: boot(node)) == nil
     }
 
     // MARK: Probing
@@ -92,8 +120,10 @@ extension World {
     func agentProbes(_ node: Int, _ boot: Int) {
         guard isDue(node, abs(boot), .agentProbes(node: node, boot: boot)) else { return }
         let before = (agents[node].seen.state, agents[node].seen.role)
+        let wasPrimary = agents[node].seesPrimary
         let views = agents[node].views
         look(node)
+        if wasPrimary, agents[node].seen.state == .stopped { noteEndOfPrimary(node) }
         if boot > 0 {
             lookAtPeers(node)
             after(agents[node].intervalMs, .agentProbes(node: node, boot: boot))
@@ -103,6 +133,24 @@ extension World {
             || views != agents[node].views
         if isNews { report(node) }
         checkLease(node)
+    }
+
+    /// Its lease had ended, so agent or guard have stopped it.
+    private func noteEndOfPrimary(_ node: Int) {
+        guard !agents[node].ledger.isUnleased, !agents[node].lease.isOfNobody,
+            let end = agents[node].lease.heldUntil ?? agents[node].lease.expiresAt,
+            end <= boot(node)
+        else { return }
+        noteFence(node, isByLease: true, wasPrimary: true)
+    }
+
+    func noteFence(_ node: Int, isByLease: Bool, wasPrimary: Bool) {
+        let before = agents[node].ledger.fenced
+        agents[node].ledger.fence(
+            Fenced(
+                sinceUTCMs: before?.sinceUTCMs ?? nowMs,
+                isByLease: isByLease || before?.isByLease == true,
+                wasPrimary: wasPrimary || before?.wasPrimary == true))
     }
 
     /// Looks at the service.
@@ -129,8 +177,14 @@ extension World {
             }
         } else {
             agents[node].failuresInRow = 0
+            let wasStopped = seen.state == .stopped
             seen.state = .running
-            seen.role = database.role
+            // A status program that cannot tell takes nothing back of what it told before.
+            if !agents[node].statusIsUnknown {
+                seen.role = database.role
+            } else if settings.mutation == .unknownDisarms || wasStopped {
+                seen.role = .unknown
+            }
             seen.positionBytes = database.positionBytes
             seen.streaming = database.role == .secondary && database.isStreaming
             // What is received is replayed at once: PostgreSQL calls that no lag.
@@ -138,6 +192,12 @@ extension World {
             seen.detail = ""
         }
         agents[node].seen = seen
+        if seen.state == .stopped || agents[node].seesPrimary {
+            agents[node].promotions.settle()
+        }
+        if seen.state == .stopped || seen.role != .unknown {
+            agents[node].lease.found(primary: agents[node].seesPrimary)
+        }
     }
 
     private func lookAtPeers(_ node: Int) {
@@ -146,7 +206,7 @@ extension World {
             if !network.connects(node + 1, other + 1) || !machineIsUp[other + 1] {
                 view = .unreachable
             } else if agents[other].isUp, !agents[other].isPaused(nowMs) {
-                view = .reachable
+                view = agents[other].seen.state == .stopped ? .serviceStopped : .reachable
             } else {
                 view = serviceAnswers(other) ? .serviceOnly : .unreachable
             }
@@ -175,16 +235,26 @@ extension World {
             agents[node].seen.state != .unknown || agents[node].seen.role == .primary
         else { return }
         let local = localMs(node)
+        if agents[node].seesPrimary, agents[node].ledger.fenced != nil, !agents[node].promotes {
+            return fenceLocally(node)
+        }
+        guard !agents[node].ledger.isUnleased else {
+            agents[node].guardLeaseEndLocalMs = nil
+            return
+        }
         let longest = min(max(2 * agents[node].intervalMs, 500), 2000)
         let grace = max(0, agents[node].contactLocalMs + longest - local)
         let verdict = agents[node].lease.check(
             isPrimary: agents[node].seesPrimary, graceMs: grace, now: boot(node))
         agents[node].guardLeaseEndLocalMs = agents[node].lease.expiresAt?.milliseconds
         agents[node].guardLeaseLengthMs = agents[node].lease.lastDurationMs
+        if settings.mutation == .unknownDisarms, !agents[node].seesPrimary {
+            agents[node].guardLeaseEndLocalMs = nil
+        }
         guardWatches(node)
         switch verdict {
         case .idle: return
-        case .valid: break
+        case .valid, .leave: break
         case .askPeers: askPeers(node)
         case .fence:
             if settings.mutation != .leaseNeverEnds { fenceLocally(node) }
@@ -194,7 +264,7 @@ extension World {
             agents[node].lease.nextCheck(after: boot(node))?.milliseconds ?? local + 1000
         switch verdict {
         case .askPeers, .fence: next = min(max(next, local), local + 200)
-        case .idle, .valid: break
+        case .idle, .valid, .leave: break
         }
         at(
             localMs: max(next, local + 1), node,
@@ -249,45 +319,74 @@ extension World {
             agents[node].promiseMs > 0
         else { return }
         agents[node].lastAskedLocalMs = local
-        agents[node].promiseRound += 1
-        agents[node].promisesGiven = []
+        askOnce(node)
+    }
+
+    private func askOnce(_ node: Int) {
+        let peers = cluster.nodes.map(\.nodeID).filter { $0 != cluster.nodes[node].nodeID }
         let round = PromiseRound(
+            from: cluster.nodes[node].nodeID, of: clusterID,
+            obeying: agents[node].ledger.leadership, peers: peers, rule: agents[node].promiseRule,
+            leaseMs: agents[node].promiseMs, at: boot(node))
+        agents[node].promiseRound += 1
+        agents[node].round = round
+        if round.needed == 0 { return goOn(by: round, node) }
+        let asked = PromiseAsked(
             node: node, boot: agents[node].boot, round: agents[node].promiseRound,
-            epoch: agents[node].ledger.highestEpoch, lengthMs: agents[node].promiseMs,
-            sentLocalMs: local)
-        for other in 0..<nodeCount where other != node {
-            send(node + 1, other + 1, .promiseAsked(round))
+            request: round.request)
+        for voter in round.asked {
+            guard let other = index(of: voter) else { continue }
+            send(node + 1, other + 1, .promiseAsked(asked))
         }
     }
 
-    private func answer(_ round: PromiseRound, _ node: Int) {
-        var given = false
-        if !agents[node].promotes {
+    private func answer(_ asked: PromiseAsked, _ node: Int) {
+        let known = agents[node].ledger.leadership
+        var refusal: Ledger.Refusal? = .other("a promotion is under way here")
+        if !agents[node].promotes, !agents[node].promotions.mayYetPromote(at: boot(node)) {
             let before = agents[node].ledger
-            let end = localMs(node) + round.lengthMs
-            let promise = Ledger.Promise(
-                to: cluster.nodes[round.node].nodeID, epoch: round.epoch, untilBootMs: end,
-                kernelBootID: Self.kernelBootID, lengthMs: round.lengthMs, untilUTCMs: 0)
-            given =
-                agents[node].ledger.give(
-                    promise, isPrimary: agents[node].seesPrimary, at: boot(node)) == nil
+            var request = asked.request
+            if settings.mutation == .promiseSetIgnored { request.voters = nil }
+            let isPrimary =
+                agents[node].seesPrimary
+                || agents[node].lease.heldUntil.map { boot(node) < $0 } == true
+            refusal = agents[node].ledger.give(
+                request, by: cluster.nodes[node].nodeID, isPrimary: isPrimary,
+                kernelBootID: Self.kernelBootID, utcMs: nowMs, at: boot(node))
             if settings.mutation == .promisesBroken { agents[node].ledger = before }
+            if refusal == nil { checkVoters(asked.request, node) }
         }
-        send(node + 1, round.node + 1, .promiseAnswered(round, given: given))
+        var reply = PromiseReply(nodeID: cluster.nodes[node].nodeID, promised: refusal == nil)
+        if case .leadership? = refusal {
+            reply.epoch = known.epoch
+            reply.instanceID = known.instanceID
+        }
+        send(node + 1, asked.node + 1, .promiseAnswered(asked, reply))
     }
 
-    private func collect(_ round: PromiseRound, _ given: Bool, _ voter: Int, _ node: Int) {
-        guard given, round.boot == agents[node].boot, round.round == agents[node].promiseRound,
-            localMs(node) - round.sentLocalMs <= 1000
+    private func collect(_ asked: PromiseAsked, _ reply: PromiseReply, _ node: Int) {
+        guard asked.boot == agents[node].boot, asked.round == agents[node].promiseRound,
+            let sentAt = agents[node].round?.sentAt, boot(node) - sentAt <= 1000
         else { return }
-        agents[node].promisesGiven.insert(voter)
-        guard agents[node].promisesGiven.count == nodeCount - 1 else { return }
-        agents[node].promisesGiven = []
-        let margin = settings.mutation == .promisesWithoutMargin ? 0 : round.lengthMs / 10
-        trace("\(name(node)) lease goes on by promise of every other voter")
-        agents[node].lease.grant(
-            milliseconds: round.lengthMs - margin,
-            from: BootInstant(milliseconds: round.sentLocalMs))
+        guard reply.promised else {
+            guard let epoch = reply.epoch, epoch > agents[node].ledger.highestEpoch else { return }
+            agents[node].ledger.raise(
+                to: Leadership(epoch: epoch, instanceID: reply.instanceID))
+            return askOnce(node)
+        }
+        if agents[node].round?.promise(of: reply.nodeID) == true, let round = agents[node].round {
+            goOn(by: round, node)
+        }
+    }
+
+    private func goOn(by round: PromiseRound, _ node: Int) {
+        guard takesLease(node) else { return }
+        let wished = agents[node].promiseMs
+        let leaseMs =
+            settings.mutation == .promisesWithoutMargin
+            ? round.request.promiseMs : round.leaseMs(of: wished)
+        trace("\(name(node)) lease goes on by promise of \(round.needed) voters")
+        agents[node].lease.grant(milliseconds: leaseMs, from: round.sentAt)
         checkLease(node)
     }
 
@@ -296,6 +395,9 @@ extension World {
     func stopAgent(_ node: Int) {
         guard agents[node].isUp else { return }
         trace("\(name(node)) agent dies")
+        if let id = agents[node].queue.runningID, let job = agents[node].jobs[id] {
+            goesOnAlone(job, node)
+        }
         agents[node].isUp = false
         agents[node].queue = CommandQueue()
         agents[node].jobs = [:]
@@ -320,6 +422,11 @@ extension World {
         agents[node].promiseMs = 0
         agents[node].views = Array(repeating: nil, count: nodeCount)
         agents[node].failuresInRow = 0
+        agents[node].promiseRule = nil
+        agents[node].stalls = StallDetector()
+        agents[node].promotions = PromotionWatch()
+        if agents[node].ledger.underWay != nil { agents[node].promotions.doubt(from: boot(node)) }
+        agents[node].ledger.takeOver()
         let isPatient = settings.mutation == .restartedAgentIsPatient
         // Where a lease is remembered the service counts as primary until a look says otherwise.
         let mayBePrimary = !isPatient && agents[node].guardLeaseEndLocalMs != nil

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityNode
 
 extension World {
     func begin(_ fault: Fault) {
@@ -72,6 +73,14 @@ extension World {
         case .order(let order): hear(.order(order, by: "operator"))
         case .person(let act): perform(act)
         case .hookBehaves(let pack, let behaviour): hookBehaviours[pack] = behaviour
+        case .voterAdded(let node): addVoter(node)
+        case .leaseStrays(let node, let ms):
+            trace("\(name(node)) is granted a lease by mistake")
+            grantLease(ms, fromLocalMs: localMs(node), node)
+        case .statusIsUnknown(let node, let ms):
+            trace("\(name(node)): status does not tell the role")
+            agents[node].statusIsUnknown = true
+            return ms
         case .orderFails(let command, let node, let ms):
             trace("\(name(node)): \(command.rawValue) fails from now on")
             failingOrders[command, default: []].insert(node)
@@ -101,9 +110,21 @@ extension World {
             network.duplicatePermille = 0
         case .serveDies:
             startServe()
+        case .statusIsUnknown(let node, _): agents[node].statusIsUnknown = false
         case .orderFails(let command, let node, _): failingOrders[command]?.remove(node)
         default: break
         }
+    }
+
+    private func addVoter(_ node: Int) {
+        trace("\(name(node)) hears of another voter")
+        let own = cluster.nodes[node].nodeID
+        let voters = cluster.nodes.map(\.nodeID) + ["another-voter"]
+        let reply = ReportReply(
+            epoch: agents[node].ledger.highestEpoch, intervalMs: agents[node].intervalMs,
+            jitterPermille: 0, leaseMs: nil, peers: [],
+            promiseRule: PromiseRule(voters: voters, needed: voters.count - 1))
+        _ = agents[node].ledger.hear(reply, by: own)
     }
 
     private func noteCut(_ from: Int, _ to: Int, _ untilMs: Int64) {

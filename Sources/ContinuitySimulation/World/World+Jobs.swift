@@ -31,15 +31,18 @@ extension World {
                 "\(name(node)) carries out \(command.name.rawValue) of epoch "
                     + "\(command.epoch) after it has seen \(highest)")
             asked.epoch = highest
+            asked.instanceID = agents[node].ledger.instanceID
         }
         if settings.mutation == .lateOrdersAccepted { asked.notAfterMs = nil }
-        if settings.mutation == .resultsForgotten { asked.key = OperationKey("forgotten") }
+        if settings.mutation == .resultsForgotten {
+            asked.key = OperationKey("forgotten-\(agents[node].nextJob)-\(nowMs)")
+        }
         let before = agents[node].ledger
         let admission = agents[node].ledger.admit(
             asked, to: clusterID, cluster.nodes[node].nodeID, at: boot(node))
         if case .refused = admission, settings.mutation == .refusalsForgotten {
             agents[node].ledger = before
-            _ = agents[node].ledger.raise(to: command.epoch)
+            agents[node].ledger.raise(to: command.leadership)
         }
         return admission
     }
@@ -90,7 +93,7 @@ extension World {
     }
 
     private func remember(refusal: CommandResult, of command: AgentCommand, _ node: Int) {
-        guard command.name == .promote else { return }
+        guard command.name.makesPrimary else { return }
         checker.refusedOrders.insert(command.key)
         if settings.mutation != .refusalsForgotten { agents[node].ledger.remember(refusal) }
     }
@@ -126,7 +129,7 @@ extension World {
         guard let job = agents[node].jobs[id] else { return }
         // A rejoin that is stopped halfway leaves no server that runs.
         if job.command.name == .rejoin { stopDatabase(node, "its rejoin is stopped") }
-        finish(job, node, .failed, "stopped by a later order")
+        finish(job, node, .inDoubt, "stopped by a later order")
         agents[node].lease.resume()
         startNext(after: id, node)
     }
@@ -145,15 +148,12 @@ extension World {
             return startNext(after: job.id, node)
         }
         checkBegin(job, node)
+        if job.isOrder { begin(job.command, node) }
         switch job.command.name {
         case .fence, .demote: agents[node].lease.suspend()
         case .promote, .restart:
             if let leaseMs = job.command.leaseMs {
-                agents[node].promiseMs = leaseMs
-                agents[node].lease.grant(
-                    milliseconds: leaseMs, from: BootInstant(milliseconds: job.arrivedLocalMs))
-                checkLeaseIsKnown(node, untilLocalMs: job.arrivedLocalMs + leaseMs)
-                checkLease(node)
+                grantLease(leaseMs, fromLocalMs: job.arrivedLocalMs, node)
             }
         default: break
         }
@@ -167,6 +167,33 @@ extension World {
             // Readings have no effect: what they find is what there is when they end.
             perform(job, node)
         }
+    }
+
+    /// Kept before the order has any effect: an agent that is killed in the middle answers that it is
+    /// in doubt.
+    private func begin(_ command: AgentCommand, _ node: Int) {
+        var kept = command
+        if settings.mutation == .begunForgotten {
+            kept.key = OperationKey("forgotten-\(agents[node].nextJob)")
+        }
+        agents[node].fencedBefore = agents[node].ledger.fenced
+        agents[node].ledger.begin(kept)
+        guard command.name.makesPrimary else { return }
+        checker.begunOrders.insert(command.key)
+    }
+
+    /// The agent is killed while its program promotes: the server was told already, or was not.
+    func goesOnAlone(_ job: AgentModel.Job, _ node: Int) {
+        guard job.isOrder, job.command.name == .promote, nodeChance.chance(500) else { return }
+        after(nodeChance.int(1...1500), .promotesAlone(node: node))
+    }
+
+    func promotesAlone(_ node: Int) {
+        guard machineIsUp[node + 1], isAnswering(node), databases[node].role != .primary else {
+            return
+        }
+        trace("\(name(node)) is promoted although its agent has ended")
+        becomesPrimary(node)
     }
 
     private func duration(of command: AgentCommand, _ node: Int) -> Int64 {
@@ -318,6 +345,11 @@ extension World {
         _ job: AgentModel.Job, _ node: Int, _ outcome: CommandResult.Outcome, _ detail: String,
         method: String? = nil
     ) {
+        // Whatever ends in a receipt has stopped the service.
+        if method != nil {
+            noteFence(
+                node, isByLease: !job.isOrder, wasPrimary: databases[node].role != .secondary)
+        }
         guard job.isOrder else { return }
         var service = agents[node].seen
         forgePosition(&service)
@@ -330,6 +362,11 @@ extension World {
             key: job.command.key, outcome: outcome, detail: detail, durationMs: 1,
             service: service, receipt: receipt,
             deniedPromisesTo: job.command.deniesPromisesTo)
+        if job.command.name.startsService, agents[node].seen.state == .stopped,
+            agents[node].ledger.fenced == nil, let fenced = agents[node].fencedBefore
+        {
+            agents[node].ledger.fence(fenced)
+        }
         if outcome == .refused {
             remember(refusal: result, of: job.command, node)
         } else if job.command.name != .status {

@@ -17,6 +17,7 @@ final class World {
     var chance: Generator
     var networkChance: Generator
     var hookChance: Generator
+    var nodeChance: Generator
 
     var clocks: [DriftingClock] = []
     var agents: [AgentModel] = []
@@ -49,6 +50,7 @@ final class World {
         chance = root.fork()
         networkChance = root.fork()
         hookChance = root.fork()
+        nodeChance = root.fork()
         network = Network(machines: settings.cluster.nodes.count + 1)
         serve = ServeModel()
         makeMachines()
@@ -139,6 +141,7 @@ final class World {
         case .agentProbes(let node, let boot): agentProbes(node, boot)
         case .agentChecksLease(let node, let boot, let token): leaseTimer(node, boot, token)
         case .jobEnds(let node, let boot, let job): jobEnds(node, boot, job)
+        case .promotesAlone(let node): promotesAlone(node)
         case .guardLooks(let node, let token): guardLooks(node, token)
         case .walArrives(let from, let to, let length): walArrives(from, to, length)
         case .walAcknowledged(let from, let to, let length): walAcknowledged(from, to, length)

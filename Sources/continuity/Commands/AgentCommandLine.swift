@@ -12,16 +12,30 @@ struct AgentCommandLine: AsyncParsableCommand {
     @Option(help: "The agent's configuration file (docs/agent.md).")
     var config: String
 
+    @Flag(help: "Check the configuration and the service's unit, and end: 0 when all is well.")
+    var check = false
+
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         try await reporting {
             let configuration = try AgentConfiguration.load(file: config)
+            guard !check else { return try await examine(configuration) }
             let logger = log.logger("continuity.agent")
             let agent = try Agent(configuration: configuration, logger: logger)
             try await ServiceGroup(
                 services: [agent], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
             ).run()
         }
+    }
+
+    private func examine(_ configuration: AgentConfiguration) async throws {
+        print("configuration: good")
+        guard let unit = configuration.service.unit else {
+            return print("unit: 'service.unit' names none; see docs/fencing.md, Supervisors")
+        }
+        let found = await UnitCheck.run(unit: unit)
+        print(found.text)
+        if !found.isSafe { throw ExitCode.failure }
     }
 }

@@ -10,6 +10,7 @@ final class FakeOrchestrator: Service {
         var reply = ReportReply(
             epoch: 1, intervalMs: 50, jitterPermille: 100, leaseMs: nil, peers: [])
         var isSilent = false
+        var problem: (status: Int, body: String)?
         var links: [ChainLink] = []
         var reports: [NodeReport] = []
         var port: Int?
@@ -28,6 +29,11 @@ final class FakeOrchestrator: Service {
 
     /// What `agent/links` shows, from entry 1.
     func show(_ links: [ChainLink]) { storage.withLock { $0.links = links } }
+
+    /// From now on reports are refused with this problem; `nil`: they are taken.
+    func refuse(_ problem: (status: Int, body: String)?) {
+        storage.withLock { $0.problem = problem }
+    }
 
     /// From now on reports get a 503.
     func fallSilent() { storage.withLock { $0.isSilent = true } }
@@ -50,6 +56,12 @@ final class FakeOrchestrator: Service {
             let body = try await request.body.collect(upTo: 1 << 20)
             let report = try JSONDecoder().decode(
                 NodeReport.self, from: Data(body.readableBytesView))
+            if let problem = self.storage.withLock({ $0.problem }) {
+                self.storage.withLock { $0.reports.append(report) }
+                return Response(
+                    status: .init(code: problem.status),
+                    body: .init(byteBuffer: ByteBuffer(string: problem.body)))
+            }
             guard let reply = self.receive(report) else {
                 return Response(status: .serviceUnavailable)
             }

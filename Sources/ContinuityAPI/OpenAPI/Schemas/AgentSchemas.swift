@@ -15,6 +15,12 @@ enum AgentSchemas {
                 .optional("lag_ms", .count, "How far the copy is behind, as the service says."),
                 .required("streaming", .boolean, "Whether changes come from another node."),
                 .required("detail", CommonSchemas.text),
+                .optional(
+                    "fenced", .boolean,
+                    "It was stopped by its own agent or guard at its lease's end."),
+                .optional(
+                    "synchronous", .boolean,
+                    "A primary acknowledges a write only once another node holds it."),
             ], isOpen: true))
 
     private static let witness = Schema.object(
@@ -34,12 +40,18 @@ enum AgentSchemas {
                     "Drawn anew by each agent process."),
                 .required("sequence", .count, "Grows with each report of one boot."),
                 .required("highest_epoch", .count),
+                .optional("instance_id", CommonSchemas.text, "Whom it obeys in that epoch."),
                 .required("service", service),
                 .required(
-                    "peers", .map(.choice(["reachable", "service_only", "unreachable"]), max: 100),
+                    "peers",
+                    .map(
+                        .choice(["reachable", "service_only", "service_stopped", "unreachable"]),
+                        max: 100),
                     "What this agent sees of the other nodes, by node id."),
                 .optional("clock_ms", .count, "Since the start of the machine."),
                 .optional("witness", witness, "What it keeps of the journal's checkpoints."),
+                .optional("promise_rule", CommonSchemas.text, "By which it asks for promises."),
+                .optional("unleased", .boolean, "It acts without a lease, as it was told."),
             ], isOpen: true))
 
     private static let checkpoint = Schema.named(
@@ -59,6 +71,15 @@ enum AgentSchemas {
         .object([
             .required("epoch", .count), .required("interval_ms", .count),
             .required("jitter_permille", .integer(0...1000)),
+            .optional("instance_id", CommonSchemas.text, "Which process leads in that epoch."),
+            .optional("clock_ms", .count, "The orchestrator's clock, of no known beginning."),
+            .optional(
+                "promise_rule",
+                .object([
+                    .required("voters", .array(CommonSchemas.nodeID)), .required("needed", .count),
+                ]), "Whose promises are needed where no orchestrator answers."),
+            .optional("unleased", .boolean, "The role excludes nobody and needs no lease."),
+            .optional("promise_limit_ms", .count, "The longest promise that may be given."),
             .optional("lease_ms", .count, "From the moment at which the report was sent."),
             .optional(
                 "ends_denials", .boolean,
@@ -71,6 +92,7 @@ enum AgentSchemas {
                         .required("agent_url", CommonSchemas.text),
                         .required("service_address", CommonSchemas.text),
                         .optional("service_probe", .choice(of: ServiceProbe.self)),
+                        .optional("is_primary", .boolean),
                     ]))),
             .optional("checkpoint", checkpoint),
         ]))
