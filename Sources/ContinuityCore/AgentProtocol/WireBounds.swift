@@ -5,6 +5,8 @@ package enum WireBounds {
     package static let integerMax: Int64 = (1 << 53) - 1
     /// No timeout or lease is longer than a month.
     package static let durationMsMax: Int64 = 31 * 86_400_000
+    /// On an agent's clock, which may show as much as it likes, and a timeout after it.
+    static let notAfterMsMax = 2 * integerMax
     package static let detailBytesMax = 2048
     package static let alarmBytesMax = 512
     package static let nameBytesMax = 128
@@ -100,7 +102,7 @@ extension AgentCommand {
             ?? wish("timeout_ms", timeoutMs, WireBounds.durationMsMax)
             ?? wish("lease_ms", leaseMs, WireBounds.durationMsMax)
             // Before the agent's machine started: too late, which the agent itself answers.
-            ?? wish("not_after_ms", notAfterMs.map { max(0, $0) }, WireBounds.integerMax)
+            ?? wish("not_after_ms", notAfterMs.map { max(0, $0) }, WireBounds.notAfterMsMax)
             ?? wish("denies_promises_ms", deniesPromisesMs, WireBounds.durationMsMax)
     }
 }
