@@ -106,7 +106,7 @@ let package = Package(
         .target(
             name: "ContinuityBroker",
             dependencies: [
-                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "ContinuityHooks",
+                "ContinuityCore", "ContinuityConfig", "ContinuityHTTP", "ContinuityHooks", "CLinux",
                 subprocess, system,
             ],
             swiftSettings: swiftRules),

@@ -91,6 +91,27 @@ struct SecretTests {
         }
     }
 
+    @Test("what an agent says is withheld where it holds a secret, and an effect stays done")
+    func agents() async throws {
+        for (detail, isSecret) in [("key is \(Self.secret)!", true), ("all is well", false)] {
+            let harness = try BrokerHarness(
+                secrets: [("token", Self.secret, "example.org")], port: TestPort(detail: detail))
+            defer { harness.remove() }
+            let outcome = try await harness.run(
+                """
+                local read, message, code = ctx.agent.command("db-1", "status")
+                local done = ctx.agent.command("db-1", "prepare")
+                return { read = read or "none", message = message or "none", code = code or "none",
+                    done = done }
+                """, grant: "{agent: {commands: [status, prepare]}}")
+            #expect(outcome.status == .ok, "\(outcome)")
+            #expect(!"\(outcome)".contains("s3cret"))
+            #expect(outcome.value["code"] == (isSecret ? "withheld" : "none"), "\(outcome)")
+            #expect(
+                outcome.value["done"]?["detail"] == (isSecret ? "" : "all is well"), "\(outcome)")
+        }
+    }
+
     @Test("a secret goes to its destination and nowhere else")
     func destination() async throws {
         try await withEchoServer { port in

@@ -127,6 +127,20 @@ import Testing
             "\(result.output)")
     }
 
+    @Test(arguments: ["check", "list"])
+    func oneBadPackDoesNotHideTheOthers(_ command: String) async throws {
+        let folder = try TemporaryFolder()
+        for name in ["a-first", "b-second"] {
+            _ = try await Programs.run(
+                "hooks", "new", name, "--kind", "check", "--folder", folder.path)
+        }
+        try folder.write("name: [", to: "a-first/hook.yaml")
+        let result = try await Programs.run("hooks", command, folder.path)
+        #expect(result.exitCode == 65)
+        #expect(result.errors.contains("a-first/hook.yaml"), "\(result.errors)")
+        #expect(result.output.contains("b-second"), "\(result.output)")
+    }
+
     /// A billion values in nine lines: refused at once, by every command.
     @Test(arguments: ["check", "test", "list"])
     func aManifestOfAliasesIsRefusedAtOnce(_ command: String) async throws {

@@ -43,13 +43,22 @@ struct HooksCheck: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             var misuses = 0
+            var exit: ExitCode?
             try await sandbox.withRuntime { runtime in
                 for folder in try packs.flatMap(PackFolders.packs(in:)) {
-                    let finding = try await check(folder, runtime)
+                    let finding: Finding
+                    do {
+                        finding = try await check(folder, runtime)
+                    } catch let error as ConfigError {
+                        // The others are looked at all the same.
+                        exit = failure(SafeText.line("\(error)"), Exit.badFile)
+                        continue
+                    }
                     misuses += finding.globals.count + finding.context.count
                     if json { try printJSON(finding) } else { show(finding, folder) }
                 }
             }
+            if let exit { throw exit }
             if misuses > 0 {
                 throw failure(
                     "\(misuses) uses of what does not exist or is not asked for", Exit.unmet)

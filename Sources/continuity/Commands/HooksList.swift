@@ -6,7 +6,8 @@ import Foundation
 
 struct HooksList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List packs, with the digests that operators pin.")
+        commandName: "list", abstract: "List packs, with the digests that operators pin.",
+        discussion: "Exits with 65 when one cannot be read; the others are listed.")
 
     @Argument(help: "Packs, or folders of packs. Default: policies and hooks, here.")
     var folders: [String] = []
@@ -35,9 +36,17 @@ struct HooksList: AsyncParsableCommand {
             guard !places.isEmpty else {
                 throw ValidationError("There is no folder 'policies' or 'hooks' here: name one.")
             }
+            var exit: ExitCode?
             var table = Table("NAME", "VERSION", "KIND", "STAGES", "DIGEST")
             for folder in try places.flatMap(PackFolders.packs(in:)) {
-                let pack = try HookPack.load(folder: folder)
+                let pack: HookPack
+                do {
+                    pack = try HookPack.load(folder: folder)
+                } catch {
+                    // The others are listed all the same.
+                    exit = failure(SafeText.line("\(error)"), Exit.badFile)
+                    continue
+                }
                 let manifest = pack.manifest
                 if json {
                     try printJSON(
@@ -50,6 +59,7 @@ struct HooksList: AsyncParsableCommand {
                     manifest.stages.map(\.rawValue).joined(separator: ","), pack.packSHA256)
             }
             if !json { print(table.text) }
+            if let exit { throw exit }
         }
     }
 }

@@ -13,8 +13,13 @@ import Testing
 final class TestPort: BrokerPort {
     private let intended = Mutex<[HookHostCall]>([])
     private let runIsOver: Bool
+    /// What the agents say.
+    private let detail: String?
 
-    init(runIsOver: Bool = false) { self.runIsOver = runIsOver }
+    init(runIsOver: Bool = false, detail: String? = nil) {
+        self.runIsOver = runIsOver
+        self.detail = detail
+    }
 
     var intents: [HookHostCall] { intended.withLock(\.self) }
 
@@ -33,7 +38,7 @@ final class TestPort: BrokerPort {
         guard order.node == "db-1" else {
             throw CallFailure("'\(order.node)' is no node of this cluster", code: "invalid")
         }
-        return CommandResult(key: "k", outcome: .succeeded, detail: order.name.rawValue)
+        return CommandResult(key: "k", outcome: .succeeded, detail: detail ?? order.name.rawValue)
     }
 
     func permit(_ order: AgentOrder) throws(CallFailure) {}
