@@ -72,6 +72,7 @@ struct FreshCopy: Sendable {
             try await copy(into: directory.path, shape)
             return try makeStandby(directory.path)
         }
+        let isKept = !directory.isEmpty
         do {
             try await copy(into: exchange.fresh, shape)
             // Before it takes its place: without its signal file it would come up as a primary.
@@ -80,9 +81,11 @@ struct FreshCopy: Sendable {
             try exchange.removeFresh()
             throw error
         }
-        let isKept = !directory.isEmpty
         try exchange.run()
-        guard isKept else { return }
+        // It is root's, and every backup of this server would stumble over it.
+        let found = directory.inside("lost+found")
+        if access(found, F_OK) == 0 { try installation.giveToServer(found) }
+        guard isKept else { return exchange.removeOld() }
         progress("the old data is kept in \(exchange.old), until the next copy takes its place")
     }
 

@@ -111,6 +111,14 @@ package struct PostgresInstallation: Sendable {
         return .user(name: name, uid: uid, gid: gid, tool: tool)
     }
 
+    /// The name of whom the server's programs run as.
+    var runnerName: String {
+        switch runner {
+        case .user(let name, _, _, _): name
+        case .caller: getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? ""
+        }
+    }
+
     /// The argument vector of one of the server's programs, run as the server's user.
     package func serverProgram(_ name: String, _ arguments: [String]) -> [String] {
         let program = ["\(binDirectory)/\(name)"] + arguments

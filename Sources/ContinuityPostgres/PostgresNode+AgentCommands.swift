@@ -19,7 +19,7 @@ extension PostgresNode {
     /// something; until then it holds more than it has replayed, and nothing tells how much.
     private static let standbyPosition = """
         CASE WHEN pg_last_wal_receive_lsn() IS NULL AND current_setting('primary_conninfo') <> ''
-         THEN NULL ELSE greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END
+         THEN NULL ELSE held END
         """
 
     /// Whether a primary feeds a standby, with changes of the same history.
@@ -27,15 +27,16 @@ extension PostgresNode {
     /// A receiver calls itself streaming before it has heard a word: until the first message the
     /// two times of the last one are the same. And it streams for moments, again and again, when
     /// the standby went on where the primary's timeline began: the timelines' histories, which it
-    /// fetches before, say so.
-    private static let isFed = """
+    /// fetches before, say so. A standby that holds more than its primary has at all is on a history
+    /// of its own, whatever streams.
+    static let isFed = """
         EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'
-         AND last_msg_send_time <> last_msg_receipt_time
+         AND last_msg_send_time <> last_msg_receipt_time AND held <= latest_end_lsn
          AND NOT EXISTS (SELECT FROM pg_ls_dir('pg_wal') AS f,
          regexp_split_to_table(pg_read_file('pg_wal/' || f, 0, 1048576, true), E'\\n') AS l
          WHERE f LIKE '%.history' AND CASE WHEN split_part(l, E'\\t', 1) = received_tli::text
          THEN split_part(l, E'\\t', 2)::pg_lsn
-         < greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) END))
+         < held END))
         """
 
     /// One JSON object that says what this server is and how far it has come.
@@ -43,6 +44,8 @@ extension PostgresNode {
     /// On a primary the flushed position, not the inserted one: only what is on disk counts. On a
     /// standby what it has received, as all of that will be replayed before it is promoted. The
     /// lag is 0 while everything received is also replayed, however long ago the last write was.
+    /// Where something is not, it is looked at again after a moment: the time of the last
+    /// transaction says nothing about a first write after a quiet time.
     static let statusQuery = """
         SELECT json_build_object(
          'role', CASE WHEN r THEN 'secondary' ELSE 'primary' END,
@@ -51,11 +54,16 @@ extension PostgresNode {
            ELSE pg_current_wal_flush_lsn() END - '0/0')::bigint,
          'lag_ms', CASE WHEN NOT r THEN 0
            WHEN pg_last_wal_receive_lsn() IS NULL THEN NULL
-           WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+           WHEN pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() THEN 0
+           WHEN (SELECT w <= pg_last_wal_replay_lsn() FROM (SELECT pg_last_wal_receive_lsn() AS w,
+             pg_sleep(0.02)) AS x) THEN 20
            ELSE greatest(0, extract(epoch FROM
              clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END,
-         'streaming', \(isFed))
-        FROM pg_is_in_recovery() AS r
+         'streaming', \(isFed),
+         'synchronous', CASE WHEN r THEN NULL ELSE current_setting('synchronous_standby_names')
+           <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local') END)
+        FROM (SELECT pg_is_in_recovery() AS r,
+         greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) AS held) AS s
         """
 
     /// What the shipped packs for PostgreSQL look at beyond the status: one JSON object.
@@ -120,6 +128,16 @@ extension PostgresNode {
         return psql("ALTER SYSTEM SET primary_conninfo = \(conninfo)", "SELECT pg_reload_conf()")
     }
 
+    /// The same for an agent. What it fills in comes as arguments, and is quoted by the program:
+    /// within a statement nobody would quote it.
+    private func followCommand(executable: String) -> [String] {
+        [
+            executable, "postgres", "follow", "--data-directory", dataDirectory,
+            "--primary-host", "{primary_host}", "--primary-port", "{primary_port}",
+            "--user", user, "--passfile", passfile, "--application-name", id,
+        ]
+    }
+
     package func rejoinCommand(executable: String, host: String, port: String) -> [String] {
         [
             executable, "postgres", "rejoin", "--data-directory", dataDirectory,
@@ -143,7 +161,8 @@ extension PostgresNode {
         [
             .init(
                 name: "status", argv: statusCommand, timeoutMs: 2000,
-                comment: "Prints one JSON object: role, position_bytes, lag_ms, streaming."),
+                comment:
+                    "Prints one JSON object: role, position_bytes, lag_ms, streaming, synchronous."),
             .init(
                 name: "prepare", argv: psql("CHECKPOINT"), timeoutMs: 10_000,
                 comment: "Writes out now what the stop would else have to write."),
@@ -159,7 +178,7 @@ extension PostgresNode {
                 name: "promote", argv: promoteCommand, timeoutMs: 20_000,
                 comment: "Orders it; the agent asks `status` until the server says primary."),
             .init(
-                name: "follow", argv: followCommand(host: "{primary_host}", port: "{primary_port}"),
+                name: "follow", argv: followCommand(executable: executable),
                 timeoutMs: 5000,
                 comment: "Points a running standby at another primary, without a restart."),
             .init(

@@ -54,8 +54,9 @@ package struct PostgresStart: Sendable {
             RejoinFailure("its data cannot follow: \(text)", details: log.tail(), .nextStep)
         case .surroundings(let text):
             RejoinFailure(
-                "it does not start, and a new copy would not mend it: \(text)",
-                details: log.tail(), .stop)
+                "it does not \(isStreaming ? "stream" : "start"), and a new copy would not mend it: "
+                    + text,
+                details: log.tail(), isStreaming ? .leaveRunning : .stop)
         case .primary(let text):
             RejoinFailure(
                 "the primary does not feed it: \(text)", details: log.tail(),

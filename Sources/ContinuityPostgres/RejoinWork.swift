@@ -169,8 +169,29 @@ struct RejoinWork: Sendable {
         try await waitUntilStreaming(facts, log)
     }
 
-    /// The primary itself says whether it feeds this standby, where the role may see that; else
-    /// the standby's receiver tells how far it has come.
+    /// Whether the standby itself says that it is fed: a role with few rights on the primary does
+    /// not see it there. Where nobody is let in over the socket, this says nothing.
+    private func saysThatItIsFed(_ facts: PrimaryFacts) async throws -> Bool {
+        guard let socket = processes.socket else { return false }
+        let conninfo = [
+            "host=\(Quote.connectionValue(socket.folder))", "port=\(socket.port)",
+            "user=\(Quote.connectionValue(installation.runnerName))",
+            "dbname=\(PostgresNode.database)", "connect_timeout=3",
+        ].joined(separator: " ")
+        let question = """
+            SELECT \(PostgresNode.isFed) AND held >= \(Quote.literal(facts.position.description))
+             AND (SELECT received_tli FROM pg_stat_wal_receiver) = \(facts.history.current)
+             FROM (SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) AS held) s
+            """
+        let answer = try await Program.run(
+            installation.serverProgram(
+                "psql", ["-XAtq", "--no-password", "-d", conninfo, "-c", question]),
+            timeout: .seconds(5))
+        return answer.isSuccess && answer.output.hasPrefix("t")
+    }
+
+    /// The standby's receiver tells how far it has come, the standby whether it is fed, the primary
+    /// whether it feeds: not each of them may be asked everywhere.
     private func waitUntilStreaming(_ facts: PrimaryFacts, _ log: ServerLog) async throws {
         var last = ""
         var moved = ContinuousClock.now
@@ -179,6 +200,7 @@ struct RejoinWork: Sendable {
                 return
             }
             if facts.showsReplication, try await inquiry.feeds(from: facts.position) { return }
+            if try await saysThatItIsFed(facts) { return }
             guard !processes.living().isEmpty else {
                 let failure = StartFailure.find(in: log.lines(), isDead: true)
                 throw failure.map { PostgresStart.failure($0, log, isStreaming: true) }

@@ -245,6 +245,54 @@ import Testing
         }
     }
 
+    /// It is kept for the mistakes that it does not have yet.
+    @Test func aStandbyThatIsLateOnPurposeStaysSo() async throws {
+        try await Trio.run { trio in
+            let (primary, node) = (trio.nodes[0], trio.nodes[2])
+            try await trio.psql(primary, "CREATE TABLE t AS SELECT 1 AS v")
+            try await trio.has(node, "t")
+            try await trio.psql(node, "ALTER SYSTEM SET recovery_min_apply_delay = '1h'")
+            try await trio.psql(node, "SELECT pg_reload_conf()")
+            try await trio.psql(primary, "INSERT INTO t VALUES (2)")
+            let written = try await trio.psql(primary, "SELECT pg_current_wal_flush_lsn()")
+            _ = try await eventually("it has received the write") {
+                try await trio.psql(
+                    node, "SELECT pg_last_wal_receive_lsn() >= '\(written)'::pg_lsn") == "t"
+                    ? true : nil
+            }
+            try await node.processes.kill()
+            let before = try trio.identity(node.dataDirectory)
+
+            let rejoined = try await trio.rejoin(node, to: primary)
+            #expect(rejoined.output.contains("rejoined by as_it_is"), "\(rejoined)")
+            #expect(rejoined.errors.contains("replays with a delay"), "\(rejoined.errors)")
+            let question = "SELECT pg_last_wal_replay_lsn() < '\(written)'::pg_lsn"
+            #expect(try await trio.psql(node, question) == "t", "it keeps the write back")
+            #expect(try trio.identity(node.dataDirectory) == before)
+
+            try await node.processes.kill()
+            unlink(node.dataDirectory + "/global/pg_control")
+            let refused = try await trio.rejoin(node, to: primary)
+            #expect(refused.exitCode != 0 && refused.errors.contains("--copy discard"))
+            #expect(try trio.identity(node.dataDirectory) == before)
+        }
+    }
+
+    /// pg_ctl's own limit was half a minute; a recovery that advances has none.
+    @Test func aRecoveryThatTakesLongIsWaitedFor() async throws {
+        try await Trio.run { trio in
+            let node = trio.nodes[2]
+            try await trio.stop(node)
+            // Each file that it asks its archive for takes a while.
+            try trio.configure(node, "restore_command = 'sleep 12; exit 1'")
+            let began = ContinuousClock.now
+            let started = try await trio.restart(node)
+            #expect(started.exitCode == 0, "\(started.errors)")
+            let took = ContinuousClock.now - began
+            #expect(took > .seconds(31), "\(took)")
+        }
+    }
+
     private func copyByHand(
         _ trio: Trio, _ primary: PostgresNode, _ node: PostgresNode
     ) async throws {

@@ -138,8 +138,8 @@ package enum AccessTable {
         "audit redact", "audit sign", "audit access", "audit key init", "audit key show", "backup",
         "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
-        "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres rejoin",
-        "postgres restart",
+        "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres check",
+        "postgres follow", "postgres rejoin", "postgres restart", "postgres status",
     ]
 
     package static var markdown: String {

@@ -89,17 +89,35 @@ struct Endpoints: Sendable {
     }
 
     private func addReadings(to router: Router<TransportContext>) {
-        router.get("/primary") { _, _ in
-            role(when: \.isPrimary)
+        // `/` as with Patroni: HAProxy's `option httpchk` asks it where no path is given.
+        for path: RouterPath in ["/primary", "/"] {
+            reading(path, on: router) { role(when: \.isPrimary) }
         }
-        router.get("/replica") { _, _ in
+        reading("/replica", on: router) {
             role { standing in
                 let service = standing.service
                 return service.state == .running && service.role == .secondary && service.streaming
             }
         }
-        router.get("/health") { _, _ in health() }
-        router.get("/metrics") { _, _ in metrics() }
+        reading("/health", on: router) { health() }
+        reading("/metrics", on: router) { metrics() }
+    }
+
+    /// GET, and with the same status and no body the methods that load balancers ask with: HAProxy
+    /// with OPTIONS unless it is told otherwise, others with HEAD.
+    private func reading(
+        _ path: RouterPath, on router: Router<TransportContext>,
+        _ answer: @escaping @Sendable () -> Response
+    ) {
+        router.get(path) { _, _ in answer() }
+        for method in [HTTPRequest.Method.head, .options] {
+            router.on(path, method: method) { _, _ in
+                var response = answer()
+                response.headers[.allow] = "GET, HEAD, OPTIONS"
+                response.body = .init()
+                return response
+            }
+        }
     }
 
     // MARK: Roles

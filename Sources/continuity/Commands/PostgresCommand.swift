@@ -5,7 +5,78 @@ struct PostgresCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "postgres",
         abstract: "What an agent's commands need for PostgreSQL beyond its own tools.",
-        subcommands: [PostgresRejoinCommand.self, PostgresRestartCommand.self])
+        subcommands: [
+            PostgresStatusCommand.self, PostgresFollowCommand.self, PostgresRejoinCommand.self,
+            PostgresRestartCommand.self, PostgresCheckCommand.self,
+        ])
+}
+
+struct PostgresStatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Print what a server is and how far it has come, as an agent's status command.",
+        discussion: """
+            One JSON object. A server that lives and cannot be asked (too many clients, a slow \
+            login, still starting) is told with a null position and a 'detail'; only one that \
+            answers nothing, is stopped or shutting down makes this fail. It logs in over the \
+            server's socket, as the data's owner, whose name it takes on.
+            """)
+
+    @Option(help: "The server's data directory.") var dataDirectory: String
+    @Option(help: "The role to log in as; else the one named as the data's owner.") var user:
+        String?
+    @Option(help: "How long the server may take to answer, in milliseconds.")
+    var timeoutMs: Int64 = 800
+
+    func validate() throws {
+        guard (10...60_000).contains(timeoutMs) else {
+            throw ValidationError("--timeout-ms must be from 10 to 60000")
+        }
+    }
+
+    func run() async throws {
+        try await reporting {
+            print(
+                try PostgresStatus(
+                    dataDirectory: dataDirectory, user: user, timeoutMs: timeoutMs
+                ).json())
+        }
+    }
+}
+
+struct PostgresFollowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "follow",
+        abstract: "Point a running standby to another primary, without a restart.")
+
+    @Option(help: "The server's data directory.") var dataDirectory: String
+    @Option(help: "The primary's host.") var primaryHost: String
+    @Option(help: "The primary's port.") var primaryPort: String
+    @Option(help: "The user for replication.") var user: String
+    @Option(help: "That user's password, as a libpq password file.") var passfile: String
+    @Option(help: "The standby's name, as synchronous_standby_names knows it.")
+    var applicationName: String
+    @Option(help: "The role for this server itself; else the one named as the data's owner.")
+    var localUser: String?
+    @Option(help: "How long this server may take, in milliseconds.") var timeoutMs: Int64 = 5000
+
+    func validate() throws {
+        guard (10...60_000).contains(timeoutMs) else {
+            throw ValidationError("--timeout-ms must be from 10 to 60000")
+        }
+    }
+
+    func run() async throws {
+        try await reporting {
+            try PostgresFollow(
+                dataDirectory: dataDirectory,
+                primary: PrimaryConnection(
+                    host: primaryHost, port: primaryPort, user: user, passfile: passfile,
+                    applicationName: applicationName),
+                localUser: localUser, timeoutMs: timeoutMs
+            ).run()
+        }
+    }
 }
 
 struct PostgresRejoinCommand: AsyncParsableCommand {
@@ -77,6 +148,30 @@ struct PostgresRestartCommand: AsyncParsableCommand {
             restart.binDirectory = binDirectory
             restart.stallLimit = .seconds(stallTimeoutS)
             try await restart.run()
+        }
+    }
+}
+
+struct PostgresCheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Look at what a rejoin will need on this node. Nothing is changed.",
+        discussion: "Exit code 1 when something would make a rejoin fail.")
+
+    @Option(help: "The server's data directory.") var dataDirectory: String
+    @Option(help: "Its postgresql.conf.") var configFile: String?
+    @Option(
+        help: "PostgreSQL's programs; else those of the data directory's version are looked for.")
+    var binDirectory: String?
+
+    func run() async throws {
+        try await reporting {
+            let findings = await PostgresCheck(
+                dataDirectory: dataDirectory, configFile: configFile, binDirectory: binDirectory
+            ).findings()
+            for finding in findings { print("\(finding.level.rawValue): \(finding.message)") }
+            if findings.contains(where: { $0.level == .error }) { throw Exit.unmet }
+            print("a rejoin has what it needs")
         }
     }
 }

@@ -13,9 +13,10 @@ final class PostgresFixture {
     let folder: TemporaryFolder
     let postgres: PostgresCluster
     let port: Int
-    private let agentPorts: [Int]
+    let agentPorts: [Int]
     private let client = ContinuityHTTP.HTTPClient(maxConcurrent: 4)
     private var processes: [Background] = []
+    private var builtInStatus = false
 
     /// Sets everything up, runs `body` on a healthy cluster, and leaves nothing running.
     ///
@@ -24,11 +25,14 @@ final class PostgresFixture {
     ///   - packs: folders of packs.
     ///   - hookCommands: added to those of each agent.
     ///   - settings: lines for every server's `postgresql.conf`, which it is started with.
+    ///   - builtInStatus: whether the agents ask by `continuity postgres status`.
     static func run(
         policy: String, packs: [String], hookCommands: [String: JSONValue] = [:],
-        settings: String = "", _ body: (PostgresFixture) async throws -> Void
+        settings: String = "", builtInStatus: Bool = false,
+        _ body: (PostgresFixture) async throws -> Void
     ) async throws {
         let fixture = try await PostgresFixture(policy: policy, packs: packs)
+        fixture.builtInStatus = builtInStatus
         var failure: (any Error)?
         do {
             try await fixture.start(hookCommands, settings)
@@ -113,8 +117,14 @@ final class PostgresFixture {
         func section(_ commands: [PostgresNode.AgentCommand]) -> [String: JSONValue] {
             Dictionary(
                 uniqueKeysWithValues: commands.map { command in
+                    let argv =
+                        command.name == "status" && builtInStatus
+                        ? [
+                            Programs.continuity, "postgres", "status", "--data-directory",
+                            node.dataDirectory,
+                        ] : command.argv
                     var entry: [String: JSONValue] = [
-                        "argv": .array(command.argv.map { .string($0) }),
+                        "argv": .array(argv.map { .string($0) }),
                         "timeout_ms": .int(Int64(command.timeoutMs)),
                     ]
                     if command.readsOnly { entry["reads_only"] = true }
