@@ -57,18 +57,22 @@ actor StatusReader {
         return Self.parse(result.output)
     }
 
+    private static let detailCharactersMax = 500
+
     static func parse(_ output: [UInt8]) -> Answer {
         struct Printed: Decodable {
             var role: ServiceReport.Role
             var positionBytes: Int64?
             var lagMs: Int64?
             var streaming: Bool?
+            var synchronous: Bool?
+            var detail: String?
 
             enum CodingKeys: String, CodingKey {
                 case role
                 case positionBytes = "position_bytes"
                 case lagMs = "lag_ms"
-                case streaming
+                case streaming, synchronous, detail
             }
         }
         do {
@@ -76,7 +80,9 @@ actor StatusReader {
             return .reading(
                 StatusReading(
                     role: printed.role, positionBytes: printed.positionBytes,
-                    lagMs: printed.lagMs, streaming: printed.streaming ?? false))
+                    lagMs: printed.lagMs, streaming: printed.streaming ?? false,
+                    isSynchronous: printed.synchronous,
+                    detail: String((printed.detail ?? "").prefix(detailCharactersMax))))
         } catch {
             let start = String(decoding: output.prefix(200), as: UTF8.self)
             return .failure(
