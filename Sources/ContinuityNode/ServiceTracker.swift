@@ -6,12 +6,17 @@ package struct StatusReading: Equatable, Sendable {
     package var positionBytes: Int64?
     package var lagMs: Int64?
     package var streaming: Bool
+    /// Whether a primary acknowledges a write only once another node holds it.
     package var isSynchronous: Bool?
+    /// What a person should know of a service that runs. Empty when all is well.
+    package var detail: String
 
     package init(
         role: ServiceReport.Role, positionBytes: Int64?, lagMs: Int64?, streaming: Bool,
-        isSynchronous: Bool? = nil
+        isSynchronous: Bool? = nil, detail: String = ""
     ) {
+        self.isSynchronous = isSynchronous
+        self.detail = detail
         self.role = role
         self.positionBytes = positionBytes
         self.lagMs = lagMs
@@ -57,8 +62,8 @@ package struct ServiceTracker: Sendable {
         report.state = .stopped
         report.role = .unknown
         report.lagMs = nil
-        report.streaming = false
         report.isSynchronous = nil
+        report.streaming = false
         report.detail = detail
     }
 
@@ -76,7 +81,7 @@ package struct ServiceTracker: Sendable {
         guard let failure = outcome.failure else {
             failuresInRow = 0
             report.state = .running
-            report.detail = ""
+            report.detail = outcome.reading?.detail ?? ""
             return
         }
         failuresInRow += 1

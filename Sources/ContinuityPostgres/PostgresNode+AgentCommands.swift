@@ -135,6 +135,7 @@ extension PostgresNode {
             executable, "postgres", "follow", "--data-directory", dataDirectory,
             "--primary-host", "{primary_host}", "--primary-port", "{primary_port}",
             "--user", user, "--passfile", passfile, "--application-name", id,
+            "--local-user", user,
         ]
     }
 
@@ -185,11 +186,11 @@ extension PostgresNode {
                 name: "rejoin",
                 argv: rejoinCommand(
                     executable: executable, host: "{primary_host}", port: "{primary_port}"),
-                timeoutMs: 120_000,
+                timeoutMs: 3_600_000,
                 comment: "Makes a stopped node a standby: as it is, by pg_rewind, or from a new "
                     + "base backup, whichever comes first."),
             .init(
-                name: "restart", argv: restartCommand(executable: executable), timeoutMs: 40_000,
+                name: "restart", argv: restartCommand(executable: executable), timeoutMs: 3_600_000,
                 comment: "Starts the server again where it is, unless a pg_rewind of it was "
                     + "interrupted."),
         ]

@@ -57,6 +57,8 @@ actor StatusReader {
         return Self.parse(result.output)
     }
 
+    private static let detailCharactersMax = 500
+
     static func parse(_ output: [UInt8]) -> Answer {
         struct Printed: Decodable {
             var role: ServiceReport.Role
@@ -64,12 +66,13 @@ actor StatusReader {
             var lagMs: Int64?
             var streaming: Bool?
             var synchronous: Bool?
+            var detail: String?
 
             enum CodingKeys: String, CodingKey {
                 case role
                 case positionBytes = "position_bytes"
                 case lagMs = "lag_ms"
-                case streaming, synchronous
+                case streaming, synchronous, detail
             }
         }
         do {
@@ -78,7 +81,8 @@ actor StatusReader {
                 StatusReading(
                     role: printed.role, positionBytes: printed.positionBytes,
                     lagMs: printed.lagMs, streaming: printed.streaming ?? false,
-                    isSynchronous: printed.synchronous))
+                    isSynchronous: printed.synchronous,
+                    detail: String((printed.detail ?? "").prefix(detailCharactersMax))))
         } catch {
             let start = String(decoding: output.prefix(200), as: UTF8.self)
             return .failure(

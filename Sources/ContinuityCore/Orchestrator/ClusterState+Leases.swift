@@ -22,6 +22,14 @@ extension ClusterState {
                 ? max(0, voters.count - cluster.quorumSize) : max(0, voters.count - 1))
     }
 
+    /// A promise outlasts the lease that rests on it by a ninth, and no lease is longer than this.
+    var promiseLimitMs: Int64 { longestLeaseMs + longestLeaseMs / 8 + 100 }
+
+    /// Whether the node may ask for promises: by the journal, or because of an order in doubt.
+    func mayBePrimary(_ node: NodeID) -> Bool {
+        isActive(node) || node == inDoubt || run?.plan.primaryNodeID == node
+    }
+
     mutating func inheritLeases(from body: ClusterConfigured) {
         let isActivePassive = body.cluster.topology == .activePassive
         let nextMs = isActivePassive ? body.policy.lease.durationMs : Self.activeLeaseMs

@@ -37,14 +37,15 @@ extension Orchestrator {
             guard node.nodeID != report.nodeID, let url = node.agentURL else { return nil }
             return PeerAddress(
                 nodeID: node.nodeID, agentURL: url, serviceAddress: node.serviceAddress ?? "",
-                probe: cluster.cluster.serviceProbe)
+                probe: cluster.cluster.serviceProbe, isPrimary: cluster.mayBePrimary(node.nodeID))
         }
         return ReportReply(
             epoch: state.epoch, instanceID: state.instanceID, clockMs: now.monotonicMs,
             intervalMs: settings.intervalMs, jitterPermille: settings.jitterPermille,
             leaseMs: leaseMs, endsDenials: endsDenials(cluster, now), peers: peers,
             checkpoint: state.checkpoint, promiseRule: cluster.promiseRule,
-            isUnleased: cluster.cluster.topology == .activeActive ? true : nil)
+            isUnleased: cluster.cluster.topology == .activeActive ? true : nil,
+            promiseLimitMs: cluster.promiseLimitMs)
     }
 
     /// A run that has ended without a new primary is tried again, and may count on what was denied

@@ -186,6 +186,13 @@ final class PostgresFixture {
         }
     }
 
+    /// What a node's last report said of its service.
+    func service(of node: String) async throws -> JSONValue? {
+        let status = try await send("GET", "status").json
+        return status["clusters"]?.array?.first?["nodes"]?.array?
+            .first { $0["node_id"]?.string == node }?["service"]
+    }
+
     /// Asks for a move and waits for its end. - Returns: the body of `run_finished`.
     func move(_ kind: String, to target: String? = nil) async throws -> JSONValue {
         var body: [String: JSONValue] = [
