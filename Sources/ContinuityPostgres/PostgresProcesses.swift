@@ -95,7 +95,7 @@ package struct PostgresProcesses: Sendable {
 
     /// The state stands after the last parenthesis of `/proc/PID/stat`. A process that is gone
     /// altogether counts as a zombie too.
-    private static func isZombie(_ pid: Int32) -> Bool {
+    static func isZombie(_ pid: Int32) -> Bool {
         guard let data = try? Data(contentsOf: URL(filePath: "/proc/\(pid)/stat")),
             let end = data.lastIndex(of: UInt8(ascii: ")")), data.count > end + 2
         else { return true }

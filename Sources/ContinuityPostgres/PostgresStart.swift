@@ -16,7 +16,10 @@ package struct PostgresStart: Sendable {
 
     /// - Parameter log: begun before the start.
     /// - Throws: `RejoinFailure`. The server may still run, in its recovery.
-    func run(log: ServerLog) async throws {
+    func run(log: ServerLog) async throws { try await run(log: log, locksLeft: 2) }
+
+    /// - Parameter locksLeft: how many locks of dead servers may still be cleared away.
+    private func run(log: ServerLog, locksLeft: Int) async throws {
         let program = WatchedProgram(
             argv: PostgresNode.startCommand(
                 installation, dataDirectory: directory.path, configFile: configFile,
@@ -39,6 +42,11 @@ package struct PostgresStart: Sendable {
             throw RejoinFailure(
                 "it does not start, for a reason that its log does not tell",
                 details: log.tail(orElse: Program.lastLines(of: result.output)), .stop)
+        }
+        if locksLeft > 0, case .surroundings(let text) = failure,
+            SocketLock(namedIn: text)?.removeIfStale() == true
+        {
+            return try await run(log: log, locksLeft: locksLeft - 1)
         }
         throw Self.failure(failure, log, isStreaming: false)
     }

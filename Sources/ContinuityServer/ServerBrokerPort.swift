@@ -95,7 +95,8 @@ struct ServerBrokerPort: BrokerPort {
         let command =
             AgentCommand(
                 key: key, clusterID: call.clusterID, nodeID: order.node,
-                epoch: call.context["epoch"]?.int ?? 0, name: order.name,
+                epoch: call.context["epoch"]?.int ?? 0, instanceID: call.instanceID,
+                name: order.name,
                 primaryAddress: source.flatMap { cluster?.node($0)?.serviceAddress },
                 primaryNodeID: source, program: order.program,
                 readsOnly: order.readsOnly ? true : nil, timeoutMs: order.timeoutMs)

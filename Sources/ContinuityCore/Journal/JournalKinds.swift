@@ -13,7 +13,6 @@ extension JournalBody {
         "schedule_ended", "pause_started", "pause_ended", "maintenance_started",
         "maintenance_ended", "approval_requested", "approval_given", "approval_ended",
         "review_opened", "review_closed", "token_created", "token_revoked", "token_claimed",
-        "login_refused", "credential_used", "former_leases_ended", "lease_outlived",
-        "promise_rule_known", "lease_obeyed",
+        "login_refused", "credential_used",
     ]
 }

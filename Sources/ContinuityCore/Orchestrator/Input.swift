@@ -117,6 +117,8 @@ package struct HookCall: Hashable, Sendable {
     package var clusterID: ClusterID
     package var binding: HookBinding
     package var context: JSONValue
+    /// The leadership that its orders to agents name, beside the context's epoch.
+    package var instanceID: String
     /// Its effects are recorded instead of carried out.
     package var isDrill = false
 }

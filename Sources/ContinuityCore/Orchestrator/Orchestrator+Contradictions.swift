@@ -24,7 +24,9 @@ extension Orchestrator {
         else { return nil }
         return cluster.cluster.nodes.map(\.nodeID).first { node in
             guard node != cluster.primary, node != cluster.inDoubt, isHeard(node, in: id, now),
-                let service = observations[id]?.nodes[node]?.report?.service
+                let seen = observations[id]?.nodes[node], let service = seen.report?.service,
+                // What was reported before the last run's end tells nothing of its effect.
+                seen.heardAtMs ?? 0 > observations[id]?.settledAtMs ?? .min
             else { return false }
             return service.role == .primary && service.state != .stopped
         }

@@ -254,6 +254,7 @@ extension Orchestrator {
                 .hook(
                     HookCall(
                         operation: operation, clusterID: id, binding: binding, context: context,
+                        instanceID: state.instanceID,
                         isDrill: true)))
             return nil
         case .command:
@@ -269,7 +270,8 @@ extension Orchestrator {
                 .command(
                     AgentCommand(
                         key: operation.key, clusterID: id, nodeID: node, epoch: state.epoch,
-                        name: command, timeoutMs: operation.timeoutMs), agentURL: url))
+                        instanceID: state.instanceID, name: command, timeoutMs: operation.timeoutMs),
+                    agentURL: url))
             return nil
         }
     }

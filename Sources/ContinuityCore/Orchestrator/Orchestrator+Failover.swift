@@ -70,6 +70,7 @@ extension Orchestrator {
         if let hold = brake(id, cluster, now) {
             // Leaving a cluster alone must never be what keeps it out of service.
             if hold.rule.sparesService, isFencedHere(id, cluster, now),
+                cluster.maintenance == nil, cluster.nodeMaintenance[cluster.primary] == nil,
                 (try? move(id, .restart, RunTrigger.fencedHere, cluster, now)) != nil
             {
                 return

@@ -232,7 +232,8 @@ extension Orchestrator {
             release(
                 .hook(
                     HookCall(
-                        operation: operation, clusterID: id, binding: binding, context: context)))
+                        operation: operation, clusterID: id, binding: binding, context: context,
+                        instanceID: state.instanceID)))
         }
     }
 
@@ -329,6 +330,16 @@ extension Orchestrator {
                 if state.clusters[id]?.run?.runID == operation.runID {
                     dispatch(operation, id, now)
                 }
+            } else if operation.runID != nil,
+                operation.runID != state.clusters[id]?.run?.runID
+            {
+                // Nor may the order of a run that has ended meanwhile make anybody a primary.
+                finish(
+                    operation.key, in: id,
+                    OperationResult(
+                        outcome: .inDoubt,
+                        detail: "continuity was restarted while it ran, and its run has ended"),
+                    now)
             } else if operation.nodeID.map({ isHeard($0, in: id, now) }) == true {
                 dispatch(operation, id, now)
             } else if listens {

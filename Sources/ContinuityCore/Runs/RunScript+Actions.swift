@@ -153,6 +153,11 @@ extension RunScript {
         // The others turn to the target at the same time: with synchronous replication it can
         // acknowledge nothing before one of them has.
         let group = [promote] + turning().map { follow($0, source: target, "follow") }
+        // It may still be on its way to follow an earlier target: that must not arrive afterwards.
+        let isPointed = run.pendingOperations.contains {
+            $0.nodeID == target && $0.pointsToSource
+        }
+        if isPointed, run.operations[promote.key] == nil { return .wait }
         let missing = group.filter { run.operations[$0.key] == nil }
         if run.operations[promote.key] == nil, !missing.isEmpty { return .intend(missing) }
         guard let result = run.results[promote.key] else { return .wait }

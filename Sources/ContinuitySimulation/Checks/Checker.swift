@@ -53,7 +53,8 @@ struct Checker {
     mutating func serveTrouble(_ atMs: Int64) { serveTroubleAtMs = atMs }
 
     mutating func looked(_ node: Int, at views: [PeerView?], _ nowMs: Int64) {
-        for (other, view) in views.enumerated() where view == .unreachable {
+        for (other, view) in views.enumerated()
+        where view == .unreachable || view == .serviceStopped {
             unreachableAtMs[node * 1000 + other] = nowMs
         }
     }

@@ -29,7 +29,9 @@ extension World {
     private func checkLeave(of run: RunRequested, by actor: String) {
         guard let state = clusterState else { return }
         let isByPeople = RunTrigger.ofPeople.contains(run.trigger)
-        if let pause = state.pause, run.isBreakGlass != true {
+        // What its own node has fenced is started again: a pause takes nothing out of service.
+        let isReturn = run.kind == .restart && run.trigger == RunTrigger.fencedHere
+        if let pause = state.pause, run.isBreakGlass != true, !isReturn {
             violate(
                 "moved while paused",
                 "\(run.kind.rawValue) (\(run.trigger)) begins, and \(pause.owner) has paused it")
