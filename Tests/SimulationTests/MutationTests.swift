@@ -24,6 +24,8 @@ import Testing
         (.unknownDisarms, "node-status-unknown"), (.promiseSetIgnored, "node-promise-set"),
         (.leaseAgainstPromise, "node-lease-against-promise"),
         (.begunForgotten, "node-promotion-begun"),
+        (.formerLeasesForgotten, "lease-shortened-at-restart"),
+        (.failuresReadAsRefusals, "promotion-answer-lost"),
     ]
 
     @Test(arguments: scenarios.indices)
