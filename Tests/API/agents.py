@@ -21,7 +21,7 @@ class Agents:
             for cluster in CLUSTERS
             for node in NODES
         }
-        self.listener = http.server.ThreadingHTTPServer(("127.0.0.1", port), self.handler())
+        self.listener = http.server.ThreadingHTTPServer(("0.0.0.0", port), self.handler())
         self.threads = [
             threading.Thread(target=self.listener.serve_forever, daemon=True),
             threading.Thread(target=self.report, daemon=True),
@@ -40,7 +40,9 @@ class Agents:
 
     def stop(self):
         self.over.set()
-        self.listener.shutdown()
+        # It waits for ever where nobody was served yet.
+        if self.threads[0].is_alive():
+            self.listener.shutdown()
         self.threads[1].join()
 
     # What `serve` hears.

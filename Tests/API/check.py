@@ -48,12 +48,13 @@ class Serve:
         self.url = f"http://127.0.0.1:{self.port}"
         self.write("token", TOKEN)
         (self.folder / "token").chmod(0o600)
-        agent = f"127.0.0.1:{self.agent_port}"
         for cluster in CLUSTERS:
+            # An address of its own for each node: two with one are refused.
             nodes = [
                 f"  - {{node_id: {node}, role: {'primary' if node == 'node-1' else 'secondary'}, "
-                f"agent_url: 'http://{agent}', service_address: '{agent}'}}"
-                for node in NODES
+                f"agent_url: 'http://127.0.0.{number}:{self.agent_port}', "
+                f"service_address: '127.0.0.{number}:{self.agent_port}'}}"
+                for number, node in enumerate(NODES, 1)
             ]
             head = [f"cluster_id: {cluster}", "service_probe: tcp", "nodes:"]
             self.write(f"{cluster}.yaml", "\n".join(head + nodes))

@@ -62,13 +62,14 @@ struct LuaDefinitionsTests {
         try check("Verification", Verification(deductions: [deduction]))
         try check("TargetScores", TargetScores(pack: "p", scores: [:]))
         try check("NodeWeight", NodeWeight(nodeID: "a", weight: 1))
+        try check("PassedOver", PassedOver(nodeID: "a", reason: "x"))
         try check(
             "Plan",
             Plan(
                 clusterID: "c", policyID: "p", kind: .failover, triggerReason: "x",
                 primaryNodeID: "a", failoverTargetID: "b", actions: [action],
                 maxFailoverTimeMs: 1, targetScores: [TargetScores(pack: "p", scores: [:])],
-                weights: [NodeWeight(nodeID: "a", weight: 1)], shedPermille: 0,
+                passedOver: [PassedOver(nodeID: "a", reason: "x")], weights: [NodeWeight(nodeID: "a", weight: 1)], shedPermille: 0,
                 digest: ContentDigest { _ in [] }))
     }
 }

@@ -25,7 +25,6 @@ import Testing
         (.leaseAgainstPromise, "node-lease-against-promise"),
         (.begunForgotten, "node-promotion-begun"),
         (.formerLeasesForgotten, "lease-shortened-at-restart"),
-        (.failuresReadAsRefusals, "promotion-answer-lost"),
     ]
 
     @Test(arguments: scenarios.indices)

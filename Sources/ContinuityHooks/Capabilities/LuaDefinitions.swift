@@ -108,13 +108,18 @@ package enum LuaDefinitions {
         ),
         ("NodeWeight", "A node's share of the load.", ["node_id string", "weight integer"]),
         (
+            "PassedOver", "A node that was not chosen, and why.",
+            ["node_id string", "reason string"]
+        ),
+        (
             "Plan", "The plan that is carried out.",
             [
                 "plan_id string", "cluster_id string", "policy_id string",
-                "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"",
+                "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"|\"adopt\"",
                 "trigger_reason string", "primary_node_id string", "failover_target_id string",
                 "actions continuity.PlannedAction[]", "estimated_total_ms integer",
                 "max_failover_time_ms integer", "target_scores? continuity.TargetScores[]",
+                "passed_over? continuity.PassedOver[] nodes that failed as targets lately",
                 "weights? continuity.NodeWeight[] of an active/active cluster",
                 "shed_permille? integer what nobody can bear, of an active/active cluster",
             ]
@@ -122,7 +127,7 @@ package enum LuaDefinitions {
         (
             "Run", "The run.",
             [
-                "run_id string", "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"",
+                "run_id string", "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"|\"adopt\"",
                 "trigger string", "requested_by string", "reason string",
             ]
         ),

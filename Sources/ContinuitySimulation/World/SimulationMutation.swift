@@ -51,8 +51,6 @@ package enum SimulationMutation: String, CaseIterable, Sendable {
     case lateOrdersAccepted = "late_orders_accepted"
     /// A process that starts does not know which leases the policy before granted.
     case formerLeasesForgotten = "former_leases_forgotten"
-    /// A promotion that failed, or that nobody knows the end of, is taken for one never begun.
-    case failuresReadAsRefusals = "failures_read_as_refusals"
     /// The core is not told that moves need approvals.
     case approvalsForgotten = "approvals_forgotten"
     /// The core is told that every active node can bear the whole load.

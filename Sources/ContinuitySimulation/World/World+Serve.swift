@@ -134,14 +134,8 @@ extension World {
         case .report(let report, let sentLocalMs, let boot):
             hear(.report(report), asker: (message.from - 1, sentLocalMs, boot))
         case .result(let result, let effect):
-            guard let pending = serve.effects.removeValue(forKey: effect) else { return }
-            var outcome = OperationResult(result)
-            if settings.mutation == .failuresReadAsRefusals, outcome.outcome != .ok,
-                case .command(let command, _) = pending.effect, command.name == .promote
-            {
-                outcome.outcome = .refused
-            }
-            hear(.operationFinished(result.key, clusterID, outcome))
+            guard serve.effects.removeValue(forKey: effect) != nil else { return }
+            hear(.operationFinished(result.key, clusterID, OperationResult(result)))
         case .reply, .order, .promiseAsked, .promiseAnswered: break
         }
     }

@@ -42,6 +42,13 @@ enum PlanSchemas {
                         .required("scores", .map(.integer(Int64.min...Int64.max))),
                     ])), "How the policies rate the nodes."),
             .optional(
+                "passed_over",
+                .array(
+                    .object([
+                        .required("node_id", CommonSchemas.nodeID),
+                        .required("reason", CommonSchemas.text),
+                    ])), "Nodes that failed as targets lately, and so come last."),
+            .optional(
                 "weights",
                 .array(
                     .object([
