@@ -49,7 +49,8 @@ extension Bench {
     ) async throws -> CommandResult {
         let command = AgentCommand(
             key: key, clusterID: ClusterID(DemoLayout.clusterID), nodeID: NodeID(member.id),
-            epoch: epoch, name: name, timeoutMs: 10_000)
+            epoch: epoch, instanceID: try await health(member)["instance_id"]?.string, name: name,
+            timeoutMs: 10_000)
         var request = HTTPRequest(
             method: "POST", url: "\(member.agentURL)/v1/commands",
             headers: ["Content-Type": "application/json"],

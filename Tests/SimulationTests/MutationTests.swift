@@ -9,13 +9,13 @@ import Testing
     static let firstSeeds: [(mutation: SimulationMutation, seed: UInt64)] = [
         (.effectsBeforeJournal, 1), (.journalLosesEntry, 1), (.holdsWithoutEvidence, 1),
         (.orchestratorClockRuns, 1), (.agentClocksCrawl, 1), (.leaseNeverEnds, 2),
-        (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 2), (.deadlineNeverComes, 2),
-        (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 4),
-        (.peerViewsForged, 4), (.refusalsForgotten, 16), (.stallsHidden, 20),
-        (.positionsForged, 24), (.epochsIgnored, 56), (.hooksRepeated, 74),
-        (.promisesBroken, 86), (.promisesWithoutMargin, 86), (.promisesNotDenied, 86),
+        (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 3), (.deadlineNeverComes, 2),
+        (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 6),
+        (.peerViewsForged, 4), (.refusalsForgotten, 8), (.stallsHidden, 20),
+        (.positionsForged, 29), (.epochsIgnored, 29), (.hooksRepeated, 74),
+        (.promisesBroken, 83), (.promisesWithoutMargin, 86), (.promisesNotDenied, 83),
         (.denialsEndTooSoon, 86),
-        (.lateOrdersAccepted, 138), (.approvalsForgotten, 3), (.capacitiesIgnored, 5),
+        (.lateOrdersAccepted, 168), (.approvalsForgotten, 3), (.capacitiesIgnored, 5),
         (.restartedAgentIsPatient, 725),
     ]
 

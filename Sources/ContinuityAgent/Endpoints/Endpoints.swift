@@ -32,6 +32,8 @@ struct Endpoints: Sendable {
         var nodeID: NodeID
         var bootID: String
         var highestEpoch: Int64
+        /// Whom it obeys in that epoch.
+        var instanceID: String?
         var service: ServiceReport
         var leaseRemainingMs: Int64
         var peers: [NodeID: PeerView]
@@ -50,6 +52,7 @@ struct Endpoints: Sendable {
             case nodeID = "node_id"
             case bootID = "boot_id"
             case highestEpoch = "highest_epoch"
+            case instanceID = "instance_id"
             case service, peers, witness, fenced, mode
             case isUnleased = "unleased"
             case wouldDo = "would_do"
@@ -137,6 +140,7 @@ struct Endpoints: Sendable {
             HealthBody(
                 clusterID: state.configuration.clusterID, nodeID: state.configuration.nodeID,
                 bootID: state.bootID, highestEpoch: state.highestEpoch,
+                instanceID: state.instanceID,
                 service: standing.service, leaseRemainingMs: standing.leaseMs, peers: state.views,
                 guardProcess: state.guardLink?.status ?? GuardStatus(), fenced: standing.fenced,
                 isUnleased: standing.isUnleased ? true : nil,

@@ -7,6 +7,7 @@ extension NodeState {
     // MARK: Epochs, results, promises
 
     var highestEpoch: Int64 { storage.withLock { $0.ledger.highestEpoch } }
+    var instanceID: String? { storage.withLock { $0.ledger.instanceID } }
 
     var leadership: Leadership { storage.withLock { $0.ledger.leadership } }
 
