@@ -11,12 +11,18 @@ import Testing
         (.orchestratorClockRuns, 1), (.agentClocksCrawl, 1), (.leaseNeverEnds, 2),
         (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 3), (.deadlineNeverComes, 2),
         (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 6),
-        (.peerViewsForged, 4), (.refusalsForgotten, 8), (.stallsHidden, 20),
+        (.peerViewsForged, 4), (.refusalsForgotten, 8),
         (.positionsForged, 29), (.epochsIgnored, 29), (.hooksRepeated, 74),
-        (.promisesBroken, 83), (.promisesWithoutMargin, 86), (.promisesNotDenied, 83),
-        (.denialsEndTooSoon, 86),
+        (.promisesBroken, 83), (.promisesNotDenied, 83),
         (.lateOrdersAccepted, 168), (.approvalsForgotten, 3), (.capacitiesIgnored, 5),
         (.restartedAgentIsPatient, 725),
+    ]
+
+    /// Rules behind which a second one holds now, so that breaking one of them alone shows nothing:
+    /// any voter that reaches a primary bars the end of its lease as proof. No seed up to 1,500
+    /// finds them, and no scenario.
+    static let secondLines: [SimulationMutation] = [
+        .stallsHidden, .promisesWithoutMargin, .denialsEndTooSoon,
     ]
 
     /// Rules that faults by chance come to too seldom: a scenario finds each.
@@ -47,7 +53,8 @@ import Testing
     }
 
     @Test func everyMutationIsTried() {
-        let tried = Self.firstSeeds.map(\.mutation) + Self.scenarios.map(\.mutation)
+        let tried =
+            Self.firstSeeds.map(\.mutation) + Self.scenarios.map(\.mutation) + Self.secondLines
         #expect(Set(tried) == Set(SimulationMutation.allCases))
     }
 }

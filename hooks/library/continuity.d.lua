@@ -57,12 +57,17 @@
 ---@field node_id string
 ---@field weight integer
 
+--- A node that was not chosen, and why.
+---@class continuity.PassedOver
+---@field node_id string
+---@field reason string
+
 --- The plan that is carried out.
 ---@class continuity.Plan
 ---@field plan_id string
 ---@field cluster_id string
 ---@field policy_id string
----@field kind "failover"|"switchover"|"restart"|"rebalance"
+---@field kind "failover"|"switchover"|"restart"|"rebalance"|"adopt"
 ---@field trigger_reason string
 ---@field primary_node_id string
 ---@field failover_target_id string
@@ -70,13 +75,14 @@
 ---@field estimated_total_ms integer
 ---@field max_failover_time_ms integer
 ---@field target_scores? continuity.TargetScores[]
+---@field passed_over? continuity.PassedOver[] nodes that failed as targets lately
 ---@field weights? continuity.NodeWeight[] of an active/active cluster
 ---@field shed_permille? integer what nobody can bear, of an active/active cluster
 
 --- The run.
 ---@class continuity.Run
 ---@field run_id string
----@field kind "failover"|"switchover"|"restart"|"rebalance"
+---@field kind "failover"|"switchover"|"restart"|"rebalance"|"adopt"
 ---@field trigger string
 ---@field requested_by string
 ---@field reason string
