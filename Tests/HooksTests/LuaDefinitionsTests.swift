@@ -69,7 +69,8 @@ struct LuaDefinitionsTests {
                 clusterID: "c", policyID: "p", kind: .failover, triggerReason: "x",
                 primaryNodeID: "a", failoverTargetID: "b", actions: [action],
                 maxFailoverTimeMs: 1, targetScores: [TargetScores(pack: "p", scores: [:])],
-                passedOver: [PassedOver(nodeID: "a", reason: "x")], weights: [NodeWeight(nodeID: "a", weight: 1)], shedPermille: 0,
+                passedOver: [PassedOver(nodeID: "a", reason: "x")],
+                weights: [NodeWeight(nodeID: "a", weight: 1)], shedPermille: 0,
                 digest: ContentDigest { _ in [] }))
     }
 }

@@ -127,7 +127,8 @@ package enum LuaDefinitions {
         (
             "Run", "The run.",
             [
-                "run_id string", "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"|\"adopt\"",
+                "run_id string",
+                "kind \"failover\"|\"switchover\"|\"restart\"|\"rebalance\"|\"adopt\"",
                 "trigger string", "requested_by string", "reason string",
             ]
         ),
