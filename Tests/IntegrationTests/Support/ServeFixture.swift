@@ -109,7 +109,7 @@ final class ServeFixture: @unchecked Sendable {
                 "authorization": "Bearer \(token)", "continuity-nonce": UUID().uuidString,
                 "continuity-timestamp": "\(Int64(Date().timeIntervalSince1970 * 1000))",
                 "continuity-session": session,
-            ], body: body)
+            ], body: body, timeout: .seconds(30))
         var response = try await client.send(request)
         // As an agent does it: a server that has started since names another session.
         if let current = response.headers["continuity-session"], current != session {
