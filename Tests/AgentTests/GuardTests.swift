@@ -187,13 +187,13 @@ struct GuardTests {
 
 /// What a restarted agent makes of the lease of the one before it.
 struct InheritedLeaseTests {
-    private func record(_ until: BootInstant, state: String = "held", boot: String? = nil) throws
-        -> Data
-    {
+    private func record(
+        _ until: BootInstant, state: String = "held", boot: String? = nil, lengthMs: Int64 = 3000
+    ) throws -> Data {
         let own = try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         return Data(
-            "continuity-lease 1 \(boot ?? own) \(until.milliseconds) \(state) agent-0 3000 raw\n"
+            "continuity-lease 1 \(boot ?? own) \(until.milliseconds) \(state) agent-0 \(lengthMs) raw\n"
                 .utf8)
     }
 
@@ -234,7 +234,7 @@ struct InheritedLeaseTests {
     @Test func aLeaseThatHoldsGoesOn() async throws {
         // Long enough for the agent to start on a busy machine.
         let end = BootInstant.now + 10_000
-        try await run(try record(end)) { harness in
+        try await run(try record(end, lengthMs: 10_000)) { harness in
             // A voter that cannot be asked: the lease is not extended.
             harness.orchestrator.answer {
                 $0.peers = [
