@@ -125,6 +125,17 @@ import Testing
         #expect(touched(world).isEmpty)
     }
 
+    /// It may hold what nobody else does, and adopting another would make it rejoin.
+    @Test func aMarkedPrimaryThatIsStoppedIsNotPassedOver() {
+        var world = TestWorld()
+        world.services["node-1"] = .init(state: .stopped, role: .primary, streaming: false)
+        world.services["node-2"] = .init(role: .primary, streaming: false)
+        world.run(forMs: 10_000)
+        #expect(world.state.primary == "node-1")
+        #expect(world.state.hold?.rule == .anotherPrimary)
+        #expect(touched(world).isEmpty)
+    }
+
     @Test func twoThatRunAsPrimaryAreNotChosenBetween() {
         var world = TestWorld()
         world.services["node-1"] = .init(role: .secondary)

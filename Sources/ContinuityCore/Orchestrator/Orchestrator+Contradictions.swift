@@ -33,7 +33,7 @@ extension Orchestrator {
     }
 
     /// In a cluster that never ran, the files have only named the wrong node: who runs as primary
-    /// while every other node is heard and does not, is taken for it.
+    /// while every other node is heard running as a secondary, is taken for it.
     mutating func adoptFoundPrimary(
         _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
     ) -> Bool {
@@ -44,7 +44,8 @@ extension Orchestrator {
         for other in others {
             guard isHeard(other.nodeID, in: id, now),
                 let service = observations[id]?.nodes[other.nodeID]?.report?.service,
-                service.state == .stopped || service.role == .secondary
+                // One that is stopped would be made to rejoin: it may hold what nobody else does.
+                service.state == .running, service.role == .secondary
             else { return false }
         }
         let request = PlanRequest(
