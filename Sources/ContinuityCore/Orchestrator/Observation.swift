@@ -135,6 +135,7 @@ struct ClusterObservation: Sendable {
     var settledAtMs: Int64?
     /// The lost nodes that people were told of; `nil`: this process has not looked yet.
     var toldLost: Set<NodeID>?
+    var commits = CommitWatch()
 
     init(observingSinceMs: Int64) {
         self.observingSinceMs = observingSinceMs

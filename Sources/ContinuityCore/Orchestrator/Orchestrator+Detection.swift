@@ -281,17 +281,20 @@ extension Orchestrator {
                         && $0.nodeID == cluster.primary))
         }
         let resting = nodes.count { cluster.status(of: $0.nodeID) != .healthy } - unwell.count
+        watchCommits(of: cluster, now)
+        let isAsynchronous = observations[id]?.commits.isAsynchronous ?? false
         let health: ClusterHealth =
             heard.count < cluster.cluster.quorumSize
-            ? .critical : unwell.isEmpty ? .healthy : .degraded
+            ? .critical : unwell.isEmpty && !isAsynchronous ? .healthy : .degraded
         guard health != cluster.health else { return tellLostNodes(id, now) }
-        let evidence =
+        var evidence =
             unwell.isEmpty
             ? resting == 0
                 ? "all \(nodes.count) nodes are healthy"
                 : "\(nodes.count - resting) nodes are healthy, \(resting) in maintenance"
             : unwell.map { "\($0.nodeID) is \(cluster.status(of: $0.nodeID).rawValue)" }
                 .joined(separator: ", ") + "; \(heard.count) of \(nodes.count) voters are heard"
+        if isAsynchronous { evidence += "; " + Self.asynchronousText(cluster.primary) }
         emit(
             .clusterStateChanged(
                 ClusterStateChanged(from: cluster.health, to: health, evidence: evidence)),

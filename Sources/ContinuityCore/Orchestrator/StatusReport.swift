@@ -83,6 +83,9 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var state: ClusterHealth
     /// Why it is in this state.
     package var stateEvidence: String?
+    /// Why acknowledged writes may be lost although the policy allows no loss, or why that is not
+    /// known; `nil`: they are on another node, or the policy allows a loss.
+    package var replicationTrouble: String?
     package var primaryNodeID: NodeID
     package var term: Int64
     package var nodes: [NodeStatusReport]
@@ -108,6 +111,7 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case policyID = "policy_id"
         case state
         case stateEvidence = "state_evidence"
+        case replicationTrouble = "replication_trouble"
         case primaryNodeID = "primary_node_id"
         case term, nodes, run
         case lastRun = "last_run"
@@ -278,6 +282,7 @@ extension Orchestrator {
             clusterID: id, name: cluster.cluster.name, policyID: cluster.policy.policyID,
             state: cluster.health,
             stateEvidence: cluster.healthEvidence.isEmpty ? nil : cluster.healthEvidence,
+            replicationTrouble: replicationTrouble(of: cluster, now),
             primaryNodeID: cluster.primary, term: cluster.term,
             nodes: nodes, run: run, lastRun: cluster.lastRun,
             drill: cluster.drill.map {

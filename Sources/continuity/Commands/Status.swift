@@ -70,6 +70,7 @@ struct Status: AsyncParsableCommand {
         if cluster.state != .healthy, let evidence = cluster.stateEvidence {
             lines.append("\(cluster.state.rawValue) because \(evidence)")
         }
+        if let trouble = cluster.replicationTrouble { lines.append("NOT SYNCHRONOUS \(trouble)") }
         for node in cluster.nodes {
             if node.status != .healthy, let evidence = node.evidence, !evidence.isEmpty {
                 lines.append("\(node.nodeID) is \(Self.word(node, cluster)): \(evidence)")

@@ -11,6 +11,8 @@ struct TestWorld {
         var lagMs: Int64 = 0
         var streaming = true
         var agentIsUp = true
+        /// What the status program says of its commits; `nil`: nothing.
+        var isSynchronous: Bool?
     }
 
     var orchestrator: Orchestrator
@@ -219,7 +221,8 @@ struct TestWorld {
         return ServiceReport(
             state: service.state, role: service.role, positionBytes: service.position,
             lagMs: service.lagMs, streaming: service.streaming,
-            isFenced: service.state == .stopped && fenced.contains(node) ? true : nil)
+            isFenced: service.state == .stopped && fenced.contains(node) ? true : nil,
+            isSynchronous: service.isSynchronous)
     }
 
     /// One agent reports; its view of the peers is what is true.

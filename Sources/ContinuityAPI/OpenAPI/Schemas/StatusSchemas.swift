@@ -99,6 +99,10 @@ enum StatusSchemas {
             .required("name", CommonSchemas.text), .required("policy_id", CommonSchemas.name),
             .required("state", .choice(["HEALTHY", "DEGRADED", "CRITICAL", "UNKNOWN"])),
             .optional("state_evidence", CommonSchemas.text, "Why it is in this state."),
+            .optional(
+                "replication_trouble", CommonSchemas.text,
+                "Why acknowledged writes may be lost although the policy allows no loss (`rpo_s: 0`), "
+                    + "or why that is not known."),
             .required("primary_node_id", CommonSchemas.nodeID),
             .required("term", .count, "Grows with each new primary."),
             .required("nodes", .array(node)),
