@@ -18,8 +18,11 @@ dependencies: ## Install the system packages that are missing (apt)
 build: dependencies ## Build everything in the debug configuration
 	@swift build
 
+# Only what the demo runs: neither tests nor benchmarks.
 .PHONY: demo
-demo: build ## Kill a real PostgreSQL primary and watch continuity move it (SCENARIO=crash|node-loss|switchover|drill)
+demo: ## Kill a real PostgreSQL primary and watch continuity move it (SCENARIO=crash|node-loss|switchover|drill)
+	@scripts/install-dependencies demo
+	@for program in continuity continuity-agent-guard continuity-hook-sandbox; do swift build --product $$program; done
 	@.build/debug/continuity demo --scenario $(SCENARIO)
 
 .PHONY: lint
@@ -65,6 +68,15 @@ test-network: dependencies ## The tests on real processes in network namespaces 
 stall-table: dependencies ## Stop each process for 100 ms to 20 s and show what moves (about ten minutes)
 	@swift build --build-tests
 	@scripts/test-network RealProcesses/StallTable
+
+.PHONY: package
+package: ## Build the Debian packages and a tarball in release, into .build/package
+	@scripts/install-dependencies package
+	@scripts/package
+
+.PHONY: test-package
+test-package: package ## Install the packages in a bare Debian and run them there (root, or sudo -n)
+	@scripts/test-package
 
 .PHONY: fuzz
 fuzz: dependencies ## Search the hook worker for crashes with libFuzzer (SECONDS=60), and keep what it learns

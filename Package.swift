@@ -31,6 +31,7 @@ let package = Package(
     name: "continuity",
     products: [
         .executable(name: "continuity", targets: ["continuity"]),
+        .executable(name: "continuity-agent", targets: ["continuity-agent"]),
         .executable(name: "continuity-agent-guard", targets: ["AgentGuard"]),
         .executable(name: "continuity-hook-sandbox", targets: ["HookSandbox"]),
     ],
@@ -59,6 +60,7 @@ let package = Package(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux", cSettings: cRules),
+        .target(name: "CBuildInfo", cSettings: cRules),
         .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
@@ -114,7 +116,7 @@ let package = Package(
         .target(
             name: "ContinuityTransport",
             dependencies: [
-                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", hummingbird,
+                "ContinuityCore", "ContinuityConfig", "ContinuityCrypto", "CBuildInfo", hummingbird,
                 hummingbirdTLS, logging,
             ],
             swiftSettings: swiftRules),
@@ -158,10 +160,26 @@ let package = Package(
                 "ContinuityPostgres", hummingbird, logging, signals, subprocess, system,
             ],
             swiftSettings: swiftRules),
+        // What the two programs share: the agent's commands, logs, exit codes.
+        .target(
+            name: "ContinuityCommandLine",
+            dependencies: [
+                "ContinuityAgent", "ContinuityConfig", "ContinuityCore", "ContinuityPostgres",
+                "ContinuityTransport", lifecycle, logging, signals,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftRules),
+        .executableTarget(
+            name: "continuity-agent",
+            dependencies: [
+                "ContinuityCommandLine",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftRules),
         .executableTarget(
             name: "continuity",
             dependencies: [
-                "ContinuityServer", "ContinuityAgent", "ContinuityDemo", "ContinuityPostgres",
+                "ContinuityCommandLine", "ContinuityServer", "ContinuityDemo",
                 "ContinuityStore", "ContinuityConfig", "ContinuityCore", "ContinuityCrypto",
                 "ContinuityHTTP", "ContinuityHooks", "ContinuitySimulation", "ContinuityAPI",
                 "ContinuityAudit", lifecycle, logging, signals, subprocess, system,
@@ -190,7 +208,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
+                "continuity", "continuity-agent", "HookSandbox", "ContinuityCore",
+                "ContinuityStore",
                 "ContinuityAPI", "ContinuityPostgres", "ContinuityCrypto", "ContinuityAlerts",
                 "ContinuityAudit", "ContinuityHTTP", hummingbird, lifecycle, logging, subprocess,
                 system,

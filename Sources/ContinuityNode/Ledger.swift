@@ -14,6 +14,8 @@ package struct Ledger: Codable, Equatable, Sendable {
     /// The file is written whole each time, so it must stay small.
     package static let detailLimit = 2048
 
+    /// The state file's format (``ProductVersion/agentState``); `nil`: 1, of an older agent.
+    package private(set) var format: Int64? = ProductVersion.agentState.writes
     package private(set) var highestEpoch: Int64 = 0
     /// The process that leads in `highestEpoch`; `nil`: nobody has said it.
     package private(set) var instanceID: String?
@@ -38,6 +40,7 @@ package struct Ledger: Codable, Equatable, Sendable {
     package private(set) var promiseLimitMs: Int64?
 
     private enum CodingKeys: String, CodingKey {
+        case format
         case highestEpoch = "highest_epoch"
         case instanceID = "instance_id"
         case results

@@ -126,7 +126,8 @@ final class Driver: Service, OrchestratorPort {
                     lead = try Lead(
                         orchestrator: Orchestrator(
                             state: JournalRecovery.fold(store), digest: .openSSL,
-                            saltKey: Self.saltKey()),
+                            saltKey: Self.saltKey(),
+                            version: BuildVersion.text),
                         signer: initialSigner)
                     // What became durable before the failure counts, tokens among it.
                     refreshTokens(lead)

@@ -7,6 +7,7 @@ import ContinuityCrypto
 import ContinuityHTTP
 import ContinuityHooks
 import ContinuityStore
+import ContinuityTransport
 import Foundation
 import Glibc
 package import Logging
@@ -65,7 +66,9 @@ package struct Server {
         let client = HTTPClient(maxConcurrent: 256)
         defer { client.shutdown() }
         try await run(
-            Orchestrator(state: state, digest: .openSSL, saltKey: Driver.saltKey()), store,
+            Orchestrator(
+                state: state, digest: .openSSL, saltKey: Driver.saltKey(),
+                version: BuildVersion.text), store,
             channels,
             (runtime, drillRuntime), client, restored)
         try store.close()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContinuityCommandLine
 
 @main
 struct Continuity: AsyncParsableCommand {
@@ -13,8 +14,10 @@ struct Continuity: AsyncParsableCommand {
             10 to 14 how a hook ended (hooks run); 65 a file is wrong; 69 the server cannot be reached; 70 an internal error; 75 what was waited for \
             goes on.
             """,
+        version: VersionText.current,
         subcommands: [
-            Serve.self, AgentCommandLine.self, DemoCommand.self, Status.self, PlanCommand.self,
+            Serve.self, AgentCommandLine.self, DemoCommand.self, ContextCommand.self,
+            Status.self, PlanCommand.self,
             SimulateCommand.self, Failover.self, Switchover.self, Adopt.self, Approve.self,
             Refuse.self,
             BreakGlass.self, ReviewCommand.self, BrakeCommand.self, Pause.self, Resume.self,

@@ -304,6 +304,19 @@ struct CommandTests {
         }
     }
 
+    @Test func aStateFileOfANewerAgentIsRefusedAndNotTouched() async throws {
+        let service = try StandInService()
+        let newer = Data(#"{"format":2,"highest_epoch":7,"results":[],"novelty":{"a":1}}"#.utf8)
+        try newer.write(to: URL(fileURLWithPath: service.stateFile))
+        let configuration = Harness.configuration(
+            node: "n1", service: service, orchestratorPort: 1)
+        let error = #expect(throws: StateFileError.self) {
+            _ = try NodeState(configuration: configuration, logger: Logger(label: "agent"))
+        }
+        #expect(error?.description.contains("newer agent wrote it in format 2") == true)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: service.stateFile)) == newer)
+    }
+
     @Test func anUnreadableStateFileIsAnError() async throws {
         let service = try StandInService()
         try Data("{".utf8).write(to: URL(fileURLWithPath: service.stateFile))

@@ -24,6 +24,40 @@ import Testing
         #expect(state == world.orchestrator.state)
     }
 
+    @Test func aJournalOfANewerFormatIsRefusedWithTheWayBack() throws {
+        let newer = LeadershipStarted(
+            instanceID: "serve", bodyFormat: ProductVersion.journal.writes + 1, version: "9.1.0")
+        let entries = [
+            ("leadership_started", CanonicalJSON.bytes(try JSONValue(encoding: newer)), "9.1.0"),
+            ("nodes_blessed", Array("{}".utf8), "nodes_blessed"),
+        ].map { kind, body, named in
+            (
+                JournalEntry(
+                    after: .empty, epoch: 1, atMs: 1, actor: "serve", clusterID: nil, kind: kind,
+                    body: body, digest: .real), named
+            )
+        }
+        for (entry, named) in entries {
+            let fault = #expect(throws: JournalFault.self) {
+                var state = OrchestratorState()
+                try state.replay(entry)
+            }
+            #expect(fault?.seq == 1)
+            #expect(fault?.reason.contains("newer") == true, "\(fault?.reason ?? "")")
+            #expect(fault?.reason.contains(named) == true)
+            #expect(fault?.reason.contains("restore a backup") == true)
+        }
+    }
+
+    @Test func theFirstEntryOfALeadershipNamesTheProgram() throws {
+        let body = try JournalBody(of: try #require(finishedWorld().journal.first))
+        guard case .leadershipStarted(let started) = body else {
+            Issue.record("the first entry is \(body)")
+            return
+        }
+        #expect(started.version == ProductVersion.number)
+    }
+
     @Test func theChainHoldsAndEveryChangeIsFoundWhereItIs() throws {
         let journal = finishedWorld().journal
         func fault(_ entries: [JournalEntry]) -> JournalFault? {

@@ -1,3 +1,4 @@
+import ContinuityCore
 import Foundation
 import Testing
 
@@ -31,6 +32,75 @@ import Testing
         #expect(result.exitCode == 0)
         #expect(result.output.contains("OVERVIEW: "))
         #expect(result.output.contains("USAGE: continuity"))
+    }
+
+    @Test(arguments: ["continuity", "continuity-agent"])
+    func theVersionNamesCommitAndFormats(_ name: String) async throws {
+        let program = Programs.folder.appending(path: name).path
+        let result = try await Programs.run(program: program, ["--version"])
+        #expect(result.exitCode == 0)
+        let lines = result.output.split(separator: "\n").map(String.init)
+        #expect(lines.first == "continuity \(ProductVersion.number)")
+        #expect(lines.contains { $0.hasPrefix("commit ") })
+        #expect(lines.contains("format journal: writes 2, reads 1 to 2"))
+        #expect(lines.contains("format agent_state: writes 1, reads 1"))
+    }
+
+    @Test func aContextNamesTheServerAndItsCredentialsGoNowhereElse() async throws {
+        let folder = try TemporaryFolder()
+        let token = try folder.write("0123456789abcdef0123456789abcdef", to: "token", mode: 0o600)
+        let config = folder.path + "/config/config.yaml"
+        func run(_ variables: [String] = [], _ arguments: String...) async throws
+            -> Programs.Result
+        {
+            let none = ["SERVER", "TOKEN_FILE", "CERTIFICATE", "CA", "CONTEXT"]
+            return try await Programs.run(
+                program: "env",
+                none.flatMap { ["-u", "CONTINUITY_\($0)"] } + ["CONTINUITY_CONFIG=\(config)"]
+                    + variables + [Programs.continuity] + arguments)
+        }
+        let missing = try await run([], "status")
+        #expect(missing.exitCode == 64 && missing.errors.contains("continuity context add"))
+
+        let wrong = try await run([], "context", "add", "x", "--server", "serve.example")
+        #expect(wrong.exitCode == 64 && wrong.errors.contains("no base URL"))
+        for (name, port) in [("dead", "1"), ("other", "2")] {
+            let added = try await run(
+                [], "context", "add", name, "--server", "http://127.0.0.1:\(port)",
+                "--token-file", token)
+            #expect(added.exitCode == 0, "\(added.errors)")
+        }
+        let mode = try FileManager.default.attributesOfItem(atPath: config)[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+        let list = try await run([], "context", "list", "--json")
+        #expect(
+            list.output.contains(
+                #"{"current":true,"name":"dead","server":"http://127.0.0.1:1"}"#), "\(list)")
+
+        // Nothing listens there: the context's server was asked, and with its token.
+        let asked = try await run([], "status")
+        #expect(asked.exitCode == 69 && asked.errors.contains("127.0.0.1"), "\(asked)")
+        #expect(try await run([], "context", "use", "other").exitCode == 0)
+        let named = try await run([], "status", "--context", "nowhere")
+        #expect(named.exitCode == 65 && named.errors.contains("dead, other"))
+        // Another server than the context's gets none of its credentials.
+        let elsewhere = try await run(["CONTINUITY_SERVER=http://127.0.0.1:3"], "status")
+        #expect(elsewhere.exitCode == 64 && elsewhere.errors.contains("asks who you are"))
+
+        try "contexts:\n  - {name: a, server: 'http://h:1'}\n  - {name: a, server: 'http://h:2'}\n"
+            .write(toFile: config, atomically: true, encoding: .utf8)
+        let twice = try await run([], "status")
+        #expect(twice.exitCode == 65 && twice.errors.contains("config.yaml:3"), "\(twice)")
+    }
+
+    @Test func theAgentsProgramHasTheAgentsCommands() async throws {
+        let program = Programs.folder.appending(path: "continuity-agent").path
+        for command in [["agent"], ["postgres", "status"], ["postgres", "rejoin"]] {
+            let result = try await Programs.run(program: program, command + ["--help"])
+            #expect(result.exitCode == 0 && result.output.contains("USAGE: continuity-agent"))
+        }
+        let missing = try await Programs.run(program: program, ["agent", "--config", "/none"])
+        #expect(missing.exitCode == 65 && missing.errors.contains("/none"))
     }
 
     @Test func aPlanIsTheSameInEveryProcessAndRoundTrips() async throws {
@@ -129,7 +199,8 @@ import Testing
         #expect(result.exitCode == 69)
         #expect(result.errors.contains("continuity serve"), "\(result.errors)")
         try folder.write("0123456789abcdef0123", to: "token", mode: 0o644)
-        let open = try await Programs.run("status", "--token-file", token)
+        let open = try await Programs.run(
+            "status", "--server", "http://127.0.0.1:1", "--token-file", token)
         #expect(open.exitCode == 65)
         #expect(open.errors.contains("chmod 600"), "\(open.errors)")
     }

@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityTransport
 
 /// `GET /health/deep`: what is not well, and whether the server can still do its work.
 ///
@@ -19,6 +20,8 @@ struct DeepHealth: Encodable {
     }
 
     var status: Status
+    /// Of the server's program.
+    var version = BuildVersion.text
     /// By component and measurement, `component:measurement`.
     var checks: [String: [Check]]
 

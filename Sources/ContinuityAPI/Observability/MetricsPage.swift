@@ -23,6 +23,9 @@ struct MetricsPage {
     }
 
     private func addServer(to page: inout PrometheusText) {
+        page.add(
+            "continuity_build_info", .gauge, "Always 1; its labels say which program this is.",
+            [Sample(["version": ProductVersion.number, "commit": BuildVersion.commit], true)])
         page.add("continuity_leader", .gauge, "1: this server leads and decides.", isReady ? 1 : 0)
         page.add("continuity_epoch", .gauge, "The epoch of the leadership.", Double(report.epoch))
         page.add(

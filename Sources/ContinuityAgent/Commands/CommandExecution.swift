@@ -52,10 +52,16 @@ struct CommandExecution: Sendable {
             detail: failure ?? report.detail, service: report)
     }
 
+    /// A service that was a secondary so long ago is promoted without another look. Where somebody
+    /// promoted it since, the program fails and the look afterwards shows a primary.
+    private static let roleAgeMaxMs: Int64 = 1000
+
     /// Succeeds whenever the service is primary in the end: a program that promotes what is primary
     /// already fails, and so may one whose work was done by an earlier try.
     private func promote(_ command: AgentCommand, deadline: BootInstant) async -> CommandResult {
-        if let report = await primaryNow() {
+        // The run has just asked what the target holds: nobody waits for the same answer again.
+        let seen = await monitor.status.reading(notOlderThanMs: Self.roleAgeMaxMs)
+        if seen?.role != .secondary, let report = await primaryNow() {
             return CommandResult(
                 key: command.key, outcome: .succeeded,
                 detail: "the service was primary already; the program was not run",

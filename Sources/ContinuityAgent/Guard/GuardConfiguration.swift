@@ -1,4 +1,4 @@
-import Foundation
+import ContinuityConfig
 
 /// The guard process beside an agent, as its configuration has it.
 package struct GuardConfiguration: Hashable, Sendable {
@@ -24,13 +24,8 @@ package struct GuardConfiguration: Hashable, Sendable {
         self.watchdog = watchdog
     }
 
-    /// Beside this program's own file.
     package static func defaultProgram() -> String {
-        let name = "continuity-agent-guard"
-        guard let program = realpath("/proc/self/exe", nil) else { return name }
-        defer { free(program) }
-        return URL(fileURLWithPath: String(cString: program)).deletingLastPathComponent()
-            .appendingPathComponent(name).path
+        CompanionProgram.path("continuity-agent-guard")
     }
 }
 

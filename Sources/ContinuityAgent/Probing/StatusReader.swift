@@ -20,6 +20,8 @@ actor StatusReader {
     private let values: [String: String]
     private var isRunning = false
     private var waiting: [CheckedContinuation<Answer, Never>] = []
+    /// The last reading, and when it was asked for.
+    private var last: (reading: StatusReading, askedAt: BootInstant)?
 
     init(template: CommandTemplate, environment: [String: String], values: [String: String]) {
         self.template = template
@@ -34,6 +36,12 @@ actor StatusReader {
         }
     }
 
+    /// The last answer, where it was asked for within the time given; a failure since then forgets it.
+    func reading(notOlderThanMs ms: Int64) -> StatusReading? {
+        guard let last, .now - last.askedAt <= ms else { return nil }
+        return last.reading
+    }
+
     private func startNext() {
         isRunning = !waiting.isEmpty
         guard isRunning else { return }
@@ -41,7 +49,9 @@ actor StatusReader {
         waiting = []
         // Not a child task: its askers come and go, and it is bounded by its own timeout.
         Task {
+            let askedAt = BootInstant.now
             let answer = await run()
+            last = answer.reading.map { ($0, askedAt) }
             for continuation in batch { continuation.resume(returning: answer) }
             startNext()
         }

@@ -1,5 +1,6 @@
 import ContinuityCore
 import ContinuityNode
+import ContinuityTransport
 import Foundation
 import Logging
 import Synchronization
@@ -162,7 +163,7 @@ final class NodeState: Sendable {
                 instanceID: storage.ledger.instanceID, service: service, peers: storage.views,
                 clockMs: BootInstant.now.milliseconds,
                 promiseRule: storage.reply?.promiseRule?.id,
-                isUnleased: storage.ledger.isUnleased ? true : nil)
+                isUnleased: storage.ledger.isUnleased ? true : nil, version: BuildVersion.text)
         }
     }
 

@@ -1,3 +1,4 @@
+import ContinuityCore
 import ContinuityNode
 import Dispatch
 import Foundation
@@ -12,6 +13,10 @@ package struct StateFileError: Error, CustomStringConvertible {
 /// Keeps the ledger on disk: written to a new file, synced, renamed over the old one.
 final class StateFile: Sendable {
     private static let limitBytes = 16 << 20
+
+    private struct Format: Decodable {
+        var format: Int64?
+    }
 
     private let path: String
     /// Disk writes block, so they stay off the threads that run Swift's tasks.
@@ -48,6 +53,14 @@ final class StateFile: Sendable {
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             guard data.count <= Self.limitBytes else {
                 throw StateFileError(description: "\(data.count) bytes is too large")
+            }
+            let format = try JSONDecoder().decode(Format.self, from: data).format ?? 1
+            guard ProductVersion.agentState.reads.contains(format) else {
+                throw StateFileError(
+                    description: "a newer agent wrote it in format \(format), this one "
+                        + "(\(ProductVersion.number)) reads up to "
+                        + "\(ProductVersion.agentState.reads.upperBound): start the newer one again"
+                )
             }
             return try JSONDecoder().decode(Ledger.self, from: data)
         } catch {

@@ -21,12 +21,14 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var promiseRule: String?
     /// Whether it was told that its role excludes nobody, and acts without a lease.
     package var isUnleased: Bool?
+    /// The agent's program: number and commit. `nil`: it is older than this member.
+    package var version: String?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
         highestEpoch: Int64, instanceID: String? = nil, service: ServiceReport,
         peers: [NodeID: PeerView], clockMs: Int64? = nil, witness: WitnessState? = nil,
-        promiseRule: String? = nil, isUnleased: Bool? = nil
+        promiseRule: String? = nil, isUnleased: Bool? = nil, version: String? = nil
     ) {
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -40,6 +42,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         self.witness = witness
         self.promiseRule = promiseRule
         self.isUnleased = isUnleased
+        self.version = version
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -53,6 +56,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case clockMs = "clock_ms"
         case promiseRule = "promise_rule"
         case isUnleased = "unleased"
+        case version
     }
 }
 

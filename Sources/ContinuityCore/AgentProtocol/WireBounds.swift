@@ -53,6 +53,8 @@ extension NodeReport {
         report.clockMs = clockMs.map(WireBounds.bounded)
         report.service = service.bounded
         report.witness = witness?.bounded
+        report.instanceID = instanceID.map { WireBounds.text($0, bytes: WireBounds.nameBytesMax) }
+        report.version = version.map { WireBounds.text($0, bytes: WireBounds.nameBytesMax) }
         if peers.count > WireBounds.peersMax {
             let kept = peers.keys.sorted().prefix(WireBounds.peersMax)
             report.peers = peers.filter { kept.contains($0.key) }

@@ -7,14 +7,35 @@ package struct LeadershipStarted: Codable, Hashable, Sendable {
     /// How the bodies from here on are bound to their digests; `nil`: as a whole.
     package var bodyFormat: Int64?
 
-    package init(instanceID: String, bodyFormat: Int64? = nil) {
+    /// Of the program that leads: number and commit. `nil`: it is older than this member.
+    package var version: String?
+
+    package init(instanceID: String, bodyFormat: Int64? = nil, version: String? = nil) {
         self.instanceID = instanceID
         self.bodyFormat = bodyFormat
+        self.version = version
     }
 
     private enum CodingKeys: String, CodingKey {
         case instanceID = "instance_id"
         case bodyFormat = "body_format"
+        case version
+    }
+
+    /// A journal that a newer program led is not misread, nor led.
+    func ofReadableFormat() throws -> LeadershipStarted {
+        guard let format = bodyFormat, !ProductVersion.journal.reads.contains(format) else {
+            return self
+        }
+        throw DecodingError.dataCorrupted(
+            .init(
+                codingPath: [],
+                debugDescription:
+                    "a newer continuity (\(version ?? "of unknown version")) wrote the "
+                    + "journal from here on in format \(format); this one is "
+                    + "\(ProductVersion.number) and reads up to format "
+                    + "\(ProductVersion.journal.reads.upperBound): start the newer one again, or "
+                    + "restore a backup that is older than the upgrade"))
     }
 }
 

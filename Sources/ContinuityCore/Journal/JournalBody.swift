@@ -203,8 +203,11 @@ extension JournalBody {
         func body<Body: Decodable>(_ type: Body.Type = Body.self) throws -> Body {
             try JSONDecoder().decode(Body.self, from: data)
         }
+        func readable(_ started: LeadershipStarted) throws -> LeadershipStarted {
+            try started.ofReadableFormat()
+        }
         switch kind {
-        case "leadership_started": return .leadershipStarted(try body())
+        case "leadership_started": return .leadershipStarted(try readable(body()))
         case "cluster_configured": return .clusterConfigured(try body())
         case "node_status_changed": return .nodeStatusChanged(try body())
         case "cluster_state_changed": return .clusterStateChanged(try body())
@@ -259,7 +262,12 @@ extension JournalBody {
         case "lease_obeyed": return .leaseObeyed(try body())
         default:
             throw DecodingError.dataCorrupted(
-                .init(codingPath: [], debugDescription: "this version does not know the kind"))
+                .init(
+                    codingPath: [],
+                    debugDescription:
+                        "continuity \(ProductVersion.number) does not know the kind; a "
+                        + "newer one wrote it: start that one again, or restore a backup that is "
+                        + "older than the upgrade"))
         }
     }
 }

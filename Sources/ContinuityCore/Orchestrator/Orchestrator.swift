@@ -9,6 +9,8 @@ package struct Orchestrator: Sendable {
     let digest: ContentDigest
     /// What the salts of withholdable values are derived from; empty: bodies have no salts.
     private let saltKey: [UInt8]
+    /// What the journal's first entry of this leadership says of the program.
+    private let version: String
     private var result = StepResult()
     private var lastStepMs: Int64?
 
@@ -16,10 +18,14 @@ package struct Orchestrator: Sendable {
     /// was away: windows start anew. The shell ticks several times within it.
     package static let stallMs: Int64 = 600
 
-    package init(state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = []) {
+    package init(
+        state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = [],
+        version: String = ProductVersion.number
+    ) {
         self.state = state
         self.digest = digest
         self.saltKey = saltKey
+        self.version = version
     }
 
     package mutating func step(_ input: Input, at now: Moment) -> StepResult {
@@ -107,7 +113,8 @@ package struct Orchestrator: Sendable {
         state.epoch += 1
         let format = saltKey.isEmpty ? nil : LeadershipStarted.committedFormat
         emit(
-            .leadershipStarted(LeadershipStarted(instanceID: instanceID, bodyFormat: format)),
+            .leadershipStarted(
+                LeadershipStarted(instanceID: instanceID, bodyFormat: format, version: version)),
             cluster: nil, now)
         configure(brake, now)
         for configuration in clusters {

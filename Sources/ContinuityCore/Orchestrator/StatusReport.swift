@@ -164,6 +164,8 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     /// In an active/active cluster: its share of the load now.
     package var weight: Int64?
     package var maintenance: Suspension?
+    /// The version of its agent, as it says itself.
+    package var agentVersion: String?
 
     private enum CodingKeys: String, CodingKey {
         case nodeID = "node_id"
@@ -173,6 +175,7 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
         case evidence
         case upkeepTrouble = "upkeep_trouble"
         case weight, maintenance
+        case agentVersion = "agent_version"
     }
 }
 
@@ -269,7 +272,8 @@ extension Orchestrator {
                 evidence: cluster.evidence[node.nodeID], upkeepTrouble: seen?.upkeepTrouble,
                 weight: cluster.cluster.topology == .activeActive && node.role == .primary
                     ? cluster.weight(of: node.nodeID) : nil,
-                maintenance: cluster.nodeMaintenance[node.nodeID])
+                maintenance: cluster.nodeMaintenance[node.nodeID],
+                agentVersion: seen?.report?.version)
         }
         let run = cluster.run.map {
             ActiveRun(

@@ -2,7 +2,8 @@ import Foundation
 
 /// Where the shipped packs stand: the folder that holds `policies` and `hooks`.
 enum ProjectHome {
-    /// `CONTINUITY_HOME`, or the nearest folder above the executable that holds both.
+    /// `CONTINUITY_HOME`, or the nearest folder above the executable that holds both, itself or
+    /// in `share/continuity`, where the packages put them.
     ///
     /// - Throws: `DemoFailure` when there is none.
     static func locate(executablePath: String) throws -> String {
@@ -17,7 +18,9 @@ enum ProjectHome {
         var folder = URL(filePath: executablePath).resolvingSymlinksInPath()
         while folder.path != "/" {
             folder.deleteLastPathComponent()
-            if isHome(folder.path) { return folder.path }
+            for place in [folder.path, "\(folder.path)/share/continuity"] where isHome(place) {
+                return place
+            }
         }
         throw DemoFailure(
             "no folder above \(executablePath) holds 'policies' and 'hooks'; "

@@ -1,3 +1,4 @@
+import ContinuityConfig
 package import ContinuityCore
 import Foundation
 import Glibc
@@ -127,15 +128,11 @@ extension HookRuntime {
     /// The environment variable that names the sandbox program.
     package static let sandboxPathVariable = "CONTINUITY_HOOK_SANDBOX"
 
-    /// Where the sandbox program is expected: as the environment says, else beside this program.
+    /// Where the sandbox program is expected: as the environment says, else ``CompanionProgram/path(_:)``.
     package static func defaultSandboxPath() -> String {
         if let path = getenv(sandboxPathVariable).map({ String(cString: $0) }), !path.isEmpty {
             return path
         }
-        let name = "continuity-hook-sandbox"
-        guard let program = realpath("/proc/self/exe", nil) else { return name }
-        defer { free(program) }
-        return URL(fileURLWithPath: String(cString: program)).deletingLastPathComponent()
-            .appendingPathComponent(name).path
+        return CompanionProgram.path("continuity-hook-sandbox")
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContinuityAudit
+import ContinuityCommandLine
 import ContinuityCore
 import ContinuityCrypto
 import ContinuityServer

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ContinuityAudit
+import ContinuityCommandLine
 import ContinuityConfig
 import ContinuityCore
 import ContinuityCrypto

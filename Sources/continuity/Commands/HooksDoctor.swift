@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContinuityCommandLine
 import ContinuityHooks
 
 struct HooksDoctor: AsyncParsableCommand {

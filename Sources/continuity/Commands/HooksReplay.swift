@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContinuityCommandLine
 import ContinuityConfig
 import ContinuityCore
 import ContinuityHooks

@@ -1,3 +1,4 @@
+import ContinuityCommandLine
 import ContinuityCore
 import Foundation
 

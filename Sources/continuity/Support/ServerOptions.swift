@@ -1,4 +1,6 @@
 import ArgumentParser
+import ContinuityCommandLine
+import ContinuityConfig
 import ContinuityCore
 import ContinuityCrypto
 import ContinuityHTTP
@@ -7,8 +9,11 @@ import Foundation
 
 /// Which server a command asks, and how it says who it is.
 struct ServerOptions: ParsableArguments {
-    @Option(help: "Base URL of 'continuity serve'. [$CONTINUITY_SERVER]")
+    @Option(help: "Base URL of 'continuity serve'. [$CONTINUITY_SERVER, else the context's]")
     var server: String?
+
+    @Option(help: "Another context than the current one. [$CONTINUITY_CONTEXT]")
+    var context: String?
 
     @Option(help: "File with a token. [$CONTINUITY_TOKEN_FILE]")
     var tokenFile: String?
@@ -22,10 +27,33 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "The authority that the server's certificate must be of. [$CONTINUITY_CA]")
     var ca: String?
 
-    static let defaultServer = "http://127.0.0.1:7100"
-
-    private var url: String {
-        server ?? ProcessInfo.processInfo.environment["CONTINUITY_SERVER"] ?? Self.defaultServer
+    /// Where a request goes, and with which credentials: options before the environment before the
+    /// context. A server that is not the context's gets nothing that the context holds.
+    private func target() throws -> ContextFile.Context {
+        var target: ContextFile.Context
+        if let url = setting(server, "CONTINUITY_SERVER") {
+            guard context == nil else {
+                throw ValidationError("Give --server or --context, not both.")
+            }
+            target = ContextFile.Context(name: "", server: url)
+        } else {
+            let file = try ContextCommand.load()
+            guard let name = setting(context, "CONTINUITY_CONTEXT") ?? file.current else {
+                throw ValidationError(
+                    "Which server? Give --server or set CONTINUITY_SERVER, or add it once with "
+                        + "'continuity context add NAME --server URL'.")
+            }
+            guard let found = file[name] else { throw ContextCommand.noContext(name, file) }
+            target = found
+        }
+        target.tokenFile = setting(tokenFile, "CONTINUITY_TOKEN_FILE") ?? target.tokenFile
+        if let certificate = setting(certificate, "CONTINUITY_CERTIFICATE") {
+            target.certificate = certificate
+            target.key = nil
+        }
+        target.key = key ?? target.key
+        target.ca = setting(ca, "CONTINUITY_CA") ?? target.ca
+        return target
     }
 
     func get<Answer: Decodable>(_ type: Answer.Type, _ path: String) async throws -> Answer {
@@ -39,32 +67,33 @@ struct ServerOptions: ParsableArguments {
     }
 
     private func setting(_ given: String?, _ variable: String) -> String? {
-        given ?? ProcessInfo.processInfo.environment[variable]
+        given
+            ?? ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// Says in a request who asks, and whom it must reach.
-    private func sign(_ request: inout HTTPRequest) throws {
-        let tokenFile = setting(tokenFile, "CONTINUITY_TOKEN_FILE")
-        let certificate = setting(certificate, "CONTINUITY_CERTIFICATE")
-        let authority = setting(ca, "CONTINUITY_CA")
-        guard tokenFile != nil || certificate != nil else {
+    private func sign(
+        _ request: inout HTTPRequest, as target: ContextFile.Context
+    ) throws {
+        guard target.tokenFile != nil || target.certificate != nil else {
             throw ValidationError(
-                "The server asks who you are: give --token-file or --certificate, or set "
-                    + "CONTINUITY_TOKEN_FILE or CONTINUITY_CERTIFICATE.")
+                "The server asks who you are: give --token-file or --certificate, set "
+                    + "CONTINUITY_TOKEN_FILE or CONTINUITY_CERTIFICATE, or keep one in a context "
+                    + "with 'continuity context add'.")
         }
-        if let tokenFile {
+        if let tokenFile = target.tokenFile {
             let token = String(decoding: try SharedToken.load(file: tokenFile), as: UTF8.self)
             request.headers["authorization"] = "Bearer \(token)"
         }
-        if let certificate {
-            guard let authority else {
+        if let certificate = target.certificate {
+            guard let authority = target.ca else {
                 throw ValidationError("With --certificate give --ca too, or set CONTINUITY_CA.")
             }
             request.credentials = TLSCredentials(
-                certificateFile: certificate, keyFile: key ?? certificate,
+                certificateFile: certificate, keyFile: target.key ?? certificate,
                 authorityFile: authority)
         } else {
-            request.caFile = authority
+            request.caFile = target.ca
         }
         if request.method != "GET" {
             // What changes something is new, or the server refuses it.
@@ -77,13 +106,14 @@ struct ServerOptions: ParsableArguments {
     private func send<Answer: Decodable>(
         _ method: String, _ path: String, body: [UInt8]
     ) async throws -> Answer {
+        let target = try target()
         let client = HTTPClient(maxConcurrent: 1)
         defer { client.shutdown() }
         var request = HTTPRequest(
-            method: method, url: "\(url)/api/v1/continuity/\(path)",
+            method: method, url: "\(target.server)/api/v1/continuity/\(path)",
             headers: ["content-type": "application/json"], body: body, timeout: .seconds(40),
             maxResponseBytes: 64 << 20)
-        try sign(&request)
+        try sign(&request, as: target)
         let response: HTTPResponse
         do {
             response = try await client.send(request)

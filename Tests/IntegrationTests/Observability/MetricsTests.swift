@@ -48,6 +48,9 @@ import Testing
                 #"continuity_journal_entries_total{cluster_id="demo",kind="cluster_configured"}"#
             #expect(before[configured] == 1)
             #expect(before["continuity_leader"] == 1)
+            let build = before.keys.filter { $0.hasPrefix("continuity_build_info{") }
+            #expect(build.count == 1)
+            #expect(build.first?.contains("version=\"\(ProductVersion.number)\"") == true)
             #expect(
                 before[#"continuity_node_primary{cluster_id="demo",node_id="node-1"}"#] == 1)
             #expect(

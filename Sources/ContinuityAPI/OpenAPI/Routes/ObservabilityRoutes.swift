@@ -54,6 +54,7 @@ extension APIOperation {
             status, note,
             .object([
                 .required("status", level),
+                .required("version", CommonSchemas.text, "Of the server's program."),
                 .required(
                     "checks",
                     .map(
@@ -62,7 +63,10 @@ extension APIOperation {
                                 .required("status", level), .optional("output", CommonSchemas.text),
                             ]))), "By component and measurement."),
             ]),
-            example: ["status": word, "checks": ["journal:writable": [["status": word]]]])
+            example: [
+                "status": word, "version": "0.9.0",
+                "checks": ["journal:writable": [["status": word]]],
+            ])
         answer.type = "application/health+json"
         return answer
     }

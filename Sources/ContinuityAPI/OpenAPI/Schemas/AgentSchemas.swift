@@ -52,6 +52,7 @@ enum AgentSchemas {
                 .optional("witness", witness, "What it keeps of the journal's checkpoints."),
                 .optional("promise_rule", CommonSchemas.text, "By which it asks for promises."),
                 .optional("unleased", .boolean, "It acts without a lease, as it was told."),
+                .optional("version", CommonSchemas.text, "Of the agent's program."),
             ], isOpen: true))
 
     private static let checkpoint = Schema.named(

@@ -58,6 +58,7 @@ enum StatusSchemas {
                 "What keeps it from being brought back into service."),
             .optional("weight", .count, "In an active/active cluster: its share of the load."),
             .optional("maintenance", suspension),
+            .optional("agent_version", CommonSchemas.text, "As the agent says itself."),
         ]))
 
     private static let run = Schema.object([

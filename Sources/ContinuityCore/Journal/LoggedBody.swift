@@ -1,13 +1,10 @@
-package import ContinuityCore
-import Foundation
-
 /// An entry's body for a log: a sentence where people read it, JSON where programs do.
 package struct LoggedBody: CustomStringConvertible, Sendable {
     private static let bytesMax = 16 << 10
 
     private let entry: JournalEntry
 
-    init(_ entry: JournalEntry) { self.entry = entry }
+    package init(_ entry: JournalEntry) { self.entry = entry }
 
     /// `nil` for one that is too long for a log; the journal has it.
     package var json: JSONValue? {

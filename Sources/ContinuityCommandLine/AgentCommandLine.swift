@@ -1,23 +1,25 @@
-import ArgumentParser
+package import ArgumentParser
 import ContinuityAgent
 import ServiceLifecycle
 import UnixSignals
 
-struct AgentCommandLine: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct AgentCommandLine: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "agent",
         abstract: "Run the agent of one node: report, probe, hold the lease, carry out orders.",
         discussion: "Ends on SIGTERM or SIGINT (docs/agent.md says what becomes of the service).")
 
     @Option(help: "The agent's configuration file (docs/agent.md).")
-    var config: String
+    package var config: String
 
     @Flag(help: "Check the configuration and the service's unit, and end: 0 when all is well.")
-    var check = false
+    package var check = false
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup package var log: LogOptions
 
-    func run() async throws {
+    package init() {}
+
+    package func run() async throws {
         try await reporting {
             let configuration = try AgentConfiguration.load(file: config)
             guard !check else { return try await examine(configuration) }

@@ -1,5 +1,4 @@
 import ContinuityCore
-import ContinuityServer
 import Foundation
 import Logging
 
@@ -22,7 +21,8 @@ struct JSONLogHandler: LogHandler {
         let context = metadataProvider?.get() ?? [:]
         let all = metadata.merging(context) { $1 }.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in all { members[key] = Self.json(value) }
-        members["at"] = .string(timestamp(.now))
+        members["at"] = .string(
+            Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
         members["level"] = .string(event.level.rawValue)
         members["logger"] = .string(label)
         members["message"] = .string(event.message.description)

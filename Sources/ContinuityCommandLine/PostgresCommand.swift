@@ -1,14 +1,16 @@
-import ArgumentParser
+package import ArgumentParser
 import ContinuityPostgres
 
-struct PostgresCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct PostgresCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "postgres",
         abstract: "What an agent's commands need for PostgreSQL beyond its own tools.",
         subcommands: [
             PostgresStatusCommand.self, PostgresFollowCommand.self, PostgresRejoinCommand.self,
             PostgresRestartCommand.self, PostgresCheckCommand.self,
         ])
+
+    package init() {}
 }
 
 struct PostgresStatusCommand: AsyncParsableCommand {
