@@ -73,7 +73,8 @@ package final class APIServer: Service {
     }
 
     func router(_ peers: PeerRegistry) -> Router<APIContext> {
-        let router = Router(context: APIContext.self)
+        let router = Router(
+            context: APIContext.self, options: .autoGenerateHeadEndpoints)
         // Outside of the problems, so that it sees their status.
         router.add(middleware: RequestMetrics(metrics: metrics))
         router.add(middleware: BrowserMiddleware())

@@ -9,6 +9,8 @@ package struct AlertChannel: Sendable {
     package var timeout: Duration
     /// The last failed attempt makes an alert dead. At least 1.
     package var maxAttempts: Int
+    /// Authorities (PEM) that its certificate is judged by, in place of the system's.
+    package var caFile: String?
     /// Sent with each attempt, beside the headers of the webhook.
     package var headers: HTTPHeaders
     /// `nil`: nobody in particular reads it, so it carries no links to approve by.
@@ -16,7 +18,7 @@ package struct AlertChannel: Sendable {
 
     package init(
         name: String, url: String, secret: WebhookSecret, timeout: Duration = .seconds(5),
-        maxAttempts: Int = 20, headers: HTTPHeaders = [],
+        maxAttempts: Int = 20, caFile: String? = nil, headers: HTTPHeaders = [],
         approver: ChannelApprover? = nil
     ) {
         precondition(maxAttempts > 0, "a channel takes one attempt at least")
@@ -25,6 +27,7 @@ package struct AlertChannel: Sendable {
         self.secret = secret
         self.timeout = timeout
         self.maxAttempts = maxAttempts
+        self.caFile = caFile
         self.headers = headers
         self.approver = approver
     }

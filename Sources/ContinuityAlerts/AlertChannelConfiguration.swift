@@ -1,4 +1,5 @@
 package import ContinuityConfig
+import ContinuityCrypto
 import ContinuityHTTP
 import Foundation
 
@@ -11,6 +12,7 @@ import Foundation
 ///     secret_file: oncall.whsec      # whsec_<base64>, readable by the service alone
 ///     timeout_ms: 5000               # of one attempt
 ///     max_attempts: 20
+///     ca_file: receiver-ca.pem       # in place of the system's authorities; https only
 ///     headers: {x-team: platform}
 ///     approver: {person: ada, base_url: https://continuity.example.com:8443}
 /// ```
@@ -21,6 +23,8 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
     package var secretFile: String
     package var timeoutMs: Int64
     package var maxAttempts: Int
+    /// Resolved as `secretFile` is. `nil`: the system's authorities.
+    package var caFile: String?
     package var headers: [String: String]
     /// The one person who reads the channel, and may approve by its links.
     package var approver: ChannelApprover?
@@ -36,12 +40,13 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
     package static func load(
         from reader: ConfigReader
     ) throws(ConfigError) -> AlertChannelConfiguration {
+        let url = try url(reader)
         let configuration = AlertChannelConfiguration(
-            name: try reader.string("name"),
-            url: try url(reader),
+            name: try reader.string("name"), url: url,
             secretFile: path(try reader.string("secret_file"), beside: reader.file),
             timeoutMs: try reader.int("timeout_ms", in: 1...60_000, default: 5000),
             maxAttempts: Int(try reader.int("max_attempts", in: 1...1000, default: 20)),
+            caFile: try authorities(reader, url: url),
             headers: try headers(reader), approver: try approver(reader))
         try reader.finish()
         return configuration
@@ -68,7 +73,7 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
     package func channel() throws(WebhookSecretError) -> AlertChannel {
         AlertChannel(
             name: name, url: url, secret: try WebhookSecret.load(file: secretFile),
-            timeout: .milliseconds(timeoutMs), maxAttempts: maxAttempts,
+            timeout: .milliseconds(timeoutMs), maxAttempts: maxAttempts, caFile: caFile,
             headers: HTTPHeaders(
                 headers.sorted { $0.key < $1.key }
                     .map { HTTPHeader(name: $0.key, value: $0.value) }),
@@ -81,6 +86,25 @@ package struct AlertChannelConfiguration: Hashable, Sendable {
             person: try section.string("person"), baseURL: try url(section, "base_url"))
         try section.finish()
         return approver
+    }
+
+    private static func authorities(
+        _ reader: ConfigReader, url: String
+    ) throws(ConfigError) -> String? {
+        guard let name = try reader.optionalString("ca_file") else { return nil }
+        guard url.lowercased().hasPrefix("https://") else {
+            throw reader.error(
+                "'ca_file' is for https, and the channel's URL is not",
+                remedy: "write https:// in 'url', or remove 'ca_file'", at: "ca_file")
+        }
+        let path = path(name, beside: reader.file)
+        do throws(CertificateError) {
+            _ = try Certificate.all(inPEM: KeyFile.read(path))
+        } catch {
+            throw reader.error(
+                "\(path): \(error.message)", remedy: error.remedy, at: "ca_file")
+        }
+        return path
     }
 
     private static func url(

@@ -163,10 +163,18 @@ package final class ConfigReader {
         else {
             throw mistyped(key, "a whole number")
         }
-        guard case .whole(let value) = number else {
+        let value: Int64
+        switch number {
+        case .whole(let number): value = number
+        case .fraction:
             throw error(
                 "'\(name(key))' is \(scalar.string), a fraction",
                 remedy: "round it to a whole number, for 92.5 write 92 or 93", at: key)
+        case .tooLarge:
+            throw mistyped(
+                key,
+                "from \(range.lowerBound) to \(range.upperBound), but is \(scalar.string), "
+                    + "which no whole number of 64 bits is")
         }
         guard range.contains(value) else {
             throw mistyped(
@@ -260,6 +268,12 @@ package final class ConfigReader {
             if scalar.isNull { return .null }
             if let flag = Bool(scalar.string) { return .bool(flag) }
             if let number = Int64(scalar.string) { return .int(number) }
+            if WholeNumber(scalar.string) == .tooLarge {
+                throw ConfigError(
+                    file: file, line: scalar.line,
+                    message: "'\(name(key))' holds \(scalar.string), which is beyond 64 bits",
+                    remedy: "write a smaller number, or put it in quotes")
+            }
             if Double(scalar.string) != nil {
                 throw ConfigError(
                     file: file, line: scalar.line,

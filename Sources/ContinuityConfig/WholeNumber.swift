@@ -2,8 +2,9 @@
 /// or `9.5e1`. Exact, without floating point.
 enum WholeNumber: Equatable {
     case whole(Int64)
-    /// Not whole, or beyond 64 bits.
     case fraction
+    /// Whole, and beyond 64 bits.
+    case tooLarge
 
     /// `nil`: it is no number.
     init?(_ text: String) {
@@ -25,12 +26,16 @@ enum WholeNumber: Equatable {
             self = .whole(0)
             return
         }
-        guard digits.count <= point, point - digits.count <= 19,
+        guard digits.count <= point else {
+            self = .fraction
+            return
+        }
+        guard point - digits.count <= 19,
             let value = Int64(
                 (sign == "-" ? "-" : "") + String(digits)
                     + String(repeating: "0", count: point - digits.count))
         else {
-            self = .fraction
+            self = .tooLarge
             return
         }
         self = .whole(value)

@@ -11,6 +11,9 @@ package struct HTTPRequest: Sendable {
     package var connectTimeout: Duration
     /// A longer body ends the transfer with `HTTPError.Code.tooLarge`.
     package var maxResponseBytes: Int
+    /// The status line and the headers are the answer: a body that is too long, too slow or cut off
+    /// makes no error, and none of it is kept.
+    package var ignoresBody = false
     /// `nil`: any address. Otherwise each address is judged after the name was resolved, when the
     /// connection is about to be made, and no connection is shared with other requests.
     package var addressPolicy: AddressPolicy?

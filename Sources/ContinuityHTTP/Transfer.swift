@@ -12,6 +12,9 @@ final class Transfer {
     private var responseHeaders = HTTPHeaders()
     private var responseHeaderBytes = 0
     private var responseBody: [UInt8] = []
+    private var responseBodyBytes = 0
+    /// The headers of the final answer are complete.
+    private var hasHead = false
     private var isTooLarge = false
     private var hasRefusedAddress = false
 
@@ -165,11 +168,12 @@ final class Transfer {
     // MARK: Response
 
     fileprivate func appendBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard responseBody.count + bytes.count <= job.request.maxResponseBytes else {
+        responseBodyBytes += bytes.count
+        guard responseBodyBytes <= job.request.maxResponseBytes else {
             isTooLarge = true
             return false
         }
-        responseBody.append(contentsOf: bytes)
+        if !job.request.ignoresBody { responseBody.append(contentsOf: bytes) }
         return true
     }
 
@@ -183,6 +187,8 @@ final class Transfer {
         if text.hasPrefix("HTTP/") {
             // A status line: what an interim response (1xx) said before it is over.
             responseHeaders = HTTPHeaders()
+        } else if line.allSatisfy({ $0 == 0x0D || $0 == 0x0A }) {
+            hasHead = hasHead || long(CURLINFO_RESPONSE_CODE) >= 200
         } else if let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) {
             let value = text[text.index(after: colon)...]
             responseHeaders.add(String(text[..<colon]), Self.trimmed(value))
@@ -197,7 +203,8 @@ final class Transfer {
     }
 
     func result(_ code: CURLcode) -> Result<HTTPResponse, HTTPError> {
-        guard code == CURLE_OK else {
+        let isAnswered = code == CURLE_OK || (job.request.ignoresBody && hasHead)
+        guard isAnswered else {
             return .failure(isTooLarge ? tooLarge : error(code))
         }
         return .success(

@@ -47,6 +47,8 @@ package struct ServiceTracker: Sendable {
     /// What it was last seen as, also once it is stopped.
     package private(set) var lastRole = ServiceReport.Role.unknown
     private var failuresInRow = 0
+    /// When it was last asked and had applied everything, as the same server.
+    private var caughtUpAt: BootInstant?
 
     /// - Parameter mayBePrimary: an agent before this one held a lease for it, and nobody has
     ///   looked since: until a look says otherwise it counts as primary.
@@ -59,6 +61,7 @@ package struct ServiceTracker: Sendable {
     /// copy of the data ends.
     package mutating func stopped(detail: String) {
         failuresInRow = 0
+        caughtUpAt = nil
         report.state = .stopped
         report.role = .unknown
         report.lagMs = nil
@@ -70,13 +73,22 @@ package struct ServiceTracker: Sendable {
     /// The main process is gone, others of the service are not: they may still write.
     package mutating func lingering(detail: String) {
         failuresInRow = 0
+        caughtUpAt = nil
         report.state = .failing
         report.streaming = false
         report.detail = detail
     }
 
-    package mutating func probed(_ outcome: ProbeOutcome) {
-        if let reading = outcome.reading { report.take(reading) }
+    /// - Parameters:
+    ///   - askedAt: when the probes began.
+    ///   - now: when they had ended.
+    package mutating func probed(
+        _ outcome: ProbeOutcome, askedAt: BootInstant, at now: BootInstant
+    ) {
+        if let reading = outcome.reading {
+            report.take(reading)
+            boundLag(askedAt: askedAt, at: now)
+        }
         if report.role != .unknown { lastRole = report.role }
         guard let failure = outcome.failure else {
             failuresInRow = 0
@@ -89,6 +101,20 @@ package struct ServiceTracker: Sendable {
         if failuresInRow >= Self.failuresUntilFailing || report.state == .stopped {
             report.state = .failing
             report.detail = failure
+        }
+    }
+
+    /// Who had applied everything a moment ago is no further behind than that moment. A service
+    /// knows the time of the last change that it applied, which after a quiet time is long ago.
+    private mutating func boundLag(askedAt: BootInstant, at now: BootInstant) {
+        guard report.role == .secondary, let lagMs = report.lagMs else {
+            caughtUpAt = nil
+            return
+        }
+        if lagMs == 0 {
+            caughtUpAt = max(askedAt, caughtUpAt ?? askedAt)
+        } else if let caughtUpAt {
+            report.lagMs = min(lagMs, max(0, now - caughtUpAt))
         }
     }
 

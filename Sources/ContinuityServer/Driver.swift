@@ -343,7 +343,7 @@ final class Driver: Service, OrchestratorPort {
 
     func servedCluster(_ id: ClusterID) async throws -> ServedCluster? {
         try await inbox.query { orchestrator in
-            orchestrator.state.clusters[id].map {
+            orchestrator.state.clusters[id].flatMap { $0.isReleased ? nil : $0 }.map {
                 ServedCluster(cluster: $0.cluster, policy: $0.policy, estimates: $0.estimates)
             }
         }

@@ -142,6 +142,24 @@ struct CommandTests {
         }
     }
 
+    /// Issue 15, 25: a promotion whose server has died waited for its whole time.
+    @Test func aPromotionEndsWithItsServer() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.promote] = service.logged(
+                "promote", then: service.stopScript(signal: "KILL"))
+        } body: { harness in
+            try harness.service.say(.secondary, streaming: true)
+            try await harness.service.start()
+            try await harness.running(as: .secondary)
+            let began = ContinuousClock.now
+            let result = try await harness.order(.promote, timeoutMs: 60_000)
+            #expect(result.outcome == .failed)
+            #expect(result.detail.contains("the service has ended"), "\(result.detail)")
+            #expect(result.service?.state == .stopped)
+            #expect(ContinuousClock.now - began < .seconds(30))
+        }
+    }
+
     @Test func aStatusForAStoppedServiceIsNotEnough() async throws {
         try await Harness.run { configuration, service in
             configuration.commands[.restart] = service.logged("restart")

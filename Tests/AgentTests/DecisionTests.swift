@@ -237,16 +237,48 @@ struct CommandQueueTests {
     }
 }
 
+struct ToldFailuresTests {
+    private func at(_ ms: Int64) -> BootInstant { BootInstant(milliseconds: ms) }
+
+    /// Issue 15, 25: a removed node's agent logged each refusal, since each said another time.
+    @Test func aRefusalThatDiffersInItsNumbersAloneIsToldOnce() {
+        var told = ToldFailures()
+        var count = 0
+        for second in 0..<599 {
+            let reason =
+                second % 3 == 0
+                ? "https://s: status 401, unauthorized"
+                : "https://s: status 429, wait; try again in \(second % 300) s"
+            if told.note([reason], at: at(Int64(second) * 1000)) { count += 1 }
+        }
+        #expect(count == 2, "each kind once")
+        let isReminded = told.note(["https://s: status 401, unauthorized"], at: at(600_000))
+        #expect(isReminded)
+    }
+
+    @Test func textsThatAreAlwaysNewDoNotFillTheLog() {
+        var told = ToldFailures()
+        var count = 0
+        for number in 0..<10_000 {
+            let letters = String(number, radix: 26).map { String($0) }.joined(separator: "_")
+            if told.note([letters + String(repeating: "x", count: number % 97)], at: at(0)) {
+                count += 1
+            }
+        }
+        #expect(count <= 16)
+    }
+}
+
 struct ServiceTrackerTests {
     private let primary = StatusReading(
         role: .primary, positionBytes: 7, lagMs: nil, streaming: false)
 
     @Test func failsAfterTwoFailuresInARowAndKeepsTheRole() {
         var tracker = ServiceTracker()
-        tracker.probed(ProbeOutcome(failure: nil, reading: primary))
-        tracker.probed(ProbeOutcome(failure: "no answer", reading: nil))
+        tracker.probe(ProbeOutcome(failure: nil, reading: primary))
+        tracker.probe(ProbeOutcome(failure: "no answer", reading: nil))
         #expect(tracker.report.state == .running)
-        tracker.probed(ProbeOutcome(failure: "no answer", reading: nil))
+        tracker.probe(ProbeOutcome(failure: "no answer", reading: nil))
         #expect(tracker.report.state == .failing)
         #expect(tracker.report.detail == "no answer")
         #expect(tracker.isPrimary, "what cannot be reached may still accept writes")
@@ -254,12 +286,42 @@ struct ServiceTrackerTests {
 
     @Test func keepsThePositionOfAStoppedService() {
         var tracker = ServiceTracker()
-        tracker.probed(ProbeOutcome(failure: nil, reading: primary))
+        tracker.probe(ProbeOutcome(failure: nil, reading: primary))
         tracker.stopped(detail: "gone")
         #expect(tracker.report.positionBytes == 7)
         #expect(tracker.report.role == .unknown)
         #expect(!tracker.isPrimary)
-        tracker.probed(ProbeOutcome(failure: "not yet", reading: nil))
+        tracker.probe(ProbeOutcome(failure: "not yet", reading: nil))
         #expect(tracker.report.state == .failing, "it lives again, so it is not stopped")
+    }
+
+    /// Issue 15, 25: 24 s for a moment on a standby that had applied everything a second before.
+    @Test func aLagIsNoLongerThanTheTimeSinceItHadCaughtUp() {
+        var tracker = ServiceTracker()
+        func lag(_ lagMs: Int64?, askedAtMs: Int64, tookMs: Int64 = 10) -> Int64? {
+            let askedAt = BootInstant(milliseconds: askedAtMs)
+            tracker.probed(
+                ProbeOutcome(
+                    failure: nil,
+                    reading: StatusReading(
+                        role: .secondary, positionBytes: 7, lagMs: lagMs, streaming: true)),
+                askedAt: askedAt, at: askedAt + tookMs)
+            return tracker.report.lagMs
+        }
+        #expect(lag(24_000, askedAtMs: 1000) == 24_000, "nothing is known from before")
+        #expect(lag(0, askedAtMs: 2000) == 0)
+        #expect(lag(24_000, askedAtMs: 3000) == 1010)
+        #expect(lag(300, askedAtMs: 4000) == 300, "less than the bound")
+        #expect(lag(60_000, askedAtMs: 42_000) == 40_010, "it has fallen behind in earnest")
+        tracker.stopped(detail: "gone")
+        #expect(lag(60_000, askedAtMs: 43_000) == 60_000, "another start, another history")
+    }
+}
+
+extension ServiceTracker {
+    /// A probe that takes no time, at the machine's start.
+    mutating func probe(_ outcome: ProbeOutcome) {
+        let start = BootInstant(milliseconds: 0)
+        probed(outcome, askedAt: start, at: start)
     }
 }

@@ -115,7 +115,7 @@ struct NodeRuleTests {
     @Test func aReadingThatDoesNotTellTheRoleTakesNothingBack() {
         var tracker = ServiceTracker()
         func probe(_ role: ServiceReport.Role) {
-            tracker.probed(
+            tracker.probe(
                 ProbeOutcome(
                     failure: nil,
                     reading: StatusReading(
@@ -131,7 +131,7 @@ struct NodeRuleTests {
         probe(.unknown)
         #expect(tracker.report.role == .unknown, "another process: nothing is known of it")
         var restarted = ServiceTracker(mayBePrimary: true)
-        restarted.probed(
+        restarted.probe(
             ProbeOutcome(
                 failure: nil,
                 reading: StatusReading(

@@ -46,11 +46,27 @@ import Testing
         #expect(cluster.nodes[0].capacity == value)
     }
 
-    @Test(arguments: ["92.5", "1e-3", "1e99", "9223372036854775808"])
+    @Test(arguments: ["92.5", "1e-3"])
     func fractionsAreRefusedWithARemedy(_ text: String) throws {
         let file = Self.cluster.replacing("region: r1", with: "region: r1, capacity: \(text)")
         let error = try #require(clusterError(file))
         #expect(error.message.contains("capacity") && error.remedy.contains("whole"), "\(error)")
+    }
+
+    /// Issue 15, 25: a number that is too large was called a fraction.
+    @Test(arguments: ["1e20", "100000000000000000000", "-1e20", "9223372036854775808"])
+    func whatIsTooLargeIsNoFraction(_ text: String) throws {
+        let file = Self.cluster.replacing("region: r1", with: "region: r1, capacity: \(text)")
+        let error = try #require(clusterError(file))
+        #expect(!"\(error)".contains("fraction"), "\(error)")
+        #expect(error.message.contains(text) && error.message.contains("from 0 to 100"))
+        #expect(error.line != nil)
+        let metadata = try ConfigReader.parse(text: "{m: {n: \(text)}}", file: "c.yaml")
+        #expect {
+            _ = try metadata.json("m")
+        } throws: {
+            "\($0)".contains("beyond 64 bits") && !"\($0)".contains("fraction")
+        }
     }
 
     @Test func aPlanOfThePredecessorIsKnownAsOne() throws {

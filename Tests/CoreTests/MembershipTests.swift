@@ -211,4 +211,40 @@ import Testing
         world.run(forMs: 3000)
         #expect(world.services["node-1"]?.state == .running)
     }
+
+    // MARK: Clusters
+
+    /// Issue 15, 25: it stayed in the status and in the metrics for ever.
+    @Test func aClusterThatTheFilesDoNotNameIsReleasedAndComesBackAsItWas() throws {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-1"]?.state = .stopped
+        world.services["node-1"]?.agentIsUp = false
+        world.run(forMs: 10_000, silent: ["node-1"])
+        #expect(world.state.primary == "node-2")
+        let id = world.cluster.clusterID
+        func lead(_ clusters: [ClusterConfigured]) throws {
+            var state = OrchestratorState()
+            for entry in world.journal { try state.replay(entry) }
+            world.orchestrator = Orchestrator(state: state, digest: .real)
+            world.step(
+                .leadershipGained(instanceID: "x", clusters: clusters, brake: BrakeSettings()))
+        }
+        try lead([])
+        #expect(world.kinds.suffix(4).contains("cluster_released"))
+        #expect(world.alerts("continuity.cluster.released").count == 1)
+        #expect(world.orchestrator.statusReport(at: world.now).clusters.isEmpty)
+        guard case .unknownCluster? = world.heartbeat("node-2") else {
+            Issue.record("nothing is decided for it")
+            return
+        }
+        try lead([])
+        #expect(world.kinds.filter { $0 == "cluster_released" }.count == 1, "said once")
+        try lead([
+            ClusterConfigured(
+                cluster: world.cluster, policy: world.policy, alertChannels: ["oncall"])
+        ])
+        #expect(world.orchestrator.statusReport(at: world.now).clusters.map(\.clusterID) == [id])
+        #expect(world.state.primary == "node-2", "what was known of it is known again")
+    }
 }

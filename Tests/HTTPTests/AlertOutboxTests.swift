@@ -1,6 +1,9 @@
 import ContinuityAlerts
+import ContinuityConfig
 import ContinuityCore
 import ContinuityHTTP
+import Foundation
+import Glibc
 import Hummingbird
 import Logging
 import Testing
@@ -204,5 +207,123 @@ import Testing
         #expect(outbox.enqueue(alert("b"), channel: "oncall") == .accepted)
         #expect(outbox.enqueue(alert("a"), channel: "elsewhere") == .unknownChannel)
         #expect(outbox.pendingCount == 2)
+    }
+
+    // MARK: What receivers do to their answers
+
+    private static let longBody = String(repeating: "x", count: 200_000)
+
+    /// Issue 15, 25: such a 200 counted as a failure until the alert was dead.
+    @Test(arguments: [
+        "content-length: 10\r\n\r\n12345", "content-length: 5000000\r\n\r\n" + longBody,
+        "transfer-encoding: chunked\r\n\r\n5\r\n12345\r\n", "\r\n" + longBody,
+    ])
+    func theStatusLineDecidesWhateverBecomesOfTheBody(_ rest: String) async throws {
+        let server = try HoldingServer("HTTP/1.1 200 OK\r\n" + rest)
+        var channel = try channel(port: server.port)
+        channel.timeout = .milliseconds(700)
+        try await withOutbox([channel]) { outbox in
+            #expect(outbox.enqueue(alert("a"), channel: "oncall") == .accepted)
+            #expect(
+                await results.next()
+                    == .delivered("a", channel: "oncall", status: 200, attempts: 1))
+        }
+        let gone = try HoldingServer("HTTP/1.1 410 Gone\r\n" + rest)
+        channel.url = "http://127.0.0.1:\(gone.port)/hook"
+        try await withOutbox([channel]) { [channel] outbox in
+            #expect(outbox.enqueue(alert("b"), channel: "oncall") == .accepted)
+            guard case .dead("b", _, let reason, 1)? = await results.next() else {
+                Issue.record("410 is an answer as well, on \(channel.url)")
+                return
+            }
+            #expect(reason.contains("410"))
+        }
+    }
+
+    /// An interim answer is none, nor are headers that do not end.
+    @Test(arguments: [
+        "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n",
+    ])
+    func halfAnAnswerIsNone(_ answer: String) async throws {
+        let server = try HoldingServer(answer)
+        var channel = try channel(port: server.port, maxAttempts: 1)
+        channel.timeout = .milliseconds(300)
+        try await withOutbox([channel]) { outbox in
+            #expect(outbox.enqueue(alert("a"), channel: "oncall") == .accepted)
+            guard case .dead("a", _, _, 1)? = await results.next() else {
+                Issue.record("it was not delivered")
+                return
+            }
+        }
+    }
+
+    /// Issue 15, 25: a receiver with a certificate of the company's own authority.
+    @Test func aChannelNamesTheAuthorityOfItsReceiver() async throws {
+        let folder = "/tmp/continuity-ca-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".utf8)
+            .write(to: URL(fileURLWithPath: folder + "/secret"))
+        guard chmod(folder + "/secret", 0o600) == 0 else { throw POSIXError(.EPERM) }
+        let make = try openssl(
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj",
+                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+            ], in: folder)
+        make.waitUntilExit()
+        #expect(make.terminationStatus == 0)
+        let port = try RefusingPort().port
+        let server = try openssl(
+            [
+                "s_server", "-quiet", "-accept", "127.0.0.1:\(port)", "-cert", "cert.pem",
+                "-key", "key.pem",
+            ], in: folder, input: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        defer {
+            server.terminate()
+            server.waitUntilExit()
+        }
+        // A server that is not there yet is asked again.
+        let pause: @Sendable (Duration) async -> Void = { _ in
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        for (extra, attempts) in [(", ca_file: cert.pem", 200), ("", 1)] {
+            let reader = try ConfigReader.parse(
+                text: "{name: oncall, url: 'https://localhost:\(port)/', secret_file: secret, "
+                    + "max_attempts: \(attempts)\(extra)}",
+                file: folder + "/serve.yaml")
+            let channel = try AlertChannelConfiguration.load(from: reader).channel()
+            try await withOutbox([channel], sleep: pause) { outbox in
+                #expect(outbox.enqueue(alert("a"), channel: "oncall") == .accepted)
+                switch await results.next() {
+                case .delivered("a", _, 200, _)?: #expect(!extra.isEmpty)
+                case .dead("a", _, let reason, _)?:
+                    #expect(extra.isEmpty && reason.contains("tls"), "\(reason)")
+                default: Issue.record("neither delivered nor dead")
+                }
+            }
+        }
+    }
+
+    private func openssl(
+        _ arguments: [String], in folder: String, input: String? = nil
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        if let input {
+            // Its input stays open: s_server ends with it.
+            let pipe = Pipe()
+            process.standardInput = pipe
+            try process.run()
+            pipe.fileHandleForWriting.write(Data(input.utf8))
+        } else {
+            try process.run()
+        }
+        return process
     }
 }

@@ -101,6 +101,9 @@ import Testing
         ("{name: a, url: 'http://h', secret_file: s, max_attempts: 0}", "max_attempts"),
         ("{name: a, url: 'http://h', secret_file: s, headers: {Webhook-Id: x}}", "set by"),
         ("{name: a, url: 'http://h', secret_file: s, headers: {'a b': x}}", "token"),
+        ("{name: a, url: 'http://h', secret_file: s, ca_file: x.pem}", "for https"),
+        ("{name: a, url: 'https://h', secret_file: s, ca_file: /no/such.pem}", "/no/such.pem"),
+        ("{name: a, url: 'https://h', secret_file: s, ca_file: /etc/passwd}", "no certificate"),
     ])
     func mistakesInAChannelAreNamed(yaml: String, message: String) throws {
         let reader = try ConfigReader.parse(text: yaml, file: "server.yaml")

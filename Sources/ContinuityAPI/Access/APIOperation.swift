@@ -122,8 +122,10 @@ package enum APIOperation: String, CaseIterable, Sendable {
     }
 
     /// `nil`: nothing is declared, so nobody may.
+    /// HEAD is answered wherever GET is, by GET's rules and without its body.
     static func of(method: String, path: String?) -> APIOperation? {
-        path.flatMap { byRoute["\(method) \($0)"] }
+        let method = method == "HEAD" ? "GET" : method
+        return path.flatMap { byRoute["\(method) \($0)"] }
     }
 
     private static let byRoute: [String: APIOperation] = Dictionary(

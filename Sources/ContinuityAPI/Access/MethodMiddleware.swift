@@ -27,10 +27,11 @@ extension APIOperation {
     /// The methods that a path is answered for, in alphabetical order.
     static func methods(at path: String) -> [String] {
         let asked = path.split(separator: "/")
-        return allCases.map(\.rule).filter { rule in
+        let methods = allCases.map(\.rule).filter { rule in
             let declared = rule.path.split(separator: "/")
             return declared.count == asked.count
                 && zip(declared, asked).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
-        }.map(\.method).sorted()
+        }.map(\.method)
+        return (methods.contains("GET") ? methods + ["HEAD"] : methods).sorted()
     }
 }

@@ -140,7 +140,12 @@ struct MetricsPage {
         page.add(
             "continuity_http_request_duration_seconds", "From a request's head to its answer's.",
             metrics.durations.sorted { $0.key < $1.key }.map { (["operation": $0.key], $0.value) })
-        let tallies = metrics.tallies.filter { reaches($0.key) }
+        // Not those of a cluster that the files do not name any more.
+        let served = Set(report.clusters.map(\.clusterID))
+        let tallies = metrics.tallies
+            .filter { tally in
+                reaches(tally.key) && (tally.key.map { served.contains($0) } ?? true)
+            }
             .map { (cluster: $0.key?.rawValue ?? "", tally: $0.value) }
             .sorted { $0.cluster < $1.cluster }
         page.add(

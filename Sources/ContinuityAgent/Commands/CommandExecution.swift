@@ -79,11 +79,12 @@ struct CommandExecution: Sendable {
     private func primaryNow() async -> ServiceReport? {
         guard monitor.processes.mainProcess() != nil else { return nil }
         let ticket = state.takeTicket()
+        let askedAt = BootInstant.now
         guard let reading = await monitor.status.read().reading, reading.role == .primary,
             monitor.processes.mainProcess() != nil
         else { return nil }
         return state.updateService(ticket: ticket) {
-            $0.probed(ProbeOutcome(failure: nil, reading: reading))
+            $0.probed(ProbeOutcome(failure: nil, reading: reading), askedAt: askedAt, at: .now)
         }
     }
 
@@ -131,16 +132,26 @@ struct CommandExecution: Sendable {
     ) async -> CommandResult {
         if case .none = goal { return CommandResult(key: command.key, outcome: .succeeded) }
         let began = BootInstant.now
+        var deadSince: BootInstant?
         var last = "the status command was not answered"
         while .now < deadline, !Task.isCancelled {
+            if let deadSince, .now - deadSince >= deathMs(command) {
+                return CommandResult(
+                    key: command.key, outcome: .failed,
+                    detail: "its program ended with 0, but the service has ended: \(last)")
+            }
             let ticket = state.takeTicket()
-            switch await monitor.status.read() {
+            let askedAt = BootInstant.now
+            let answer = await monitor.status.read()
+            let isAlive = monitor.processes.mainProcess() != nil
+            deadSince = isAlive ? nil : deadSince ?? askedAt
+            switch answer {
             // A status program may also answer for a stopped service.
-            case .reading where monitor.processes.mainProcess() == nil:
-                last = "no main process of the service is alive"
+            case _ where !isAlive: last = "no main process of the service is alive"
             case .reading(let reading) where matches(reading, goal):
                 let report = state.updateService(ticket: ticket) {
-                    $0.probed(ProbeOutcome(failure: nil, reading: reading))
+                    $0.probed(
+                        ProbeOutcome(failure: nil, reading: reading), askedAt: askedAt, at: .now)
                 }
                 return CommandResult(key: command.key, outcome: .succeeded, service: report)
             case .reading(let reading): last = "the service's role is \(reading.role)"
@@ -156,6 +167,12 @@ struct CommandExecution: Sendable {
         return CommandResult(
             key: command.key, outcome: .timedOut,
             detail: "its program ended with 0, but after \(command.timeoutMs) ms \(last)")
+    }
+
+    /// How long no process may be there until the service counts as dead, in milliseconds. One that
+    /// is promoted was running. One that is started may take its time to become a process.
+    private func deathMs(_ command: AgentCommand) -> Int64 {
+        command.name == .promote ? 500 : 5000
     }
 
     private func matches(_ reading: StatusReading, _ goal: Goal) -> Bool {

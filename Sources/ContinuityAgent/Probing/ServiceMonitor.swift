@@ -49,12 +49,17 @@ final class ServiceMonitor: Sendable {
         OrphanReaper.shared.reap()
         let ticket = state.takeTicket()
         guard let main = currentMainProcess() else { return (settle().report, nil) }
+        let askedAt = BootInstant.now
         let outcome = await probe()
         // It may have died meanwhile; what the probes say of it then is history.
         guard main.isAlive else { return (settle().report, nil) }
-        var report = state.updateService(ticket: ticket) { $0.probed(outcome) }
+        var report = state.updateService(ticket: ticket) {
+            $0.probed(outcome, askedAt: askedAt, at: .now)
+        }
         if let reading = outcome.reading {
+            let lagMs = report.lagMs
             report.take(reading)
+            report.lagMs = report.lagMs.map { min($0, lagMs ?? $0) }
             // Who asks what is true now must not hear what was true before; but a primary counts as
             // one until it is seen otherwise.
             if reading.role == .unknown, report.role != .primary { report.role = .unknown }

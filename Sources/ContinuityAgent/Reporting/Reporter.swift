@@ -15,8 +15,8 @@ final class Reporter: Sendable {
         /// Index of the orchestrator that answered last.
         var preferred = 0
         var isConnected: Bool?
-        /// What was logged last.
-        var failures: [String] = []
+        /// The reasons that were logged since an orchestrator answered last.
+        var told = ToldFailures()
         /// What each orchestrator wants its reports to name, by its URL.
         var sessions: [String: String] = [:]
         /// The newest report that was accepted.
@@ -241,20 +241,20 @@ final class Reporter: Sendable {
 
     private func connected(to url: String) {
         let isNews = progress.withLock { progress in
-            defer { progress.isConnected = true }
+            defer {
+                progress.isConnected = true
+                progress.told = ToldFailures()
+            }
             return progress.isConnected != true
         }
         if isNews { logger.info("an orchestrator answers", metadata: ["url": "\(url)"]) }
     }
 
-    /// Says each reason once: that a server refuses is another matter than that none answers.
     private func disconnected(_ failures: [String]) {
+        let now = BootInstant.now
         let isNews = progress.withLock { progress in
-            defer {
-                progress.isConnected = false
-                progress.failures = failures
-            }
-            return progress.isConnected != false || progress.failures != failures
+            progress.isConnected = false
+            return progress.told.note(failures, at: now)
         }
         guard isNews else { return }
         logger.warning(

@@ -39,6 +39,17 @@ package struct LeadershipStarted: Codable, Hashable, Sendable {
     }
 }
 
+/// The files name the cluster no longer: nothing is decided for it, and it is not shown. What is
+/// known of it stays, for the case that they name it again.
+package struct ClusterReleased: Codable, Hashable, Sendable {
+    /// Which node was primary then.
+    package var primaryNodeID: NodeID
+
+    package init(primaryNodeID: NodeID) { self.primaryNodeID = primaryNodeID }
+
+    private enum CodingKeys: String, CodingKey { case primaryNodeID = "primary_node_id" }
+}
+
 /// A cluster, its policy and the alert channels as they are from now on.
 package struct ClusterConfigured: Codable, Hashable, Sendable {
     package var cluster: Cluster

@@ -4,6 +4,7 @@ import FoundationEssentials
 package enum JournalBody: Sendable {
     case leadershipStarted(LeadershipStarted)
     case clusterConfigured(ClusterConfigured)
+    case clusterReleased(ClusterReleased)
     case nodeStatusChanged(NodeStatusChanged)
     case clusterStateChanged(ClusterStateChanged)
     case holdChanged(HoldChanged)
@@ -62,6 +63,7 @@ extension JournalBody {
         switch self {
         case .leadershipStarted: "leadership_started"
         case .clusterConfigured: "cluster_configured"
+        case .clusterReleased: "cluster_released"
         case .nodeStatusChanged: "node_status_changed"
         case .clusterStateChanged: "cluster_state_changed"
         case .holdChanged: "hold_changed"
@@ -120,6 +122,7 @@ extension JournalBody {
         switch self {
         case .leadershipStarted(let body): body
         case .clusterConfigured(let body): body
+        case .clusterReleased(let body): body
         case .nodeStatusChanged(let body): body
         case .clusterStateChanged(let body): body
         case .holdChanged(let body): body
@@ -209,6 +212,7 @@ extension JournalBody {
         switch kind {
         case "leadership_started": return .leadershipStarted(try readable(body()))
         case "cluster_configured": return .clusterConfigured(try body())
+        case "cluster_released": return .clusterReleased(try body())
         case "node_status_changed": return .nodeStatusChanged(try body())
         case "cluster_state_changed": return .clusterStateChanged(try body())
         case "hold_changed": return .holdChanged(try body())

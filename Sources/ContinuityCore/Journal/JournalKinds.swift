@@ -2,8 +2,9 @@ extension JournalBody {
     /// Every kind of entry that this version writes or reads.
     package static let kinds: [String] = [
         "leadership_started", "former_leases_ended", "lease_outlived", "promise_rule_known",
-        "lease_obeyed", "cluster_configured", "node_status_changed",
-        "cluster_state_changed", "hold_changed", "run_requested", "run_replanned",
+        "lease_obeyed", "cluster_configured", "cluster_released",
+        "node_status_changed", "cluster_state_changed", "hold_changed", "run_requested",
+        "run_replanned",
         "run_admitted", "operation_intended", "hook_effect_intended", "operation_finished",
         "lease_awaited", "fence_proven", "primary_changed", "rollback_started", "run_verified",
         "run_finished", "alert_queued", "alert_delivered", "alert_dead", "drill_started",

@@ -11,6 +11,8 @@ package enum ClusterHealth: String, Codable, Hashable, Sendable {
 /// What the journal says about one cluster.
 package struct ClusterState: Hashable, Sendable {
     package var cluster: Cluster
+    /// The files do not name it any more.
+    package private(set) var isReleased = false
     package var policy: FailoverPolicy
     /// The node that may be primary.
     package var primary: NodeID
@@ -96,6 +98,8 @@ package struct ClusterState: Hashable, Sendable {
         func isOver(atMs now: Int64) -> Bool { !(0..<Self.lastsMs).contains(now - atMs) }
     }
 
+    mutating func release() { isReleased = true }
+
     init(_ body: ClusterConfigured) {
         cluster = body.cluster
         policy = body.policy
@@ -112,6 +116,7 @@ package struct ClusterState: Hashable, Sendable {
 
     /// Takes a changed configuration, keeping what is known of the nodes that stay.
     mutating func configure(_ body: ClusterConfigured) {
+        isReleased = false
         inheritLeases(from: body)
         let before = Set(cluster.nodes.filter(\.holdsData).map(\.nodeID))
         cluster = body.cluster

@@ -3,6 +3,8 @@
 struct Observation: Hashable, Sendable {
     var report: NodeReport?
     var heardAtMs: Int64?
+    /// What its service says of itself while it runs.
+    var remark = RemarkWatch()
     /// Good reports in a row.
     var goodReports: Int64 = 0
     var failingSinceMs: Int64?
@@ -45,6 +47,8 @@ struct Observation: Hashable, Sendable {
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
         secondarySinceMs =
             isGood && report.service.role == .secondary ? secondarySinceMs ?? atMs : nil
+        let remark = isGood ? report.service.detail : ""
+        self.remark.hear(remark, atMs: atMs)
         stoppedSinceMs = report.service.state == .stopped ? stoppedSinceMs ?? atMs : nil
         if let clockMs = report.clockMs {
             let read = clockMs -| atMs
@@ -101,6 +105,7 @@ struct Observation: Hashable, Sendable {
     /// This process was away: for how long something lasts is counted anew.
     mutating func distrust(atMs now: Int64) {
         if failingSinceMs != nil { failingSinceMs = now }
+        remark.distrust(atMs: now)
         if notStreamingSinceMs != nil { notStreamingSinceMs = now }
         if secondarySinceMs != nil { secondarySinceMs = now }
     }

@@ -1,12 +1,13 @@
 extension Orchestrator {
     /// Queues an alert for every channel, or for those that are named. Its id follows from
-    /// subject and discriminator, so that the same news is never queued twice.
+    /// journal, subject and discriminator: the same news has one id, and what another journal
+    /// tells of the same run or at the same place has another. Receivers drop repetitions by it.
     mutating func queueAlert(
         type: String, severity: Alert.Severity, cluster: ClusterID, subject: String,
         summary: String, data: JSONValue, channels: [String] = [], discriminator: String,
         _ now: Moment
     ) {
-        let seed = Array("\(cluster)/\(type)/\(subject)/\(discriminator)".utf8)
+        let seed = Array("\(state.origin)/\(cluster)/\(type)/\(subject)/\(discriminator)".utf8)
         let alert = Alert(
             alertID: AlertID("alert-" + digest.hex(seed).prefix(16)), type: type,
             severity: severity, clusterID: cluster, subject: subject, summary: summary,

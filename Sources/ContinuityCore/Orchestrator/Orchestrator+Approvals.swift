@@ -20,7 +20,7 @@ extension Orchestrator {
         _ request: OperatorRequest, _ plan: Plan, trigger: String, _ now: Moment
     ) throws(PlanRefusal) -> Reply {
         let id = request.clusterID
-        guard let cluster = state.clusters[id] else { return .unknownCluster(id) }
+        guard let cluster = served(id) else { return .unknownCluster(id) }
         let loss = dataLoss(of: plan, id, now)
         let needed =
             request.isBreakGlass ? 1 : cluster.policy.approvals?.needed(for: request.kind) ?? 0

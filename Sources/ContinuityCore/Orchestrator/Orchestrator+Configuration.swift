@@ -2,6 +2,28 @@
 /// decides who may hold acknowledged writes and whose promises count: that changes only while the
 /// primary is heard and nothing is in doubt.
 extension Orchestrator {
+    /// The cluster as far as anything is decided for it: one that the files name.
+    func served(_ id: ClusterID) -> ClusterState? {
+        state.clusters[id].flatMap { $0.isReleased ? nil : $0 }
+    }
+
+    /// Lets go of the clusters that the files do not name any more, and tells people: that a file is
+    /// missing may be a mistake.
+    mutating func release(allBut named: [ClusterID], _ now: Moment) {
+        for id in state.clusters.keys.sorted() where !named.contains(id) {
+            guard let cluster = served(id) else { continue }
+            emit(
+                .clusterReleased(ClusterReleased(primaryNodeID: cluster.primary)), cluster: id, now)
+            queueAlert(
+                type: "continuity.cluster.released", severity: .warning, cluster: id,
+                subject: id.rawValue,
+                summary: "\(id) is not in the files any more: nothing is watched or moved there. "
+                    + "If that was not meant, name its files in 'clusters' again",
+                data: ["primary_node_id": .string(cluster.primary.rawValue)],
+                discriminator: String(state.head.seq), now)
+        }
+    }
+
     mutating func configure(_ configuration: ClusterConfigured, _ now: Moment) {
         let id = configuration.cluster.clusterID
         guard let known = state.clusters[id] else {
@@ -9,7 +31,7 @@ extension Orchestrator {
         }
         guard
             known.cluster != configuration.cluster || known.policy != configuration.policy
-                || state.alertChannels != configuration.alertChannels
+                || state.alertChannels != configuration.alertChannels || known.isReleased
         else { return }
         guard !known.changesNodes(to: configuration.cluster) else {
             var observation =

@@ -3,7 +3,7 @@ extension Orchestrator {
 
     mutating func hear(_ report: NodeReport, _ now: Moment) {
         let id = report.clusterID
-        guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
+        guard let cluster = served(id) else { return reply(.unknownCluster(id)) }
         guard observations[id]?.nodes[report.nodeID] != nil else {
             return reply(.unknownNode(report.nodeID))
         }

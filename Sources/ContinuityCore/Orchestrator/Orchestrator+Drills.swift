@@ -8,7 +8,7 @@ extension Orchestrator {
 
     mutating func handle(_ request: DrillRequest, _ now: Moment) {
         let id = request.clusterID
-        guard let cluster = state.clusters[id], var snapshot = snapshot(id) else {
+        guard let cluster = served(id), var snapshot = snapshot(id) else {
             return reply(.unknownCluster(id))
         }
         if let refusal = refusal(of: request, cluster) { return reply(.refused(refusal)) }
@@ -81,7 +81,7 @@ extension Orchestrator {
         _ request: DrillRequest, _ plan: Plan, _ cluster: ClusterState, _ now: Moment
     ) {
         let id = request.clusterID
-        let seed = Array("drill/\(plan.planID)/\(state.head.seq + 1)".utf8)
+        let seed = Array("drill/\(state.origin)/\(plan.planID)/\(state.head.seq + 1)".utf8)
         let drillID = RunID("drill-" + digest.hex(seed).prefix(16))
         emit(
             .drillStarted(

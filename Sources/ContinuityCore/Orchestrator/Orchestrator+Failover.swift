@@ -231,7 +231,7 @@ extension Orchestrator {
 
     mutating func handle(_ request: OperatorRequest, _ now: Moment) {
         let id = request.clusterID
-        guard let cluster = state.clusters[id] else { return reply(.unknownCluster(id)) }
+        guard let cluster = served(id) else { return reply(.unknownCluster(id)) }
         // Who breaks the glass goes past a pause, never past what keeps two primaries apart.
         if !request.isBreakGlass, let refusal = refusalOfPause(cluster) {
             return reply(.refused(refusal))
@@ -385,7 +385,7 @@ extension Orchestrator {
     ) {
         guard let cluster = state.clusters[id] else { return }
         cancelDrill(id, because: "a real \(kind.rawValue) of \(id) begins", now)
-        let seed = Array("\(plan.planID)/\(state.head.seq + 1)".utf8)
+        let seed = Array("\(state.origin)/\(plan.planID)/\(state.head.seq + 1)".utf8)
         let runID = RunID("run-" + digest.hex(seed).prefix(16))
         let evidence = cluster.cluster.nodes
             .map { "\($0.nodeID) \(cluster.status(of: $0.nodeID).rawValue)" }

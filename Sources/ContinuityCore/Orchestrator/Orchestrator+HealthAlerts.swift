@@ -47,6 +47,27 @@ extension Orchestrator {
         }
     }
 
+    /// What a service that runs says of itself, where somebody should look at it.
+    mutating func tellRemarks(_ id: ClusterID, _ now: Moment) {
+        guard let cluster = state.clusters[id] else { return }
+        for node in cluster.cluster.nodes.map(\.nodeID)
+        where isHeard(node, in: id, now) && cluster.maintenance(of: node) == nil {
+            let news = observations[id]?.nodes[node]?.remark.news(
+                lastingMs: cluster.policy.detection.silenceMs, atMs: now.monotonicMs)
+            guard let news else { continue }
+            let (type, severity, text): (String, Alert.Severity, String) =
+                switch news {
+                case .begun(let text): ("remark", .warning, text)
+                case .ended: ("remark_ended", .info, "nothing more to remark")
+                }
+            queueAlert(
+                type: "continuity.node.\(type)", severity: severity, cluster: id,
+                subject: node.rawValue, summary: "\(node) of \(id): \(text)",
+                data: ["node_id": .string(node.rawValue), "detail": .string(text)],
+                discriminator: String(state.head.seq), now)
+        }
+    }
+
     private func lost(in cluster: ClusterState) -> Set<NodeID> {
         Set(
             cluster.cluster.nodes.map(\.nodeID).filter {

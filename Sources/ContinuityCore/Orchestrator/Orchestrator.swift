@@ -124,6 +124,7 @@ package struct Orchestrator: Sendable {
             configure(configuration, now)
             observe(id, formerLeaseMs: formerMs, now)
         }
+        release(allBut: clusters.map(\.cluster.clusterID), now)
         for id in clusters.map(\.cluster.clusterID) {
             // What its hooks were told is not true any more, and nothing hangs on it.
             cancelDrill(id, because: "continuity was restarted while it ran", now)
@@ -175,6 +176,7 @@ package struct Orchestrator: Sendable {
         expireSuspensions(id, now)
         checkApproval(id, now)
         detect(id, now)
+        tellRemarks(id, now)
         endFormerLeases(id, now)
         takeDeferredConfiguration(id, now)
         dispatchDeferred(id, now)

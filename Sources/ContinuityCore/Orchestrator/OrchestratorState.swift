@@ -1,6 +1,8 @@
 /// The orchestrator's state: the fold of its journal, and nothing else.
 package struct OrchestratorState: Hashable, Sendable {
     package var head: JournalHead = .empty
+    /// The hash of the first entry: tells this journal from every other one.
+    package var origin = ""
     package var epoch: Int64 = 0
     /// The process that has the lead in this epoch.
     package var instanceID = ""
@@ -30,6 +32,7 @@ package struct OrchestratorState: Hashable, Sendable {
 
 extension OrchestratorState {
     mutating func evolve(_ entry: JournalEntry, _ body: JournalBody) {
+        if head.seq == 0 { origin = entry.hash }
         head = JournalHead(seq: entry.seq, hash: entry.hash)
         epoch = entry.epoch
         switch body {
@@ -50,6 +53,7 @@ extension OrchestratorState {
             if let old = body.token.claimedFrom { tokens[old]?.revokedAtMs = entry.atMs }
             tokens[body.token.tokenID] = body.token
             forgetEndedTokens(atMs: entry.atMs)
+        case .clusterReleased: entry.clusterID.map { clusters[$0]?.release() }
         case .clusterConfigured(let body):
             alertChannels = body.alertChannels
             if clusters[body.cluster.clusterID] == nil {
@@ -152,7 +156,8 @@ extension ClusterState {
             run?.evolve(body, atMs: atMs)
         case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
         case .formerLeasesEnded, .leaseOutlived, .promiseRuleKnown, .leaseObeyed: learn(body)
-        case .leadershipStarted, .clusterConfigured, .alertQueued, .alertDelivered, .alertDead,
+        case .leadershipStarted, .clusterConfigured, .clusterReleased, .alertQueued,
+            .alertDelivered, .alertDead,
             .hookEffectIntended, .hookPacksChanged, .fleetConfigured, .brakeLatched, .brakeCleared,
             .tokenCreated, .tokenRevoked, .tokenClaimed, .loginRefused, .credentialUsed,
             .checkpointSigned, .entryRedacted, .witnessAlarmed, .journalRestored:

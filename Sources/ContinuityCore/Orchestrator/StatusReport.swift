@@ -255,6 +255,7 @@ extension Orchestrator {
                 windowS: state.fleet.brake.windowS,
                 failovers: state.fleet.moves(atMs: now.utcMs).count, latch: state.fleet.latch),
             clusters: state.clusters.values
+                .filter { !$0.isReleased }
                 .sorted { $0.cluster.clusterID < $1.cluster.clusterID }
                 .map { status(of: $0, now) })
     }

@@ -73,8 +73,12 @@ struct Status: AsyncParsableCommand {
         }
         if let trouble = cluster.replicationTrouble { lines.append("NOT SYNCHRONOUS \(trouble)") }
         for node in cluster.nodes {
+            let service = node.isHeard == false ? nil : node.service
             if node.status != .healthy, let evidence = node.evidence, !evidence.isEmpty {
                 lines.append("\(node.nodeID) is \(Self.word(node, cluster)): \(evidence)")
+            }
+            if let service, service.state == .running, !service.detail.isEmpty {
+                lines.append("\(node.nodeID) says: \(service.detail)")
             }
             if let trouble = node.upkeepTrouble {
                 lines.append("\(node.nodeID) cannot be brought back: \(trouble)")

@@ -10,6 +10,7 @@ struct TestWorld {
         var position: Int64 = 1000
         var lagMs: Int64 = 0
         var streaming = true
+        var detail = ""
         var agentIsUp = true
         /// What the status program says of its commits; `nil`: nothing.
         var isSynchronous: Bool?
@@ -55,7 +56,11 @@ struct TestWorld {
     var cluster: Cluster
     var policy: FailoverPolicy
 
-    init(cluster: Cluster = sampleCluster(), policy: FailoverPolicy = samplePolicy()) {
+    init(
+        cluster: Cluster = sampleCluster(), policy: FailoverPolicy = samplePolicy(),
+        startMs: Int64 = 1_000_000
+    ) {
+        nowMs = startMs
         self.cluster = cluster
         self.policy = policy
         orchestrator = Orchestrator(state: OrchestratorState(), digest: .real)
@@ -220,7 +225,7 @@ struct TestWorld {
         let service = services[node] ?? Service(role: .unknown)
         return ServiceReport(
             state: service.state, role: service.role, positionBytes: service.position,
-            lagMs: service.lagMs, streaming: service.streaming,
+            lagMs: service.lagMs, streaming: service.streaming, detail: service.detail,
             isFenced: service.state == .stopped && fenced.contains(node) ? true : nil,
             isSynchronous: service.isSynchronous)
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A TCP port on loopback that is taken and refuses every connection.
 final class RefusingPort: Sendable {
@@ -26,6 +27,38 @@ func answerOnce(_ answer: String) throws -> Int {
     }
     thread.start()
     return port
+}
+
+/// Accepts connections one after the other, and gives each the answer as it stands; then it holds
+/// them open, for as long as the object lives, and says nothing more.
+final class HoldingServer: Sendable {
+    private let descriptor: Int32
+    private let held = Mutex<[Int32]>([])
+    let port: Int
+
+    init(_ answer: String) throws {
+        (descriptor, port) = try bindLoopback()
+        guard listen(descriptor, 16) == 0 else { throw POSIXError(.EINVAL) }
+        let listening = descriptor
+        let thread = Thread { [weak self] in
+            while true {
+                let connection = accept(listening, nil, nil)
+                guard connection >= 0, let self else { return }
+                self.held.withLock { $0.append(connection) }
+                var buffer = [UInt8](repeating: 0, count: 65536)
+                _ = read(connection, &buffer, buffer.count)
+                let bytes = Array(answer.utf8)
+                _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            }
+        }
+        thread.start()
+    }
+
+    deinit {
+        for connection in held.withLock(\.self) { close(connection) }
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+    }
 }
 
 private func bindLoopback() throws -> (descriptor: Int32, port: Int) {

@@ -21,6 +21,32 @@ import Testing
         ]).output
     }
 
+    /// Issue 15, 25: what looks after servers often asks with HEAD.
+    @Test func everyGETIsAnsweredForHEADWithoutABody() async throws {
+        let fixture = try ServeFixture(policy: "policy_id: p\nstrategy: manual\n")
+        try await fixture.start()
+        let base = "http://127.0.0.1:\(fixture.port)"
+        let bearer = ["--header", "Authorization: Bearer \(ServeFixture.token)"]
+        for path in ["/health/live", "/health/ready", "/metrics", "/api/v1/continuity/status"] {
+            let got = try await Tool.curl(
+                ["-o", "/dev/null", "-w", "%{http_code}"] + bearer + [base + path])
+            let head = try await Tool.curl(
+                ["--head", "-w", "%{http_code}"] + bearer + [base + path])
+            #expect(got.output == "200")
+            #expect(head.output.hasSuffix("200"), "\(path): \(head.output)")
+        }
+        let nobody = try await Tool.curl(["--head", base + "/api/v1/continuity/status"])
+        #expect(nobody.output.contains(" 401 "), "GET's rules hold")
+        // An event stream has no end, its HEAD has: and it keeps no place among the readers.
+        for _ in 0..<20 {
+            let events = try await Tool.curl(
+                ["--head"] + bearer + [base + "/api/v1/continuity/events"])
+            #expect(events.output.contains(" 200 "), "\(events.output)")
+        }
+        let wrong = try await Tool.curl(["-i", "-X", "PUT", base + "/health/live"])
+        #expect(wrong.output.lowercased().contains("allow: get, head"), "\(wrong.output)")
+    }
+
     @Test func theFiguresAreThoseOfTheClusterAndPromtoolLikesThem() async throws {
         let fixture = try ServeFixture(
             policy:
