@@ -192,8 +192,8 @@ let package = Package(
             dependencies: [
                 "continuity", "HookSandbox", "ContinuityCore", "ContinuityStore",
                 "ContinuityAPI", "ContinuityPostgres", "ContinuityCrypto", "ContinuityAlerts",
-                "ContinuityAudit", "ContinuityHTTP", hummingbird, lifecycle, logging, subprocess,
-                system,
+                "ContinuityAudit", "ContinuityHTTP", "ContinuityDemo", hummingbird, lifecycle,
+                logging, subprocess, system,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: swiftRules),
