@@ -46,7 +46,9 @@ struct CommandExecution: Sendable {
     /// question about what the service holds.
     private func status(_ command: AgentCommand) async -> CommandResult {
         let (report, failure) = await monitor.look()
-        let isKnown = report.state == .running || report.state == .stopped
+        let isKnown =
+            report.state == .running || report.state == .stopped
+            || state.configuration.isWitness
         return CommandResult(
             key: command.key, outcome: isKnown && failure == nil ? .succeeded : .failed,
             detail: failure ?? report.detail, service: report)

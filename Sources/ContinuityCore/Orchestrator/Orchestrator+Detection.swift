@@ -157,7 +157,11 @@ extension Orchestrator {
         case .stopped:
             return Judgement(status: .failed, evidence: "its agent reports the service stopped")
         case .unknown:
-            return Judgement(status: .unknown, evidence: "its agent has not probed the service")
+            let detail = report.service.detail
+            return Judgement(
+                status: .unknown,
+                evidence: "its agent has not probed the service"
+                    + (detail.isEmpty ? "" : ": \(detail)"))
         case .failing:
             let failingMs = now.monotonicMs - (seen.failingSinceMs ?? now.monotonicMs)
             let isLasting = failingMs >= cluster.policy.detection.silenceMs
