@@ -105,8 +105,13 @@ struct CommandExecution: Sendable {
             timeoutMs: min(template.timeoutMs, deadline - .now))
         guard !result.succeeded else { return nil }
         let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
-        return CommandResult(
+        var answer = CommandResult(
             key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)")
+        if command.name == .prepare, result.ending == .exited(CommandResult.hinderedStatus) {
+            answer.isHindered = true
+            answer.detail = result.tail
+        }
+        return answer
     }
 
     private func run(
@@ -170,7 +175,7 @@ struct CommandExecution: Sendable {
         state.suspendLease()
         defer { state.resumeLease() }
         if fencing.proof() == .stopped {
-            return stopped(command, isOrder, method: "already_stopped")
+            return stopped(command, isOrder, method: FenceReceipt.alreadyStopped)
         }
         if var failure = await runProgram(command, deadline: deadline) {
             failure.service = await monitor.refresh()
@@ -196,7 +201,7 @@ struct CommandExecution: Sendable {
         state.suspendLease()
         defer { state.resumeLease() }
         if fencing.proof() == .stopped {
-            return stopped(command, isOrder, method: "already_stopped")
+            return stopped(command, isOrder, method: FenceReceipt.alreadyStopped)
         }
         var detail = ""
         if state.configuration.commands[.fence] != nil {

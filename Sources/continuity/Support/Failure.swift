@@ -27,6 +27,8 @@ enum Exit {
     static let internalError = ExitCode(70)
     /// What was waited for goes on.
     static let stillRunning = ExitCode(75)
+    /// Of `postgres prepare`: something would keep the server from stopping.
+    static let hindered = ExitCode(CommandResult.hinderedStatus)
 }
 
 /// Further lines of the text are set in, so that none looks like a message of ours.
