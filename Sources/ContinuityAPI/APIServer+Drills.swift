@@ -4,6 +4,19 @@ import Hummingbird
 
 /// Drills, and packs that are read anew.
 extension APIServer {
+    private struct DismissOrder: Decodable {
+        var clusterID: ClusterID
+        var pack: String
+        var reason: String
+        var requestedBy: String?
+
+        enum CodingKeys: String, CodingKey {
+            case clusterID = "cluster_id"
+            case pack, reason
+            case requestedBy = "requested_by"
+        }
+    }
+
     private struct DrillOrder: Decodable {
         var clusterID: ClusterID
         var scenario: DrillScenario?
@@ -64,6 +77,13 @@ extension APIServer {
                 throw Problem(.serviceUnavailable, "stopping", "the server is stopping")
             }
             return try Self.answer(reply)
+        }
+        api.post("hooks/dismiss") { [self] request, context in
+            let order = try await Self.body(DismissOrder.self, of: request)
+            try context.caller.require(order.clusterID)
+            return try await take(
+                .dismissHook(order.clusterID, pack: order.pack, reason: order.reason),
+                by: context.caller.requester(claimed: order.requestedBy))
         }
     }
 }

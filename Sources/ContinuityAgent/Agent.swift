@@ -108,11 +108,14 @@ package final class Agent: Service {
             await guardian.fenceNow(reason)
         }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.monitor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await prober.run() }
-            group.addTask { await guardian.run() }
-            group.addTask { await patrol.run() }
+            // A witness has nothing to look at, and nothing to stop.
+            if !self.configuration.isWitness {
+                group.addTask { await self.monitor.run() }
+                group.addTask { await guardian.run() }
+                group.addTask { await patrol.run() }
+            }
             group.addTask { await self.witness.run() }
         }
     }

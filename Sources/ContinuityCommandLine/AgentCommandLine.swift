@@ -33,7 +33,10 @@ package struct AgentCommandLine: AsyncParsableCommand {
 
     private func examine(_ configuration: AgentConfiguration) async throws {
         print("configuration: good")
-        guard let unit = configuration.service.unit else {
+        guard let service = configuration.service else {
+            return print("role: witness, which has no service")
+        }
+        guard let unit = service.unit else {
             return print("unit: 'service.unit' names none; see docs/fencing.md, Supervisors")
         }
         let found = await UnitCheck.run(unit: unit)

@@ -25,6 +25,8 @@ package enum Exit {
     package static let internalError = ExitCode(70)
     /// What was waited for goes on.
     package static let stillRunning = ExitCode(75)
+    /// Of `postgres prepare`: something would keep the server from stopping.
+    package static let hindered = ExitCode(CommandResult.hinderedStatus)
 }
 
 /// Further lines of the text are set in, so that none looks like a message of ours.

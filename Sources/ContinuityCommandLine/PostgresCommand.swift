@@ -1,4 +1,5 @@
 package import ArgumentParser
+import ContinuityCore
 import ContinuityPostgres
 
 package struct PostgresCommand: AsyncParsableCommand {
@@ -7,7 +8,7 @@ package struct PostgresCommand: AsyncParsableCommand {
         abstract: "What an agent's commands need for PostgreSQL beyond its own tools.",
         subcommands: [
             PostgresStatusCommand.self, PostgresFollowCommand.self, PostgresRejoinCommand.self,
-            PostgresRestartCommand.self, PostgresCheckCommand.self,
+            PostgresRestartCommand.self, PostgresPrepareCommand.self, PostgresCheckCommand.self,
         ])
 
     package init() {}
@@ -150,6 +151,50 @@ struct PostgresRestartCommand: AsyncParsableCommand {
             restart.binDirectory = binDirectory
             restart.stallLimit = .seconds(stallTimeoutS)
             try await restart.run()
+        }
+    }
+}
+
+struct PostgresPrepareCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prepare",
+        abstract: "Make a primary's stop quick, and tell what would keep it from ending.",
+        discussion: """
+            A checkpoint and, where WAL is archived, a new segment: transactions that have been open \
+            for long, standbys that do not confirm, and an archiver that fails or hangs are told on \
+            standard error. Exit code 75 when there is any.
+            """)
+
+    @Option(help: "The server's data directory.") var dataDirectory: String
+    @Option(help: "The role to log in as; else the one named as the data's owner.") var user:
+        String?
+    @Option(help: "How long it may take as a whole, in milliseconds.") var timeoutMs: Int64 = 9000
+    @Option(help: "How long the archiver and the standbys may take each, in milliseconds.")
+    var waitMs: Int64 = 2000
+    @Option(help: "A transaction that has been open for longer stands against a stop, in seconds.")
+    var maxTransactionS: Int64 = 60
+
+    func validate() throws {
+        guard (100...600_000).contains(timeoutMs), (10...600_000).contains(waitMs),
+            (1...86_400).contains(maxTransactionS)
+        else {
+            throw ValidationError(
+                "--timeout-ms must be from 100 to 600000, --wait-ms from 10 to 600000, "
+                    + "--max-transaction-s from 1 to 86400")
+        }
+    }
+
+    func run() async throws {
+        try await reporting {
+            var prepare = PostgresPrepare(dataDirectory: dataDirectory)
+            prepare.user = user
+            prepare.timeoutMs = timeoutMs
+            prepare.waitMs = waitMs
+            prepare.maxTransactionS = maxTransactionS
+            let hindrances = try prepare.run()
+            guard !hindrances.isEmpty else { return }
+            printError(SafeText.line(hindrances.joined(separator: "; ")))
+            throw Exit.hindered
         }
     }
 }

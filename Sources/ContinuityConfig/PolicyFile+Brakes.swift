@@ -34,6 +34,28 @@ extension PolicyFile {
         return settings
     }
 
+    static func switchover(
+        _ reader: ConfigReader, maxFailoverTimeS: Int64
+    ) throws(ConfigError) -> HandoverSettings? {
+        guard let section = try reader.optionalMapping("switchover") else { return nil }
+        let base = HandoverSettings()
+        let settings = HandoverSettings(
+            demoteTimeoutMs: try section.int(
+                "demote_timeout_ms", in: HandoverSettings.demoteTimeoutRangeMs,
+                default: base.demoteTimeoutMs),
+            onDemoteTimeout: try section.choice(
+                "on_demote_timeout", default: base.onDemoteTimeout),
+            onHindrance: try section.choice("on_hindrance", default: base.onHindrance))
+        guard settings.demoteTimeoutMs < maxFailoverTimeS * 1000 else {
+            throw section.error(
+                "'switchover.demote_timeout_ms' is \(settings.demoteTimeoutMs), not less than "
+                    + "max_failover_time_s (\(maxFailoverTimeS) s)",
+                remedy: "shorten it, or raise max_failover_time_s", at: "demote_timeout_ms")
+        }
+        try section.finish()
+        return settings
+    }
+
     static func sloGuard(_ reader: ConfigReader) throws(ConfigError) -> SLOGuard? {
         guard let section = try reader.optionalMapping("slo_guard") else { return nil }
         let settings = SLOGuard(

@@ -50,6 +50,7 @@ package enum PolicyFile {
         policy.flap = try flap(reader, cooldownS: policy.cooldownS)
         policy.weights = try weights(reader)
         policy.sloGuard = try sloGuard(reader)
+        policy.switchover = try switchover(reader, maxFailoverTimeS: policy.maxFailoverTimeS)
         try reader.finish()
         return policy
     }

@@ -57,6 +57,13 @@ package struct ServiceTracker: Sendable {
         lastRole = report.role
     }
 
+    /// Of a witness: there is nothing to look at, ever.
+    package static var withoutService: ServiceTracker {
+        var tracker = ServiceTracker()
+        tracker.report.detail = "a witness has no service"
+        return tracker
+    }
+
     /// No process of the service is alive. What it was last seen at is kept: it is where this
     /// copy of the data ends.
     package mutating func stopped(detail: String) {

@@ -165,8 +165,14 @@ extension PostgresNode {
                 comment:
                     "Prints one JSON object: role, position_bytes, lag_ms, streaming, synchronous."),
             .init(
-                name: "prepare", argv: psql("CHECKPOINT"), timeoutMs: 10_000,
-                comment: "Writes out now what the stop would else have to write."),
+                name: "prepare",
+                argv: [
+                    executable, "postgres", "prepare", "--data-directory", dataDirectory,
+                    "--user", user,
+                ],
+                timeoutMs: 10_000,
+                comment: "Writes out now what the stop would else have to write, and tells what "
+                    + "would keep it from ending."),
             .init(
                 name: "demote", argv: pgCtl("stop", "-m", "fast", "--no-wait"), timeoutMs: 20_000,
                 comment: "Ends sessions, sends the last WAL to the standbys, stops. The agent "

@@ -282,6 +282,7 @@ package struct ServerConfiguration: Sendable {
             script: pack.scriptSHA256, manifest: pack.manifestSHA256,
             grant: binding.grant.flatMap { try? HookGrant(json: $0) }?.sha256)
         binding.skippedInDrills = pack.manifest.drill == .skip ? true : nil
+        binding.acts = pack.manifest.kind == .action ? nil : false
     }
 }
 

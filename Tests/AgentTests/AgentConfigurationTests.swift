@@ -49,13 +49,35 @@ struct AgentConfigurationTests {
         }
     }
 
+    /// It votes: neither a service nor programs are asked for, and none is taken.
+    @Test func aWitnessNeedsNeitherAServiceNorPrograms() throws {
+        try withToken { text in
+            let start = try #require(text.range(of: "service:"))
+            let bare = text[..<start.lowerBound] + "insecure_plain_http: true\n"
+            let missing = try #require(failure(String(bare)))
+            #expect(missing.message == "'service' is missing")
+            #expect(missing.remedy.contains("role: witness"))
+            let witness = try AgentConfiguration.parse(
+                text: bare + "role: witness\n", file: "agent.yaml")
+            #expect(witness.isWitness && witness.commands.isEmpty)
+            #expect(witness.guardProcess == nil, "there is nothing to fence")
+            let both = try #require(failure(text + "\nrole: witness\n"))
+            #expect(both.message == "'service' is given, and the role is witness", "\(both)")
+            let commands = try #require(
+                failure(bare + "role: witness\ncommands: {status: {argv: [/bin/true]}}\n"))
+            #expect(commands.message.contains("'commands' is given"), "\(commands)")
+            let unknown = try #require(failure(bare + "role: arbiter\n"))
+            #expect(unknown.message.contains("one of: data, witness"), "\(unknown)")
+        }
+    }
+
     @Test func readsAGoodFile() throws {
         try withToken { text in
             let configuration = try AgentConfiguration.parse(text: text, file: "agent.yaml")
             #expect(configuration.orchestrators == ["http://127.0.0.1:7100"])
             #expect(configuration.token == "0123456789abcdef0123")
             #expect(configuration.onShutdown == .handOver)
-            #expect(configuration.service.probesTCP)
+            #expect(configuration.service?.probesTCP == true)
             #expect(configuration.commands[.status]?.timeoutMs == 1000)
             #expect(configuration.commands[.follow]?.argv.count == 4)
         }

@@ -61,6 +61,22 @@ struct CommandTests {
         }
     }
 
+    @Test(arguments: [(75, true), (1, nil)] as [(Int, Bool?)])
+    func prepareTellsWhatKeepsTheServiceFromStopping(_ status: Int, _ isHindered: Bool?)
+        async throws
+    {
+        try await Harness.run { configuration, service in
+            configuration.commands[.prepare] = service.logged(
+                "prepare", then: "echo 'the archiver hangs' >&2; exit \(status)")
+        } body: { harness in
+            try await harness.service.start()
+            let result = try await harness.order(.prepare)
+            #expect(result.outcome == .failed && result.isHindered == isHindered)
+            #expect(result.detail.hasSuffix("the archiver hangs"))
+            #expect(result.detail == "the archiver hangs" || isHindered == nil)
+        }
+    }
+
     @Test func theAgentsEndDoesNotWaitForACommand() async throws {
         let began = ContinuousClock.now
         try await Harness.run { configuration, service in

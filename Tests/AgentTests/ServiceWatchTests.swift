@@ -60,7 +60,7 @@ struct ServiceWatchTests {
 
     @Test func aClosedPortMakesTheServiceFailing() async throws {
         try await Harness.run { configuration, _ in
-            configuration.service.probesTCP = true
+            configuration.service?.probesTCP = true
         } body: { harness in
             try harness.service.say(.secondary)
             try await harness.service.start()

@@ -114,4 +114,29 @@ import Testing
             toFile: path, atomically: true, encoding: .utf8)
         #expect(throws: StateFileError.self) { try WitnessLog.open(path: path) }
     }
+
+    /// A voter without a service: it reports, denies promises, and has nothing to be ordered.
+    @Test func anAgentWithoutAServiceReportsAndVotes() async throws {
+        try await Harness.run { configuration, _ in
+            configuration.service = nil
+            configuration.commands = [:]
+        } body: { harness in
+            try await harness.reported("a witness") {
+                $0.service.state == .unknown && $0.service.role == .unknown
+                    && $0.service.detail == "a witness has no service"
+            }
+            for name in AgentCommand.Name.allCases where name != .status && name != .own {
+                let result = try await harness.order(name)
+                #expect(result.outcome == .refused, "\(name): \(result.detail)")
+                #expect(result.detail.contains("role is witness"))
+            }
+            let denial = try await harness.order(.status) {
+                $0.deniesPromisesTo = "n2"
+                $0.deniesPromisesMs = 1000
+            }
+            #expect(denial.outcome == .succeeded && denial.deniedPromisesTo == "n2")
+            #expect(try await harness.get("/primary").status == 503)
+            #expect(try await harness.get("/health").status == 200)
+        }
+    }
 }

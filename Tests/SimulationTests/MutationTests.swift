@@ -12,7 +12,7 @@ import Testing
         (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 3), (.deadlineNeverComes, 2),
         (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 6),
         (.peerViewsForged, 4), (.refusalsForgotten, 8),
-        (.positionsForged, 29), (.epochsIgnored, 29), (.hooksRepeated, 74),
+        (.positionsForged, 29), (.epochsIgnored, 29), (.hooksRepeated, 128),
         (.promisesBroken, 83), (.promisesNotDenied, 83),
         (.lateOrdersAccepted, 168), (.approvalsForgotten, 3), (.capacitiesIgnored, 5),
         (.restartedAgentIsPatient, 725),

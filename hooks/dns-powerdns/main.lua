@@ -3,14 +3,22 @@ local function value_of(node, key)
     return value and (value:lower():gsub("%.$", ""))
 end
 
--- The wanted and the known value, or nil and a message.
-local function values(conf, to, from)
+-- The wanted value and those that a record of ours may have, or nil and a message. After a change
+-- that was missed it names a node that was primary before.
+local function values(ctx, conf, to)
     local wanted = value_of(to, conf.metadata_key)
     if not wanted then
         return nil, string.format("%s has no metadata '%s'", to and to.node_id or "the node",
             conf.metadata_key)
     end
-    return wanted, value_of(from, conf.metadata_key)
+    local known = {}
+    for _, node in ipairs(ctx.cluster.nodes) do
+        local value = value_of(node, conf.metadata_key)
+        if value then
+            known[value] = true
+        end
+    end
+    return wanted, known
 end
 
 local function succeeded(answer, message, code, what)
@@ -27,9 +35,9 @@ local function check(conf, found, wanted, known)
     if found == wanted then
         return { name = conf.name, data = wanted, changed = false }
     end
-    if found and found ~= known then
+    if found and not known[found] then
         return nil, string.format(
-            "%s is %s, neither the old primary's nor the new one's: somebody else has changed it",
+            "%s is %s, which is none of the cluster's nodes: somebody else has changed it",
             conf.name, found)
     end
 end
@@ -46,8 +54,8 @@ local function found_in(zone, conf)
     end
 end
 
-local function point(ctx, conf, to, from)
-    local wanted, known = values(conf, to, from)
+local function point(ctx, conf, to)
+    local wanted, known = values(ctx, conf, to)
     if not wanted then
         return nil, known
     end
@@ -84,6 +92,6 @@ local function point(ctx, conf, to, from)
 end
 
 return {
-    dns_flip = function(ctx, conf) return point(ctx, conf, ctx.target, ctx.primary) end,
-    rollback = function(ctx, conf) return point(ctx, conf, ctx.primary, ctx.target) end,
+    dns_flip = function(ctx, conf) return point(ctx, conf, ctx.target) end,
+    rollback = function(ctx, conf) return point(ctx, conf, ctx.primary) end,
 }

@@ -10,6 +10,19 @@ local function value_of(node, key)
     return value and canonical(value)
 end
 
+-- The values that a record of ours may have: after a change that was missed it names a node that was
+-- primary before.
+local function known_values(ctx, key)
+    local known = {}
+    for _, node in ipairs(ctx.cluster.nodes) do
+        local value = value_of(node, key)
+        if value then
+            known[value] = true
+        end
+    end
+    return known
+end
+
 local function current(ctx, conf)
     local answer, message, code = ctx.dns.lookup(conf.name, conf.type)
     if not answer then
@@ -24,7 +37,7 @@ local function current(ctx, conf)
     return values
 end
 
-local function point(ctx, conf, to, from)
+local function point(ctx, conf, to)
     local wanted = value_of(to, conf.metadata_key)
     if not wanted then
         return nil, string.format(
@@ -39,10 +52,9 @@ local function point(ctx, conf, to, from)
         ctx.log(conf.name, "is", wanted, "already")
         return { name = conf.name, data = wanted, changed = false }
     end
-    local known = value_of(from, conf.metadata_key)
-    if #values > 1 or (#values == 1 and values[1] ~= known) then
+    if #values > 1 or (#values == 1 and not known_values(ctx, conf.metadata_key)[values[1]]) then
         return nil, string.format(
-            "%s is %s, neither the old primary's nor the new one's: somebody else has changed it",
+            "%s is %s, which is none of the cluster's nodes: somebody else has changed it",
             conf.name, table.concat(values, ", "))
     end
     local prerequisite = { name = conf.name, type = conf.type }
@@ -68,7 +80,7 @@ local function share(ctx, conf)
     if conf.type == "CNAME" then
         return nil, "a CNAME names one node alone: use A or AAAA for an active/active cluster"
     end
-    local weights, nodes, known = {}, {}, {}
+    local weights, nodes, known = {}, {}, known_values(ctx, conf.metadata_key)
     for _, entry in ipairs(ctx.plan.weights) do
         weights[entry.node_id] = entry.weight
     end
@@ -78,7 +90,6 @@ local function share(ctx, conf)
             if not value then
                 return nil, string.format("%s has no metadata '%s'", node.node_id, conf.metadata_key)
             end
-            known[value] = true
             if weights[node.node_id] > 0 then
                 table.insert(nodes, value)
             end
@@ -121,9 +132,9 @@ return {
         if ctx.plan.weights then
             return share(ctx, conf)
         end
-        return point(ctx, conf, ctx.target, ctx.primary)
+        return point(ctx, conf, ctx.target)
     end,
     rollback = function(ctx, conf)
-        return point(ctx, conf, ctx.primary, ctx.target)
+        return point(ctx, conf, ctx.primary)
     end,
 }

@@ -73,7 +73,16 @@ return {
         return all(ctx, conf, { { ctx.primary, "maint" } })
     end,
     promote = function(ctx, conf)
-        return all(ctx, conf, { { ctx.primary, "maint" }, { ctx.target, "ready" } })
+        local states = { { ctx.primary, "maint" }, { ctx.target, "ready" } }
+        -- After a change that was missed another node's server may still be ready.
+        for _, node in ipairs(ctx.cluster.nodes) do
+            local is_other = node.node_id ~= ctx.primary.node_id
+                and node.node_id ~= ctx.target.node_id
+            if is_other and node.capacity > 0 and server_of(node, conf.metadata_key) then
+                table.insert(states, { node, "maint" })
+            end
+        end
+        return all(ctx, conf, states)
     end,
     dns_flip = shift,
     rollback = function(ctx, conf)

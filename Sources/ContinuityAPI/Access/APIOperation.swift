@@ -14,7 +14,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
     case approve, acceptDataLoss, refuse, breakGlass, reviewClose
     case approvalLinkShow, approvalLinkAnswer
     case plan, execute, statusOfBody, simulate
-    case hooksReload, tokenCreate, tokenList, tokenRevoke, tokenClaim
+    case hooksReload, hookDismiss, tokenCreate, tokenList, tokenRevoke, tokenClaim
 
     package enum Need: Hashable, Sendable {
         /// Also those who do not say who they are.
@@ -113,6 +113,7 @@ package enum APIOperation: String, CaseIterable, Sendable {
         case .statusOfBody: look("/status", .viewer)
         case .simulate: look("/simulate", .viewer)
         case .hooksReload: change("/hooks/reload", .admin, "hooks reload", isFleetWide: true)
+        case .hookDismiss: change("/hooks/dismiss", .operator, "hooks dismiss")
         case .tokenCreate: change("/tokens", .admin, "token create", isFleetWide: true)
         case .tokenList: read("/tokens", .role(.admin), "token list", isFleetWide: true)
         case .tokenRevoke: change("/tokens/revoke", .admin, "token revoke", isFleetWide: true)
@@ -141,7 +142,8 @@ package enum AccessTable {
         "restore",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres check",
-        "postgres follow", "postgres rejoin", "postgres restart", "postgres status",
+        "postgres follow", "postgres prepare", "postgres rejoin", "postgres restart",
+        "postgres status",
     ]
 
     package static var markdown: String {

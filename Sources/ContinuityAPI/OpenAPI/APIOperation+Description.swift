@@ -12,7 +12,7 @@ extension APIOperation {
         case .auditList, .auditShow: auditDescription
         case .failover, .switchover: moveDescription
         case .adopt: adoptDescription
-        case .drill, .drillShow, .hooksReload: drillDescription
+        case .drill, .drillShow, .hooksReload, .hookDismiss: drillDescription
         case .brakeShow, .brakeClear, .pause, .resume, .maintenanceStart, .maintenanceEnd:
             brakeDescription
         case .scheduleList, .schedule, .scheduleCancel: scheduleDescription

@@ -57,6 +57,11 @@ actor CommandDesk {
             state.refuse(command, reason)
             return await refusedForGood(command, reason)
         }
+        if state.configuration.isWitness, !command.isReading, command.name != .own {
+            let reason = "this agent's role is witness: there is no service to \(command.name)"
+            state.refuse(command, reason)
+            return await refusedForGood(command, reason)
+        }
         switch state.admit(command) {
         case .refused(let reason): return await refusedForGood(command, reason)
         case .remembered(let result): return result

@@ -46,7 +46,9 @@ struct CommandExecution: Sendable {
     /// question about what the service holds.
     private func status(_ command: AgentCommand) async -> CommandResult {
         let (report, failure) = await monitor.look()
-        let isKnown = report.state == .running || report.state == .stopped
+        let isKnown =
+            report.state == .running || report.state == .stopped
+            || state.configuration.isWitness
         return CommandResult(
             key: command.key, outcome: isKnown && failure == nil ? .succeeded : .failed,
             detail: failure ?? report.detail, service: report)
@@ -110,8 +112,13 @@ struct CommandExecution: Sendable {
             timeoutMs: min(template.timeoutMs, deadline - .now))
         guard !result.succeeded else { return nil }
         let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
-        return CommandResult(
+        var answer = CommandResult(
             key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)")
+        if command.name == .prepare, result.ending == .exited(CommandResult.hinderedStatus) {
+            answer.isHindered = true
+            answer.detail = result.tail
+        }
+        return answer
     }
 
     private func run(
@@ -191,7 +198,7 @@ struct CommandExecution: Sendable {
         state.suspendLease()
         defer { state.resumeLease() }
         if fencing.proof() == .stopped {
-            return stopped(command, isOrder, method: "already_stopped")
+            return stopped(command, isOrder, method: FenceReceipt.alreadyStopped)
         }
         if var failure = await runProgram(command, deadline: deadline) {
             failure.service = await monitor.refresh()
@@ -217,7 +224,7 @@ struct CommandExecution: Sendable {
         state.suspendLease()
         defer { state.resumeLease() }
         if fencing.proof() == .stopped {
-            return stopped(command, isOrder, method: "already_stopped")
+            return stopped(command, isOrder, method: FenceReceipt.alreadyStopped)
         }
         var detail = ""
         if state.configuration.commands[.fence] != nil {

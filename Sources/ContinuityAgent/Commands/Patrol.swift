@@ -63,7 +63,7 @@ struct Patrol: Sendable {
     }
 
     private func takesConnections() async -> Bool {
-        let service = state.configuration.service
+        guard let service = state.configuration.service else { return false }
         guard service.probesTCP else { return true }
         return await TCPProbe.failure(
             connectingTo: service.address, timeoutMs: service.probeTimeoutMs) == nil

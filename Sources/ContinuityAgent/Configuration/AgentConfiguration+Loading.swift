@@ -32,12 +32,14 @@ extension AgentConfiguration {
         let advertiseURL = try reader.optionalString("advertise_url")
         if let advertiseURL { try checkURL(advertiseURL, key: "advertise_url", reader: reader) }
         let stateFile = try absolutePath("state_file", reader: reader)
-        let service = try readService(try reader.mapping("service"))
-        let commands = try readCommands(try reader.mapping("commands"))
+        let role = try reader.choice("role", default: Role.data)
+        let (service, commands) = try readService(reader, role)
         let hookCommands = try readHookCommands(try reader.optionalMapping("hook_commands"))
         let onShutdown = try reader.choice("on_shutdown", default: ShutdownBehaviour.handOver)
         let mode = try reader.choice("mode", default: Mode.act)
-        let guardProcess = try readGuard(try reader.optionalMapping("guard"), reader)
+        let guardSection = try reader.optionalMapping("guard")
+        if role == .witness, guardSection != nil { throw needless("guard", reader) }
+        let guardProcess = role == .witness ? nil : try readGuard(guardSection, reader)
         let auditPublicKey = try readAuditKey(reader)
         try reader.finish()
         var configuration = AgentConfiguration(
@@ -246,6 +248,32 @@ extension AgentConfiguration {
                 "'\(key)' is '\(path)'", remedy: "write an absolute path", at: key)
         }
         return path
+    }
+
+    /// A witness has neither a service nor programs for one.
+    private static func readService(
+        _ reader: ConfigReader, _ role: Role
+    ) throws(ConfigError) -> (Service?, [AgentCommand.Name: CommandTemplate]) {
+        guard role == .witness else {
+            guard let section = try reader.optionalMapping("service") else {
+                throw reader.error(
+                    "'service' is missing",
+                    remedy: "say where the service is, or, for a node that only votes, write "
+                        + "role: witness")
+            }
+            return (try readService(section), try readCommands(try reader.mapping("commands")))
+        }
+        for key in ["service", "commands"] where reader.keys.contains(key) {
+            throw needless(key, reader)
+        }
+        return (nil, [:])
+    }
+
+    private static func needless(_ key: String, _ reader: ConfigReader) -> ConfigError {
+        reader.error(
+            "'\(key)' is given, and the role is witness",
+            remedy: "remove '\(key)': a witness votes and has no service; or remove 'role'", at: key
+        )
     }
 
     private static func readService(_ reader: ConfigReader) throws(ConfigError) -> Service {

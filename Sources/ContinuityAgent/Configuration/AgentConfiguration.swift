@@ -24,6 +24,13 @@ package struct AgentConfiguration: Sendable {
         case observe
     }
 
+    /// What the node is for.
+    package enum Role: String, CaseIterable, Sendable {
+        case data
+        /// It votes, and has no service.
+        case witness
+    }
+
     package struct Service: Sendable {
         package var address: Endpoint
         /// Its first line is the process id of the service's main process.
@@ -104,7 +111,8 @@ package struct AgentConfiguration: Sendable {
     /// What other nodes reach this agent by, when it is not `http://<listen>`.
     package var advertiseURL: String?
     package var stateFile: String
-    package var service: Service
+    /// `nil`: a witness's.
+    package var service: Service?
     package var commands: [AgentCommand.Name: CommandTemplate]
     /// What hooks may ask for by name, beside the fixed commands.
     package var hookCommands: [String: HookCommandTemplate]
@@ -114,12 +122,13 @@ package struct AgentConfiguration: Sendable {
     /// What the orchestrator's checkpoints must be signed with; `nil`: their chain alone counts.
     package var auditPublicKey: Ed25519.PublicKey?
     package var mode = Mode.act
+    package var isWitness: Bool { service == nil }
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, orchestrators: [String], token: String,
         tls: TLS? = nil, listen: Endpoint, advertiseURL: String? = nil, stateFile: String,
-        service: Service,
-        commands: [AgentCommand.Name: CommandTemplate],
+        service: Service?,
+        commands: [AgentCommand.Name: CommandTemplate] = [:],
         hookCommands: [String: HookCommandTemplate] = [:],
         onShutdown: ShutdownBehaviour = .stopPrimary, guardProcess: GuardConfiguration? = nil
     ) {

@@ -16,8 +16,11 @@ final class ServiceMonitor: Sendable {
     private let watchAnew = Wakeup()
 
     init(state: NodeState, status: StatusReader, http: HTTPClient, logger: Logger) {
+        // A witness's agent never looks.
         let service = state.configuration.service
-        self.processes = ServiceProcesses(directory: service.directory, pidFile: service.pidFile)
+        self.processes = ServiceProcesses(
+            directory: service?.directory ?? "/nonexistent",
+            pidFile: service?.pidFile ?? "/nonexistent/pid")
         self.status = status
         self.state = state
         self.http = http
@@ -47,6 +50,7 @@ final class ServiceMonitor: Sendable {
     /// does not: after a single failure it still tells what was seen before.
     func look() async -> (report: ServiceReport, failure: String?) {
         OrphanReaper.shared.reap()
+        guard !state.configuration.isWitness else { return (state.service, nil) }
         let ticket = state.takeTicket()
         guard let main = currentMainProcess() else { return (settle().report, nil) }
         let askedAt = BootInstant.now
@@ -68,7 +72,9 @@ final class ServiceMonitor: Sendable {
     }
 
     private func probe() async -> ProbeOutcome {
-        let service = state.configuration.service
+        guard let service = state.configuration.service else {
+            return ProbeOutcome(failure: nil, reading: nil)
+        }
         async let tcp =
             service.probesTCP
             ? TCPProbe.failure(connectingTo: service.address, timeoutMs: service.probeTimeoutMs)

@@ -63,16 +63,20 @@ final class NodeState: Sendable {
         try file.saveNow(ledger, version: 1)
         let leasePath = configuration.stateFile + ".lease"
         leaseFile = try LeaseFile(path: leasePath, kernelBootID: kernelBootID, now: .now)
-        guardLink = configuration.guardProcess.map { [bootID] in
-            GuardLink(
-                configuration: $0, directory: configuration.service.directory,
-                leaseFile: leasePath, agentID: bootID, logger: logger)
+        if let program = configuration.guardProcess, let service = configuration.service {
+            guardLink = GuardLink(
+                configuration: program, directory: service.directory, leaseFile: leasePath,
+                agentID: bootID, logger: logger)
+        } else {
+            guardLink = nil
         }
         var mayBePrimary = false
         if case .held = leaseFile.inherited { mayBePrimary = true }
         storage = Mutex(
             Storage(
-                tracker: ServiceTracker(mayBePrimary: mayBePrimary), ledger: ledger,
+                tracker: configuration.isWitness
+                    ? .withoutService : ServiceTracker(mayBePrimary: mayBePrimary),
+                ledger: ledger,
                 lease: Lease(agentStartedAt: .now, inherited: leaseFile.inherited),
                 promotions: promotions,
                 leaseRecord: .init(until: nil, guardedBy: leaseFile.formerGuard)))

@@ -142,6 +142,13 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// With `status`: the node that gets no promise from now on, as the order asked. An agent that
     /// does not know the request answers without it.
     package var deniedPromisesTo: NodeID?
+    /// With `prepare`: `true` when its program says that a stop would not end in time
+    /// (``hinderedStatus``); `detail` says why.
+    package var isHindered: Bool?
+
+    /// The exit status by which a program for `prepare` says that something would keep the service
+    /// from stopping. EX_TEMPFAIL: psql, pg_ctl and shells use lower ones for failures of their own.
+    package static let hinderedStatus: Int32 = 75
 
     package init(
         key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
@@ -163,6 +170,7 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case durationMs = "duration_ms"
         case service, receipt, output
         case deniedPromisesTo = "denied_promises_to"
+        case isHindered = "hindered"
     }
 }
 
@@ -178,6 +186,8 @@ package struct FenceReceipt: Codable, Hashable, Sendable {
     /// its own any more, so it acknowledges nothing.
     package var method: String
     package var processesKilled: Int64
+
+    package static let alreadyStopped = "already_stopped"
 
     package init(
         nodeID: NodeID, bootID: String, epoch: Int64, method: String, processesKilled: Int64

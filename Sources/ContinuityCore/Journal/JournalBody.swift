@@ -56,6 +56,8 @@ package enum JournalBody: Sendable {
     case leaseOutlived(LeaseOutlived)
     case promiseRuleKnown(PromiseRuleKnown)
     case leaseObeyed(LeaseObeyed)
+    case hookLeftUndone(HookLeftUndone)
+    case hookSettled(HookSettled)
 }
 
 extension JournalBody {
@@ -115,6 +117,8 @@ extension JournalBody {
         case .leaseOutlived: "lease_outlived"
         case .promiseRuleKnown: "promise_rule_known"
         case .leaseObeyed: "lease_obeyed"
+        case .hookLeftUndone: "hook_left_undone"
+        case .hookSettled: "hook_settled"
         }
     }
 
@@ -174,6 +178,8 @@ extension JournalBody {
         case .leaseOutlived(let body): body
         case .promiseRuleKnown(let body): body
         case .leaseObeyed(let body): body
+        case .hookLeftUndone(let body): body
+        case .hookSettled(let body): body
         }
     }
 
@@ -264,6 +270,8 @@ extension JournalBody {
         case "lease_outlived": return .leaseOutlived(try body())
         case "promise_rule_known": return .promiseRuleKnown(try body())
         case "lease_obeyed": return .leaseObeyed(try body())
+        case "hook_left_undone": return .hookLeftUndone(try body())
+        case "hook_settled": return .hookSettled(try body())
         default:
             throw DecodingError.dataCorrupted(
                 .init(

@@ -14,6 +14,6 @@ extension JournalBody {
         "schedule_ended", "pause_started", "pause_ended", "maintenance_started",
         "maintenance_ended", "approval_requested", "approval_given", "approval_ended",
         "review_opened", "review_closed", "token_created", "token_revoked", "token_claimed",
-        "login_refused", "credential_used",
+        "login_refused", "credential_used", "hook_left_undone", "hook_settled",
     ]
 }

@@ -39,6 +39,8 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
     package var flap: FlapSettings?
     /// `nil`: no budget is kept.
     package var sloGuard: SLOGuard?
+    /// `nil`: the defaults.
+    package var switchover: HandoverSettings?
     /// For active/active clusters; `nil`: the defaults.
     package var weights: WeightSettings?
     package var freezeWindows: [FreezeWindow]
@@ -80,6 +82,8 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         self.metadata = metadata
     }
 
+    package var handover: HandoverSettings { switchover ?? HandoverSettings() }
+
     /// Whether a move needs the voters' majority.
     package var needsQuorum: Bool { requireQuorum || strategy == .quorumBased }
 
@@ -96,6 +100,7 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         case approvals
         case flap
         case sloGuard = "slo_guard"
+        case switchover
         case weights
         case freezeWindows = "freeze_windows"
         case rpoS = "rpo_s"

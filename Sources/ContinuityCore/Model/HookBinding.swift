@@ -52,6 +52,11 @@ package struct HookBinding: Codable, Hashable, Sendable {
     package var pinnedSHA256: String?
     /// From the pack's manifest: whether it asks not to be called in drills.
     package var skippedInDrills: Bool?
+    /// From the pack's manifest: `false`, it decides or checks and leaves nothing to be done again.
+    /// `nil`: it acts.
+    package var acts: Bool?
+
+    var isAction: Bool { acts != false }
 
     package init(
         stage: Stage, timing: Timing = .before, pack: String,
@@ -59,7 +64,8 @@ package struct HookBinding: Codable, Hashable, Sendable {
         retries: Int = 0, order: Int64 = 0, onFailure: FailureResponse = .abort,
         configuration: [String: JSONValue] = [:], grantedChannels: [String] = [],
         grant: JSONValue? = nil, digests: HookDigests? = nil, repeatable: Bool = false,
-        packSHA256: String = "", pinnedSHA256: String? = nil, skippedInDrills: Bool? = nil
+        packSHA256: String = "", pinnedSHA256: String? = nil, skippedInDrills: Bool? = nil,
+        acts: Bool? = nil
     ) {
         self.stage = stage
         self.timing = timing
@@ -76,6 +82,7 @@ package struct HookBinding: Codable, Hashable, Sendable {
         self.packSHA256 = packSHA256
         self.pinnedSHA256 = pinnedSHA256
         self.skippedInDrills = skippedInDrills
+        self.acts = acts
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -90,6 +97,7 @@ package struct HookBinding: Codable, Hashable, Sendable {
         case packSHA256 = "pack_sha256"
         case pinnedSHA256 = "pinned_sha256"
         case skippedInDrills = "skipped_in_drills"
+        case acts
     }
 }
 

@@ -54,6 +54,8 @@ package struct ClusterState: Hashable, Sendable {
     package var estimates = ActionEstimates()
     /// Effects outside the active run whose result is not known yet.
     package var upkeep: [OperationKey: Operation] = [:]
+    /// What hooks have left undone, by their place in the policy.
+    package var undoneHooks: [String: UndoneHook] = [:]
     /// When the service was started again where it was, UTC milliseconds; the last few.
     package var restartsAtMs: [Int64] = []
     package var failedRunsInRow: Int = 0

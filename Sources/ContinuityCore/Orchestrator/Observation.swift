@@ -11,6 +11,8 @@ struct Observation: Hashable, Sendable {
     var notStreamingSinceMs: Int64?
     /// Since when its service runs as a secondary.
     private var secondarySinceMs: Int64?
+    /// Since when its service runs without telling what it is.
+    private var rolelessSinceMs: Int64?
     /// Since when its service is reported as stopped.
     var stoppedSinceMs: Int64?
     /// Until when the node may act on a lease of ours or of an earlier leader.
@@ -49,6 +51,8 @@ struct Observation: Hashable, Sendable {
             isGood && report.service.role == .secondary ? secondarySinceMs ?? atMs : nil
         let remark = isGood ? report.service.detail : ""
         self.remark.hear(remark, atMs: atMs)
+        rolelessSinceMs =
+            isGood && report.service.role == .unknown ? rolelessSinceMs ?? atMs : nil
         stoppedSinceMs = report.service.state == .stopped ? stoppedSinceMs ?? atMs : nil
         if let clockMs = report.clockMs {
             let read = clockMs -| atMs
@@ -99,6 +103,9 @@ struct Observation: Hashable, Sendable {
     /// For how long its service has run as a secondary.
     func secondaryMs(atMs now: Int64) -> Int64? { secondarySinceMs.map { now - $0 } }
 
+    /// For how long its service has run without telling what it is.
+    func rolelessMs(atMs now: Int64) -> Int64? { rolelessSinceMs.map { now - $0 } }
+
     /// What the agent's clock shows at least, at this moment of this process's clock.
     func agentClockMs(atMs now: Int64) -> Int64? { offset(atMs: now).map { $0 +| now } }
 
@@ -108,6 +115,7 @@ struct Observation: Hashable, Sendable {
         remark.distrust(atMs: now)
         if notStreamingSinceMs != nil { notStreamingSinceMs = now }
         if secondarySinceMs != nil { secondarySinceMs = now }
+        if rolelessSinceMs != nil { rolelessSinceMs = now }
     }
 
     /// Whether a report is out of date: a lower sequence of the same boot.
@@ -136,8 +144,14 @@ struct ClusterObservation: Sendable {
     var deferredConfiguration: ClusterConfigured?
     /// Since when the present primary is healthy: nobody can stream before.
     var primaryWell: (node: NodeID, sinceMs: Int64)?
+    /// When the target of the run under way became primary; `nil`: before this process began.
+    var promotedAtMs: Int64?
+    /// Whether people were told that no secondary follows the primary.
+    var toldUnfollowed = false
     /// When the last run ended: what was reported before tells nothing of its effect.
     var settledAtMs: Int64?
+    /// When an undone hook may be called again, by its place.
+    var hookRetries: [String: Int64] = [:]
     /// The lost nodes that people were told of; `nil`: this process has not looked yet.
     var toldLost: Set<NodeID>?
     var commits = CommitWatch()

@@ -8,6 +8,8 @@ package enum OperatorOrder: Hashable, Sendable {
     case endMaintenance(ClusterID, NodeID?, reason: String)
     case schedule(ScheduleWish)
     case cancelSchedule(ClusterID, reason: String)
+    /// What the pack left undone is not to be done any more.
+    case dismissHook(ClusterID, pack: String, reason: String)
 }
 
 /// For how long something is to be left alone, by whose leave and why.
@@ -47,6 +49,8 @@ extension Orchestrator {
             case .schedule(let wish): try schedule(wish, by: actor, now)
             case .cancelSchedule(let id, let reason):
                 try cancelSchedule(id, reason: reason, by: actor, now)
+            case .dismissHook(let id, let pack, let reason):
+                try dismissHook(id, pack: pack, reason: reason, by: actor, now)
             case .pause(let id, let wish): try pause(id, wish, by: actor, now)
             case .resume(let id, let reason): try resume(id, reason: reason, by: actor, now)
             case .beginMaintenance(let id, let node, let wish):

@@ -69,7 +69,8 @@ extension Orchestrator {
         }
         switch run.kind {
         case .restart, .rebalance, .adopt: return true
-        case .switchover: return run.fenceProof == nil
+        // On the way back it is to be primary again.
+        case .switchover: return run.fenceProof == nil || run.phase == .rollingBack
         case .failover: return false
         }
     }
@@ -114,6 +115,7 @@ extension Orchestrator {
         }
         notePrimary(id, now)
         detectHealth(id, now)
+        tellUnfollowed(id, now)
     }
 
     private mutating func notePrimary(_ id: ClusterID, _ now: Moment) {
@@ -157,7 +159,11 @@ extension Orchestrator {
         case .stopped:
             return Judgement(status: .failed, evidence: "its agent reports the service stopped")
         case .unknown:
-            return Judgement(status: .unknown, evidence: "its agent has not probed the service")
+            let detail = report.service.detail
+            return Judgement(
+                status: .unknown,
+                evidence: "its agent has not probed the service"
+                    + (detail.isEmpty ? "" : ": \(detail)"))
         case .failing:
             let failingMs = now.monotonicMs - (seen.failingSinceMs ?? now.monotonicMs)
             let isLasting = failingMs >= cluster.policy.detection.silenceMs
@@ -250,6 +256,15 @@ extension Orchestrator {
                 evidence: "runs as \(report.service.role.rawValue), expected "
                     + expected.rawValue)
         }
+        // A server that recovers for long, say: it runs, and whether anybody can write is not known.
+        if expected == .primary, !isTarget, let silentMs = seen.rolelessMs(atMs: now.monotonicMs),
+            silentMs >= cluster.policy.detection.silenceMs
+        {
+            return Judgement(
+                status: .degraded,
+                evidence: "runs and does not tell its role"
+                    + (report.service.detail.isEmpty ? "" : ": \(report.service.detail)"))
+        }
         // What it holds is not the primary's: it can be brought back, not promoted.
         if expected == .secondary, !isTarget, !cluster.replicas.contains(node.nodeID) {
             return Judgement(status: .degraded, evidence: "does not follow the primary yet")
@@ -280,25 +295,39 @@ extension Orchestrator {
                     || (cluster.cluster.topology == .activePassive
                         && $0.nodeID == cluster.primary))
         }
+        let undone = cluster.undoneInOrder.filter(\.degradesService)
         let resting = nodes.count { cluster.status(of: $0.nodeID) != .healthy } - unwell.count
         watchCommits(of: cluster, now)
         let isAsynchronous = observations[id]?.commits.isAsynchronous ?? false
+        let asynchronous = Self.asynchronousText(cluster.primary)
         let health: ClusterHealth =
             heard.count < cluster.cluster.quorumSize
-            ? .critical : unwell.isEmpty && !isAsynchronous ? .healthy : .degraded
-        guard health != cluster.health else { return tellLostNodes(id, now) }
-        var evidence =
+            ? .critical
+            : unwell.isEmpty && undone.isEmpty && !isAsynchronous ? .healthy : .degraded
+        let nodesAreWell =
+            resting == 0
+            ? "all \(nodes.count) nodes are healthy"
+            : "\(nodes.count - resting) nodes are healthy, \(resting) in maintenance"
+        // Once the nodes are well again, what remains is the reason.
+        let remains = undone.map(\.title) + (isAsynchronous ? [asynchronous] : [])
+        let isOtherReason =
+            health == .degraded && unwell.isEmpty
+            && (!cluster.healthEvidence.hasPrefix(nodesAreWell)
+                || remains.contains { !cluster.healthEvidence.contains($0) })
+        guard health != cluster.health || isOtherReason else { return tellLostNodes(id, now) }
+        let ofNodes =
             unwell.isEmpty
-            ? resting == 0
-                ? "all \(nodes.count) nodes are healthy"
-                : "\(nodes.count - resting) nodes are healthy, \(resting) in maintenance"
+            ? nodesAreWell
             : unwell.map { "\($0.nodeID) is \(cluster.status(of: $0.nodeID).rawValue)" }
                 .joined(separator: ", ") + "; \(heard.count) of \(nodes.count) voters are heard"
-        if isAsynchronous { evidence += "; " + Self.asynchronousText(cluster.primary) }
+        let evidence =
+            ([ofNodes] + undone.map(\.text) + (isAsynchronous ? [asynchronous] : []))
+            .joined(separator: "; ")
         emit(
             .clusterStateChanged(
                 ClusterStateChanged(from: cluster.health, to: health, evidence: evidence)),
             cluster: id, now)
+        guard health != cluster.health else { return }
         tellHealth(id, from: cluster.health, evidence: evidence, now)
     }
 

@@ -29,7 +29,35 @@ extension Orchestrator {
             mayHold: cluster.possibleHolders, floorBytes: cluster.termFloorBytes,
             promiseRules: cluster.promiseRules, epoch: state.epoch)
         surroundings.primaryHangs = primary?.state == .failing
+        surroundings.primaryIsStopped =
+            primary?.state == .stopped && isHeard(run.plan.primaryNodeID, in: id, now)
+        surroundings.followWaitIsOver = followWaitIsOver(of: run, id, now)
+        surroundings.streaming = Set(
+            surroundings.heard.filter {
+                let seen = observations[id]?.nodes[$0]
+                let service = seen?.report?.service
+                // What was said before tells of the old primary.
+                return (seen?.heardAtMs ?? 0) > observations[id]?.promotedAtMs ?? 0
+                    && service?.state == .running && service?.role == .secondary
+                    && service?.streaming == true
+            })
         return surroundings
+    }
+
+    /// How long a run waits at most for a secondary to follow its target, in milliseconds. Clients
+    /// write meanwhile; only the run's end waits.
+    static let followWaitMs: Int64 = 5_000
+    /// What is kept of the run's time for what comes after the wait.
+    private static let afterFollowWaitMs: Int64 = 3_000
+
+    private func followWaitIsOver(of run: RunState, _ id: ClusterID, _ now: Moment) -> Bool {
+        guard let cluster = state.clusters[id], run.promoted,
+            cluster.status(of: run.plan.failoverTargetID) != .failed,
+            let since = observations[id]?.promotedAtMs
+        else { return true }
+        let deadline = observations[id]?.runDeadlineMs ?? .max
+        return now.monotonicMs
+            >= min(since +| Self.followWaitMs, deadline -| Self.afterFollowWaitMs)
     }
 
     /// Whether this process has begun to listen only just now and has not heard every node yet.
@@ -99,7 +127,9 @@ extension Orchestrator {
                         detail: detail)),
                 cluster: id, now)
         case .promoted: promoted(run, id, now)
-        case .shifted: weightsShifted(run, id, now)
+        case .shifted:
+            supersedeUndone(by: run, id, now)
+            weightsShifted(run, id, now)
         case .notify: announce(run, id, now)
         case .verified(let verification):
             emit(
@@ -115,12 +145,14 @@ extension Orchestrator {
 
     private mutating func promoted(_ run: RunState, _ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
+        supersedeUndone(by: run, id, now)
         emit(
             .primaryChanged(
                 PrimaryChanged(
                     runID: run.runID, from: run.plan.primaryNodeID,
                     to: run.plan.failoverTargetID, term: cluster.term + 1)),
             cluster: id, now)
+        observations[id]?.promotedAtMs = now.monotonicMs
     }
 
     private mutating func announce(_ run: RunState, _ id: ClusterID, _ now: Moment) {
@@ -164,6 +196,7 @@ extension Orchestrator {
         let isKnown =
             outcome == .refused
             && state.clusters[id]?.repeatsRefusal(of: run, because: reason) == true
+        leaveUndone(by: run, outcome, id, now)
         emit(.runFinished(finished), cluster: id, now)
         observations[id]?.runDeadlineMs = nil
         observations[id]?.settledAtMs = now.monotonicMs
@@ -177,7 +210,9 @@ extension Orchestrator {
     private mutating func announceEnd(
         of run: RunState, _ finished: RunFinished, _ id: ClusterID, _ now: Moment
     ) {
-        let isGood = finished.state == .committed && !finished.exceedsRTO
+        let lacksFollower =
+            run.verification?.deductions.contains { $0.check == .freshness } == true
+        let isGood = finished.state == .committed && !finished.exceedsRTO && !lacksFollower
         let slow =
             finished.exceedsRTO
             ? "; it took \(finished.durationMs) ms, more than rto_s allows "
@@ -188,7 +223,9 @@ extension Orchestrator {
             severity: isGood ? .info : finished.state == .committed ? .warning : .critical,
             cluster: id, subject: run.runID.rawValue,
             summary: "\(run.kind.rawValue) of \(id) \(finished.state.rawValue)"
-                + (finished.reason.isEmpty ? "" : ": \(finished.reason)") + slow,
+                + (finished.reason.isEmpty ? "" : ": \(finished.reason)") + slow
+                + (finished.state == .committed && lacksFollower
+                    ? "; no secondary takes changes from \(run.plan.failoverTargetID)" : ""),
             data: [
                 "run_id": .string(run.runID.rawValue), "reason": .string(finished.reason),
                 "duration_ms": .int(finished.durationMs), "rto_ms": .int(finished.rtoMs),
@@ -209,10 +246,13 @@ extension Orchestrator {
     /// Journals what a hook is about to do. A hook whose result nobody waits for any more, because
     /// its run is over or its call was given up, may do nothing.
     mutating func intend(_ effect: HookEffectIntended, in id: ClusterID, _ now: Moment) {
-        guard let run = state.clusters[id]?.run,
-            let operation = run.operations[effect.operation], operation.kind == .hook,
-            run.results[effect.operation] == nil
-        else { return reply(.effectTooLate) }
+        guard let cluster = state.clusters[id] else { return reply(.effectTooLate) }
+        let isOfRun =
+            cluster.run?.operations[effect.operation]?.kind == .hook
+            && cluster.run?.results[effect.operation] == nil
+        guard isOfRun || awaitsUndone(effect.operation, cluster) else {
+            return reply(.effectTooLate)
+        }
         emit(.hookEffectIntended(effect), cluster: id, now)
         reply(.effectIntended)
     }
@@ -222,7 +262,11 @@ extension Orchestrator {
         switch operation.kind {
         case .command: dispatchCommand(operation, cluster, now)
         case .hook:
-            guard let run = cluster.run, let binding = binding(of: operation, cluster) else {
+            let undone = cluster.undonePlace(of: operation.key)
+                .flatMap { cluster.undoneHooks[$0]?.run }
+            guard let run = operation.runID == nil ? undone : cluster.run,
+                let binding = binding(of: operation, cluster)
+            else {
                 return finish(
                     operation.key, in: id,
                     OperationResult(
@@ -306,6 +350,7 @@ extension Orchestrator {
                 result.outcome, leaseMs: cluster.policy.lease.durationMs, atMs: now.monotonicMs)
         }
         noteUpkeepResult(of: operation, result, id, now)
+        noteHookResult(of: operation, result, id, now)
         evaluate(id, now)
     }
 
@@ -329,6 +374,13 @@ extension Orchestrator {
                 }
                 if state.clusters[id]?.run?.runID == operation.runID {
                     dispatch(operation, id, now)
+                } else if operation.runID == nil {
+                    finish(
+                        operation.key, in: id,
+                        OperationResult(
+                            outcome: .inDoubt,
+                            detail: "continuity was restarted while it ran, and a run has begun"),
+                        now)
                 }
             } else if operation.runID != nil,
                 operation.runID != state.clusters[id]?.run?.runID

@@ -185,5 +185,6 @@ package struct Orchestrator: Sendable {
         advance(id, now)
         advanceDrill(id, now)
         if state.clusters[id]?.run == nil { upkeep(id, now) }
+        reconcileHooks(id, now)
     }
 }

@@ -125,8 +125,13 @@ extension ClusterState {
         case .runAdmitted, .leaseAwaited, .fenceProven, .rollbackStarted,
             .runVerified:
             run?.evolve(body, atMs: atMs)
-        case .operationIntended(let body): intend(body.operation, atMs: atMs)
-        case .operationFinished(let body): finish(body)
+        case .operationIntended(let intended):
+            intend(intended.operation, atMs: atMs)
+            learnUndone(body, atMs: atMs)
+        case .operationFinished(let finished):
+            finish(finished)
+            learnUndone(body, atMs: atMs)
+        case .hookLeftUndone, .hookSettled: learnUndone(body, atMs: atMs)
         case .primaryChanged(let change):
             primary = change.to
             term = change.term

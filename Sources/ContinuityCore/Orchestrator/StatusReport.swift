@@ -104,6 +104,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     package var approval: PendingApproval?
     /// What broken glass left to be looked at.
     package var reviews: [OpenReview]
+    /// Hooks that did not do their part of a run that has ended; `nil`: none.
+    package var undoneHooks: [UndoneHookReport]?
 
     private enum CodingKeys: String, CodingKey {
         case clusterID = "cluster_id"
@@ -120,6 +122,7 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case holds, scheduled
         case scheduledHold = "scheduled_hold"
         case pause, maintenance, approval, reviews
+        case undoneHooks = "undone_hooks"
     }
 }
 
@@ -302,6 +305,8 @@ extension Orchestrator {
             holds: cluster.hold.map { [$0] } ?? [], scheduled: cluster.scheduled,
             scheduledHold: cluster.scheduledHold, pause: cluster.pause,
             maintenance: cluster.maintenance, approval: cluster.approval,
-            reviews: cluster.reviews)
+            reviews: cluster.reviews,
+            undoneHooks: cluster.undoneHooks.isEmpty
+                ? nil : cluster.undoneInOrder.map(UndoneHookReport.init))
     }
 }

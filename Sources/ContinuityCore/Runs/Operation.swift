@@ -5,7 +5,8 @@ package struct Operation: Codable, Hashable, Sendable {
     }
 
     package var key: OperationKey
-    /// `nil` for upkeep outside a run: a node that rejoins, a stale primary that is fenced.
+    /// `nil` outside a run: a node that rejoins, a stale primary that is fenced, a hook that the
+    /// run left undone.
     package var runID: RunID?
     package var stage: Stage?
     package var kind: Kind
@@ -38,7 +39,7 @@ package struct Operation: Codable, Hashable, Sendable {
     }
 
     package static func hook(
-        _ binding: HookBinding, key: OperationKey, runID: RunID, attempt: Int
+        _ binding: HookBinding, key: OperationKey, runID: RunID?, attempt: Int
     ) -> Operation {
         Operation(
             key: key, runID: runID, stage: binding.stage, kind: .hook,

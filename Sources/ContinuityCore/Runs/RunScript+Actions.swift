@@ -10,29 +10,19 @@ extension RunScript {
         return run.kind == .switchover ? handOver() : fence()
     }
 
-    private func handOver() -> RunStep? {
-        let prepare = Operation.command(
-            .prepare, on: oldPrimary, key: key("demote", "prepare", oldPrimary), runID: run.runID,
-            stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
-        if let step = complete([prepare]) { return step }
-        let demote = Operation.command(
-            .demote, on: oldPrimary, key: key("demote", "demote", oldPrimary), runID: run.runID,
-            stage: .demote, timeoutMs: Self.commandTimeoutMs)
-        if let step = complete([demote]) { return step }
-        let result = run.results[demote.key]
-        if let receipt = result?.receipt(of: oldPrimary) {
-            return .proveFence(.receipt, detail: "\(oldPrimary) stopped, \(receipt.method)")
-        }
-        return failure("\(oldPrimary) did not hand over: \(result?.detail ?? "")")
-    }
-
     /// Fence first: a receipt, or the end of the lease where nobody can answer.
     private func fence() -> RunStep? {
         let operation = Operation.command(
             .fence, on: oldPrimary, key: key("demote", "fence", oldPrimary), runID: run.runID,
             stage: .demote, timeoutMs: Self.commandTimeoutMs, onFailure: .continue)
         let isIntended = run.operations[operation.key] != nil
-        if !isIntended, surroundings.heard.contains(oldPrimary) { return .intend([operation]) }
+        if !isIntended, surroundings.heard.contains(oldPrimary) {
+            // Nothing of it is alive, so nothing is added to what the others hold: they are asked
+            // at the same time. Where nothing may be lost they are asked once that is proven: a
+            // server that comes up and dies again meanwhile may have acknowledged a write.
+            let early = surroundings.primaryIsStopped && !toleratesNoLoss ? earlyReadings : []
+            return .intend([operation] + early.filter { run.operations[$0.key] == nil })
+        }
         if !isIntended || run.results[operation.key].map({ $0.outcome != .ok }) == true {
             let missing = denials.filter { run.operations[$0.key] == nil }
             if !missing.isEmpty { return .intend(missing) }
@@ -61,6 +51,22 @@ extension RunScript {
             return isUnderWay || run.awaitsLease ? .wait : .awaitLease
         }
         return expiry()
+    }
+
+    private var earlyReadings: [Operation] {
+        ([target] + followers()).map { reading($0, stage: .demote, round: 0) }
+    }
+
+    /// The readings that were taken beside the fence. They count when that found the service
+    /// stopped already: no position has moved since.
+    private func validEarlyReadings() -> [Operation]? {
+        let fence = run.results[key("demote", "fence", oldPrimary)]
+        let early = earlyReadings
+        guard run.fenceProof == .receipt, !toleratesNoLoss,
+            fence?.receipt(of: oldPrimary)?.method == FenceReceipt.alreadyStopped,
+            early.allSatisfy({ run.operations[$0.key] != nil })
+        else { return nil }
+        return early
     }
 
     /// Lease expiry alone is no proof: a primary that is cut off from here can extend its lease by
@@ -269,7 +275,9 @@ extension RunScript {
     /// No acknowledged write may be lost because another secondary has more than the target: the
     /// positions are read after the fence, and a target that is behind takes the rest first.
     private func catchUp() -> RunStep? {
-        let readings = ([target] + followers()).map { reading($0, stage: .promote, round: 1) }
+        let readings =
+            validEarlyReadings()
+            ?? ([target] + followers()).map { reading($0, stage: .promote, round: 1) }
         let started = run.operations[promoteKey] != nil
         if started { return nil }
         if let step = complete(readings) { return step }
@@ -348,7 +356,7 @@ extension RunScript {
                 + "\(oldPrimary) acknowledged, and rpo_s is 0")
     }
 
-    private func reading(_ node: NodeID, stage: Stage, round: Int) -> Operation {
+    func reading(_ node: NodeID, stage: Stage, round: Int) -> Operation {
         .command(
             .status, on: node, key: key(stage.rawValue, "status", node, round),
             runID: run.runID, stage: stage, timeoutMs: Self.statusTimeoutMs,
@@ -380,39 +388,66 @@ extension RunScript {
 
     // MARK: verify
 
-    /// Reads every node that is heard; where only the secondaries still need a moment to follow,
-    /// reads again.
+    /// Reads every node that is heard. Where no secondary follows yet that could, it looks again, for
+    /// a bounded time.
     func verify() -> RunStep {
         if let weights = run.plan.weights { return verifyWeights(weights) }
         let pendingFollows = run.pendingOperations.contains { $0.command == .follow }
         if pendingFollows { return .wait }
-        var verification = Verification(deductions: [])
-        for round in 1...Self.readingRounds {
-            let group = surroundings.cluster.nodes
-                .filter {
-                    surroundings.heard.contains($0.nodeID)
-                        || run.operations[key("verify", "status", $0.nodeID, round)] != nil
-                }
-                .map { reading($0.nodeID, stage: .verify, round: round) }
-            if let step = complete(group) { return step }
-            let readings = Dictionary(
-                group.compactMap { operation -> (NodeID, ServiceReport)? in
-                    guard let node = operation.nodeID,
-                        let service = run.results[operation.key]?.command?.service
-                    else { return nil }
-                    return (node, service)
-                }, uniquingKeysWith: { $1 })
-            verification = Verification.verify(
+        let nodes = surroundings.cluster.nodes.map(\.nodeID)
+        let round =
+            (1...Self.readingRounds).last { round in
+                nodes.contains { run.operations[verifyReading($0, round).key] != nil }
+            } ?? 1
+        let group = nodes.map { verifyReading($0, round) }.filter {
+            run.operations[$0.key] != nil
+                || $0.nodeID.map(surroundings.heard.contains) == true
+        }
+        if let step = complete(group) { return step }
+        let readings = Dictionary(
+            group.compactMap { operation -> (NodeID, ServiceReport)? in
+                guard let node = operation.nodeID,
+                    let service = run.results[operation.key]?.command?.service
+                else { return nil }
+                return (node, service)
+            }, uniquingKeysWith: { $1 })
+        let expected = followers().filter { readings[$0]?.state == .running }
+        switch nextLook(
+            round, expected, following: expected.filter { readings[$0]?.streaming == true })
+        {
+        case .never: break
+        case .later: return .wait
+        case .round(let next):
+            return .intend(
+                nodes.filter(surroundings.heard.contains).map { verifyReading($0, next) })
+        }
+        return .verified(
+            Verification.verify(
                 VerificationInput(
                     cluster: surroundings.cluster, policy: surroundings.policy,
                     expectedPrimary: target, readings: readings,
-                    failedOperations: failedOperations))
-            let isSettled = !followers().contains { node in
-                readings[node]?.state == .running && readings[node]?.streaming == false
-            }
-            if isSettled { break }
-        }
-        return .verified(verification)
+                    failedOperations: failedOperations)))
+    }
+
+    private func verifyReading(_ node: NodeID, _ round: Int) -> Operation {
+        reading(node, stage: .verify, round: round)
+    }
+
+    private enum NextLook {
+        case never, later
+        case round(Int)
+    }
+
+    /// At once while secondaries may be on their way; then a report must tell of one; and a last time
+    /// when the wait is over.
+    private func nextLook(
+        _ round: Int, _ expected: [NodeID], following: [NodeID]
+    ) -> NextLook {
+        if following.count == expected.count || round >= Self.readingRounds { return .never }
+        if round < Self.quickReadingRounds { return .round(round + 1) }
+        if !following.isEmpty { return .never }
+        if surroundings.followWaitIsOver { return .round(Self.readingRounds) }
+        return surroundings.streaming.isDisjoint(with: expected) ? .later : .round(round + 1)
     }
 
     /// Looks at the nodes that were given more to do. One that was lost meanwhile is the next
@@ -448,24 +483,5 @@ extension RunScript {
         }
         .sorted { $0.key < $1.key }
         .map { "\($0.pack ?? $0.command?.rawValue ?? "") at \($0.stage?.rawValue ?? "")" }
-    }
-
-    // MARK: rollback
-
-    /// The only compensation the core knows: an orderly stopped primary is started again, as
-    /// long as nobody else became primary.
-    func rollback() -> RunStep {
-        let reason = run.rollbackReason ?? ""
-        let restart = Operation.command(
-            .restart, on: oldPrimary, key: key("rollback", "restart", oldPrimary),
-            runID: run.runID, stage: .rollback, timeoutMs: Self.restartTimeoutMs)
-        if let step = complete([restart]) { return step }
-        guard run.results[restart.key]?.outcome == .ok else {
-            return .finish(
-                .failed,
-                reason: "\(reason); and the rollback failed: "
-                    + (run.results[restart.key]?.detail ?? ""))
-        }
-        return .finish(.rolledBack, reason: reason)
     }
 }

@@ -41,6 +41,12 @@ package struct RunSurroundings: Sendable {
     package var floorBytes: Int64?
     /// Whether the primary's service is alive and does not answer.
     package var primaryHangs = false
+    /// Whether the primary's agent reports that nothing of its service is alive.
+    package var primaryIsStopped = false
+    /// Whether a run has waited long enough for a secondary to follow its target.
+    package var followWaitIsOver = true
+    /// The secondaries that report to take changes at the moment.
+    package var streaming: Set<NodeID> = []
     /// Every rule by which the old primary may ask for promises.
     package var promiseRules: [PromiseRule]
     /// Of the leadership that goes on with the run.
@@ -81,6 +87,8 @@ package struct RunScript: Sendable {
     static let restartTimeoutMs: Int64 = 60_000
     /// How many readings are taken while a target catches up or a secondary comes to follow.
     static let readingRounds = 50
+    /// How many of them are taken at once while secondaries come to follow.
+    static let quickReadingRounds = 40
 
     package init(run: RunState, surroundings: RunSurroundings) {
         self.run = run
@@ -121,6 +129,7 @@ package struct RunScript: Sendable {
 
     private func core(of stage: Stage) -> RunStep? {
         switch stage {
+        case .preCheck: prepare()
         case .demote: demote()
         case .promote: promote()
         case .restart: restart()
@@ -128,7 +137,7 @@ package struct RunScript: Sendable {
         case .notify where run.kind == .adopt && !run.promoted: adopt()
         case .notify: run.alerts.contains(run.promotionAlertID) ? nil : .notify
         case .verify: run.verification == nil ? verify() : nil
-        case .admit, .preCheck, .dnsFlip, .rollback: nil
+        case .admit, .dnsFlip, .rollback: nil
         }
     }
 
@@ -147,7 +156,7 @@ package struct RunScript: Sendable {
 
     /// What a failure at this point means: nothing is undone once the target may accept writes.
     func failure(_ reason: String) -> RunStep {
-        if run.kind == .switchover, run.fenceProof != nil, !run.promoted, !promotionIsInDoubt {
+        if run.kind == .switchover, hasBegunHandOver, !run.promoted, !promotionIsInDoubt {
             return .rollBack(reason: reason)
         }
         return .finish(.failed, reason: reason)
@@ -179,6 +188,15 @@ package struct RunScript: Sendable {
                 let isKnown = result.outcome != .inDoubt
                 return isOnTarget && isKnown ? targetFailure(reason) : failure(reason)
             }
+        }
+        return nil
+    }
+
+    /// What a hook of a rollback does not do is done later (``RunState/hooksLeftUndone``): it must
+    /// not keep the old primary from serving.
+    func rollbackHooks(_ timing: HookBinding.Timing) -> RunStep? {
+        for (index, binding) in surroundings.policy.bindings(at: .rollback, timing).enumerated() {
+            if case .step(let step) = outcome(of: binding, index) { return step }
         }
         return nil
     }

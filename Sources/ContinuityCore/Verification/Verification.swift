@@ -149,6 +149,21 @@ extension Verification {
                 Deduction(
                     check: .freshness,
                     evidence: "no secondary takes changes from \(input.expectedPrimary)"))
+            if input.policy.rpoS == 0 {
+                deductions.append(
+                    Deduction(
+                        check: .policy,
+                        evidence: "rpo_s is 0, and the cluster is not synchronous: nobody else "
+                            + "holds what \(input.expectedPrimary) acknowledges"))
+            }
+        } else if input.policy.rpoS == 0,
+            input.readings[input.expectedPrimary]?.isSynchronous == false
+        {
+            deductions.append(
+                Deduction(
+                    check: .warning,
+                    evidence: "rpo_s is 0, and \(input.expectedPrimary) acknowledges writes "
+                        + "before another node holds them"))
         }
         return deductions
     }

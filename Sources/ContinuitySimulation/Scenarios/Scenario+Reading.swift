@@ -143,6 +143,14 @@ extension Scenario {
         case "cooldown_max_s":
             policy.flap = FlapSettings(
                 windowS: policy.flapping.windowS, cooldownMaxS: try number(value))
+        case "demote_timeout_ms":
+            var handover = policy.handover
+            handover.demoteTimeoutMs = try number(value)
+            policy.switchover = handover
+        case "on_demote_timeout":
+            var handover = policy.handover
+            handover.onDemoteTimeout = try choice(value)
+            policy.switchover = handover
         case "slo_budget_s":
             policy.sloGuard = SLOGuard(budgetS: try number(value), windowS: 3600)
         default: throw Mistake(message: "a policy has no '\(key)' here")
@@ -230,6 +238,7 @@ extension Scenario {
         case "jump-utc": return [.utcJumps(ms: try time(words.first))]
         case "fail-order":
             return [.orderFails(try choice(words.first), node: try node(words.last), ms: ms)]
+        case "hang-shutdown": return [.shutdownHangs(node: try node(words.first), ms: ms)]
         case "hook": return [.hookBehaves(pack: words.first ?? "", try behaviour(words.last))]
         case "request":
             let target = words.count > 1 ? try node(words[1]) : nil

@@ -33,6 +33,8 @@ enum Fault: Hashable {
     /// The status program answers, and does not tell the role.
     case statusIsUnknown(node: Int, ms: Int64)
     case orderFails(AgentCommand.Name, node: Int, ms: Int64)
+    /// The next orderly stop does not end, and nobody can write meanwhile.
+    case shutdownHangs(node: Int, ms: Int64)
 
     enum CrashPoint: Hashable {
         /// Nothing of the step is durable: the disk failed the write.

@@ -85,6 +85,10 @@ extension World {
             trace("\(name(node)): \(command.rawValue) fails from now on")
             failingOrders[command, default: []].insert(node)
             return ms
+        case .shutdownHangs(let node, let ms):
+            trace("\(name(node)): a stop does not end from now on")
+            hangingShutdowns.insert(node)
+            return ms
         }
         return nil
     }
@@ -112,6 +116,7 @@ extension World {
             startServe()
         case .statusIsUnknown(let node, _): agents[node].statusIsUnknown = false
         case .orderFails(let command, let node, _): failingOrders[command]?.remove(node)
+        case .shutdownHangs(let node, _): hangingShutdowns.remove(node)
         default: break
         }
     }

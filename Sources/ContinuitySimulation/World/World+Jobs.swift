@@ -150,7 +150,12 @@ extension World {
         checkBegin(job, node)
         if job.isOrder { begin(job.command, node) }
         switch job.command.name {
-        case .fence, .demote: agents[node].lease.suspend()
+        case .fence, .demote:
+            agents[node].lease.suspend()
+            if job.command.name == .demote, hangingShutdowns.contains(node) {
+                // It refuses everybody, and stays so until it is killed.
+                databases[node].pausedUntilMs = Int64.max / 2
+            }
         case .promote, .restart:
             if let leaseMs = job.command.leaseMs {
                 grantLease(leaseMs, fromLocalMs: job.arrivedLocalMs, node)

@@ -32,6 +32,7 @@ final class World {
     var profile: DetectionSettings.Profile?
     var hookBehaviours: [String: Fault.HookBehaviour] = [:]
     var failingOrders: [AgentCommand.Name: Set<Int>] = [:]
+    var hangingShutdowns: Set<Int> = []
 
     var checker = Checker()
     var violation: Violation?

@@ -3,9 +3,10 @@ import ArgumentParser
 struct HooksCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hooks",
-        abstract: "Write, check, test and run hook packs. Without a server, except for reload.",
+        abstract: "Write, check, test and run hook packs. Reload and dismiss ask a server.",
         subcommands: [
             HooksNew.self, HooksCheck.self, HooksTest.self, HooksRun.self, HooksList.self,
-            HooksReplay.self, HooksReload.self, HooksDoctor.self,
+            HooksReplay.self, HooksReload.self, HooksDismiss.self,
+            HooksDoctor.self,
         ])
 }

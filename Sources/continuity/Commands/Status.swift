@@ -84,6 +84,15 @@ struct Status: AsyncParsableCommand {
                 lines.append("\(node.nodeID) cannot be brought back: \(trouble)")
             }
         }
+        for undone in cluster.undoneHooks ?? [] {
+            let next =
+                undone.isInDoubt == true
+                ? "must not be called twice: look, then 'continuity hooks dismiss'"
+                : "called \(undone.attempts) times since"
+            lines.append(
+                "UNDONE \(undone.pack) at \(undone.stage.rawValue) of \(undone.runID) since "
+                    + "\(timestamp(undone.sinceMs)), \(next): \(undone.detail)")
+        }
         let weights = cluster.nodes.compactMap { node in
             node.weight.map { "\(node.nodeID) \($0)" }
         }

@@ -24,6 +24,8 @@ struct TestWorld {
     var commandFailures: [AgentCommand.Name: CommandResult.Outcome] = [:]
     /// Commands that are not answered: they are kept with the held effects.
     var unanswered: Set<AgentCommand.Name> = []
+    /// Packs that are not answered.
+    var unansweredHooks: Set<String> = []
     /// Effects are kept here instead of being answered, while it is true.
     var holdsEffects = false
     var heldEffects: [Effect] = []
@@ -45,6 +47,12 @@ struct TestWorld {
     var failingPromotions: Set<NodeID> = []
     /// Whose positions are not told when they are asked for.
     var silentPositions: Set<NodeID> = []
+    /// Secondaries that never come to take changes from a new primary.
+    var neverStreaming: Set<NodeID> = []
+    /// Services whose orderly stop does not end: they serve nobody, until they are killed.
+    var hangingStops: Set<NodeID> = []
+    /// Nodes whose `prepare` finds something against a stop.
+    var hindered: Set<NodeID> = []
     /// Targets that a hook vetoes, by its pack.
     var vetoes: [String: Set<String>] = [:]
     /// How far UTC has jumped.
@@ -116,8 +124,11 @@ struct TestWorld {
     }
 
     private func isUnanswered(_ effect: Effect) -> Bool {
-        guard case .command(let command, _) = effect else { return false }
-        return unanswered.contains(command.name)
+        switch effect {
+        case .command(let command, _): return unanswered.contains(command.name)
+        case .hook(let call): return unansweredHooks.contains(call.binding.pack)
+        case .deliver: return false
+        }
     }
 
     private func requireIntent(_ effect: Effect) {
@@ -191,6 +202,25 @@ struct TestWorld {
                 key: command.key, outcome: .failed, detail: "its disk is full", service: silent,
                 deniedPromisesTo: command.deniesPromisesTo)
         }
+        if command.name == .prepare, hindered.contains(node) {
+            var result = CommandResult(
+                key: command.key, outcome: .failed, detail: "the archiver hangs",
+                service: report(node))
+            result.isHindered = true
+            return result
+        }
+        if hangingStops.contains(node) {
+            if command.name == .demote {
+                services[node]?.state = .failing
+                return CommandResult(
+                    key: command.key, outcome: .timedOut, detail: "the service still runs",
+                    service: report(node))
+            }
+            if command.name == .status, service.state == .failing {
+                return CommandResult(
+                    key: command.key, outcome: .failed, detail: "no answer", service: report(node))
+            }
+        }
         let fails = command.name == .promote && failingPromotions.contains(node)
         if let outcome = fails ? .failed : commandFailures[command.name] {
             return CommandResult(
@@ -202,7 +232,8 @@ struct TestWorld {
         case .demote, .fence:
             services[node]?.state = .stopped
             receipt = FenceReceipt(
-                nodeID: node, bootID: "boot", epoch: command.epoch, method: "command",
+                nodeID: node, bootID: "boot", epoch: command.epoch,
+                method: service.state == .stopped ? FenceReceipt.alreadyStopped : "command",
                 processesKilled: 0)
         case .promote:
             services[node]?.role = .primary
@@ -210,7 +241,7 @@ struct TestWorld {
         case .follow, .rejoin:
             services[node]?.state = .running
             services[node]?.role = .secondary
-            services[node]?.streaming = true
+            services[node]?.streaming = !neverStreaming.contains(node)
             let source = command.primaryNodeID.flatMap { services[$0]?.position } ?? 0
             let own = services[node]?.position ?? 0
             services[node]?.position = max(own, source)

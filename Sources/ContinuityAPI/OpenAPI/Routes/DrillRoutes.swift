@@ -5,6 +5,7 @@ extension APIOperation {
         switch self {
         case .drillShow: drillShowDescription
         case .hooksReload: hooksReloadDescription
+        case .hookDismiss: hookDismissDescription
         default: drillOrderDescription
         }
     }
@@ -85,5 +86,27 @@ extension APIOperation {
                     ])
             ],
             refusals: [.init(409, "run-active", "run-0123456789abcdef is under way")])
+    }
+
+    private var hookDismissDescription: OperationDescription {
+        OperationDescription(
+            tag: .drills, summary: "Give up what a hook left undone",
+            note: "It is not called any more, and the cluster is not degraded by it.",
+            body: .init(
+                schema: .object([
+                    .required("cluster_id", CommonSchemas.clusterID),
+                    .required("pack", CommonSchemas.name),
+                    .required("reason", CommonSchemas.reason), CommonSchemas.claimedPerson,
+                ]),
+                example: [
+                    "cluster_id": "orders", "pack": "dns-rfc2136", "reason": "changed by hand",
+                ]),
+            answers: [CommonSchemas.notedAnswer],
+            refusals: [
+                CommonSchemas.noSuchCluster,
+                .init(
+                    409, "hook-not-undone",
+                    "dns-rfc2136 has left nothing undone in orders: nothing to dismiss"),
+            ])
     }
 }

@@ -54,6 +54,7 @@ enum PredecessorSchemas {
             field("restart_attempts", .integer(0...16)),
             field("detection", section), field("lease", section), field("approvals", section),
             field("flap", section), field("weights", section), field("slo_guard", section),
+            field("switchover", section),
             field("freeze_windows", .array(section)), field("hooks", .array(section)), metadata,
         ]))
 

@@ -93,6 +93,14 @@ enum StatusSchemas {
             "Hooks and commands that did not end well."),
     ])
 
+    private static let undoneHook = Schema.object([
+        .required("pack", CommonSchemas.name), .required("stage", .choice(of: Stage.self)),
+        .required("run_id", CommonSchemas.runID), .required("since_ms", CommonSchemas.atMs),
+        .required("attempts", .count, "Calls after the run's end."),
+        .required("detail", CommonSchemas.text),
+        .optional("is_in_doubt", .boolean, "It must not be called twice: a person looks."),
+    ])
+
     private static let cluster = Schema.named(
         "ClusterStatus",
         .object([
@@ -122,6 +130,9 @@ enum StatusSchemas {
             .optional("pause", suspension), .optional("maintenance", suspension),
             .optional("approval", ApprovalSchemas.pending, "Waits for the consent of others."),
             .required("reviews", .array(ApprovalSchemas.review)),
+            .optional(
+                "undone_hooks", .array(undoneHook),
+                "Hooks that did not do their part of a run that has ended."),
         ]))
 
     private static let audit = Schema.object([
