@@ -33,6 +33,7 @@ package struct AgentCommandLine: AsyncParsableCommand {
 
     private func examine(_ configuration: AgentConfiguration) async throws {
         print("configuration: good")
+        for doubt in configuration.doubts { print("doubt: \(doubt)") }
         guard let unit = configuration.service.unit else {
             return print("unit: 'service.unit' names none; see docs/fencing.md, Supervisors")
         }
