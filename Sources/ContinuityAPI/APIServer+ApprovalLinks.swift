@@ -75,7 +75,8 @@ extension APIServer {
     private func pending(_ link: SignedLink) async throws -> PendingApproval {
         let status = try await Self.journaled { try await orchestrator.status() }
         let cluster = status.clusters.first { $0.clusterID == link.clusterID }
-        guard let pending = cluster?.approval, pending.approvalID == link.approvalID else {
+        let asked = [cluster?.approval, cluster?.scheduledApproval].compactMap(\.self)
+        guard let pending = asked.first(where: { $0.approvalID == link.approvalID }) else {
             throw Problem(
                 .notFound, "no-such-approval", "it was answered, has expired, or is void")
         }
@@ -87,6 +88,12 @@ extension APIServer {
         let loss = approval.dataLoss.map {
             " It may lose \($0.lagMs) ms of data\($0.bytes.map { " (\($0) bytes)" } ?? ""); "
                 + "accept that apart, with 'continuity approve'."
+        }
+        if approval.kind == .arranged {
+            let target = approval.targetNodeID?.rawValue ?? "the best node then"
+            return "\(approval.requestedBy.person) asks, in advance, for the arranged "
+                + "\(plan.kind.rawValue) of \(plan.clusterID) from \(plan.primaryNodeID) to "
+                + "\(target) (today \(plan.failoverTargetID)): \(approval.reason)."
         }
         return "\(approval.requestedBy.person) asks for a \(plan.kind.rawValue) of "
             + "\(plan.clusterID) from \(plan.primaryNodeID) to \(plan.failoverTargetID), by "

@@ -293,6 +293,14 @@ package final class APIServer: Service {
                 status: .accepted)
         case .hookPacksChanged(let body): return try json(encoding: body)
         case .noted(let seq): return json(["seq": .int(seq)])
+        case .arranged(let seq, let approval):
+            var members: [String: JSONValue] = ["seq": .int(seq)]
+            if let approval {
+                members["approval_id"] = .string(approval.approvalID.rawValue)
+                members["needed"] = .int(Int64(approval.needed))
+                members["expires_at_ms"] = .int(approval.expiresAtMs)
+            }
+            return json(.object(members))
         case .problem(let problem):
             // What is malformed was refused before: `bad-` here is what the state forbids.
             let status: HTTPResponse.Status =

@@ -57,6 +57,9 @@ package final class Agent: Service {
             logger.warning("the kernel does not let the agent adopt orphaned processes")
         }
         logger.info("the agent starts", metadata: ["boot_id": "\(state.bootID)"])
+        for doubt in configuration.doubts {
+            logger.warning("the configuration may not be meant", metadata: ["doubt": "\(doubt)"])
+        }
         defer {
             http.shutdown()
             state.release()

@@ -1,6 +1,7 @@
 import ContinuityConfig
 import ContinuityCore
 import ContinuityHooks
+import Foundation
 import Subprocess
 import SystemPackage
 
@@ -50,13 +51,27 @@ struct DNSCall {
 
     // MARK: Change
 
+    /// All that an update needs but for the server's consent.
+    func rehearse() throws(CallFailure) {
+        _ = try script(try server())
+        guard FileManager.default.isExecutableFile(atPath: Self.updateProgram) else {
+            throw Self.missing(Self.updateProgram)
+        }
+    }
+
+    private static let updateProgram = "/usr/bin/nsupdate"
+
+    private static func missing(_ program: String) -> CallFailure {
+        CallFailure("\(program) cannot be run; install bind9-dnsutils", code: "unavailable")
+    }
+
     func update() async throws(CallFailure) -> JSONValue {
         let server = try server()
         // Over TCP, so that an update is never sent twice: the second copy would find its
         // prerequisite broken by the first. The key goes by standard input: everybody can read an
         // argument.
         let result = try await run(
-            "/usr/bin/nsupdate", ["-v", "-t", "\(Self.timeoutS)"],
+            Self.updateProgram, ["-v", "-t", "\(Self.timeoutS)"],
             input: try script(server))
         guard !result.isSuccess else { return true }
         throw Self.failure(result.errors, text("name"))
@@ -173,8 +188,7 @@ struct DNSCall {
                 isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput,
                 errors: result.standardError)
         } catch {
-            throw CallFailure(
-                "\(program) cannot be run; install bind9-dnsutils", code: "unavailable")
+            throw Self.missing(program)
         }
     }
 }

@@ -47,6 +47,34 @@ struct HTTPCall {
         preconditionFailure("the loop returns or throws within its bound")
     }
 
+    /// Everything up to the connection: the rule, the secrets, the request, and where its host leads
+    /// to. Nothing is connected to.
+    func rehearse() async throws(CallFailure) {
+        let arguments = call.arguments
+        let method = arguments["method"]?.string ?? "GET"
+        guard let template = TextTemplate(arguments["url"] ?? .null),
+            let plain = RequestURL(template.render { _ in "x" })
+        else { throw CallFailure("http: the URL is not understood", code: "invalid") }
+        let url = try resolved(template, for: plain)
+        let rule = try rule(method, url)
+        let request = try request(method, url, rule, .now + .seconds(1))
+        do {
+            try request.validate()
+        } catch {
+            throw CallFailure(error.message, code: "invalid")
+        }
+        let host = url.host.hasPrefix("[") ? String(url.host.dropFirst().dropLast()) : url.host
+        switch await request.addressPolicy?.verdict(resolving: host) {
+        case .allowed, nil: break
+        case .refused(let address):
+            throw CallFailure(
+                "\(url.origin): \(address) is an address that this hook may not reach",
+                code: "address_refused")
+        case .unresolved:
+            throw CallFailure("\(url.origin): the name is not known", code: "unreachable")
+        }
+    }
+
     /// The rule for this hop, with the path as it is now that secrets stand in it.
     private func rule(_ method: String, _ url: RequestURL) throws(CallFailure) -> HTTPRule {
         switch call.check.http(method: method, url) {

@@ -77,13 +77,26 @@ package struct LiveBroker: HookBroker {
             if call.isEffect {
                 let order = call.name == "agent.command" ? AgentOrder(call) : nil
                 if let order { try port.permit(order) }
-                guard mode == .live else { return .wouldDo(stub(call, order)) }
+                guard mode == .live else {
+                    try await rehearse(call)
+                    return .wouldDo(stub(call, order))
+                }
                 // An alert is its own record. Anything else is journaled before it leaves.
                 if call.name != "notify" { try await port.intend(call) }
             }
             return .ok(try withheld(try await carryOut(call), call))
         } catch {
             return .failed(message: secrets.safe(error.message), code: error.code)
+        }
+    }
+
+    /// In a drill: what the effect needs before anything leaves. Its failure is that of the earnest
+    /// case.
+    private func rehearse(_ call: HookHostCall) async throws(CallFailure) {
+        switch call.name {
+        case "http.request": try await HTTPCall(broker: self, call: call).rehearse()
+        case "dns.update": try DNSCall(broker: self, call: call).rehearse()
+        default: break
         }
     }
 

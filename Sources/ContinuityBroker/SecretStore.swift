@@ -82,6 +82,19 @@ package struct SecretStore: Sendable, CustomStringConvertible, CustomReflectable
 
     package var names: Set<String> { Set(secrets.keys) }
 
+    /// Where a secret may go, as text; `nil`: there is no such secret.
+    package func boundTo(_ name: String) -> String? { secrets[name]?.boundTo }
+
+    /// Whether a request to a host of this pattern may carry the secret.
+    func mayGo(_ name: String, to pattern: String) -> Bool {
+        guard let secret = secrets[name],
+            let (isWildcard, endpoint) = HTTPRule.destination(pattern)
+        else { return false }
+        let host = endpoint.host.lowercased()
+        let fits = isWildcard ? secret.host.hasSuffix("." + host) : secret.host == host
+        return fits && (secret.port == nil || secret.port == endpoint.port)
+    }
+
     /// - Parameter destination: `host:port`.
     func value(_ name: String, for destination: String) throws(CallFailure) -> String {
         guard let secret = secrets[name] else {

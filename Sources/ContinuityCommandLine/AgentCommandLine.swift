@@ -33,6 +33,7 @@ package struct AgentCommandLine: AsyncParsableCommand {
 
     private func examine(_ configuration: AgentConfiguration) async throws {
         print("configuration: good")
+        for doubt in configuration.doubts { print("doubt: \(doubt)") }
         guard let service = configuration.service else {
             return print("role: witness, which has no service")
         }

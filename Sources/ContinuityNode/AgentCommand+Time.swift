@@ -11,6 +11,7 @@ extension AgentCommand {
     /// Why it is too late to begin, or `nil` when it is not. What only reads is never too late.
     package func lateness(at now: BootInstant) -> String? {
         guard name != .status, let notAfterMs, now.milliseconds > notAfterMs else { return nil }
-        return "it came \(now.milliseconds - notAfterMs) ms after its sender had given up"
+        let lateMs = now.milliseconds -| notAfterMs
+        return "it came \(SpanText.text(ms: lateMs)) after its sender had given up"
     }
 }

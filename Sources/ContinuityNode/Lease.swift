@@ -1,3 +1,5 @@
+import ContinuityCore
+
 /// The right of a primary to go on being one, on the boot clock. Decides; never acts.
 ///
 /// Three rules keep at most one primary:
@@ -134,7 +136,7 @@ package struct Lease: Sendable {
                 let reason = "the service is primary and no orchestrator granted a lease for it"
                 return isOfNobody ? .leave(reason: reason) : .fence(reason: reason)
             }
-            return .fence(reason: "the lease ran out \(now - expiresAt) ms ago")
+            return .fence(reason: "the lease ran out \(SpanText.text(ms: now - expiresAt)) ago")
         }
         guard isConfirmed, (expiresAt - now) * 2 < durationMs else {
             return .valid(until: expiresAt)

@@ -144,7 +144,8 @@ extension Ledger {
     package func promotionBlock(at now: BootInstant) -> String? {
         guard let promise, now.milliseconds < promise.untilBootMs else { return nil }
         return "promised to \(promise.to) not to be promoted for another "
-            + "\(promise.untilBootMs - now.milliseconds) ms (until UTC \(promise.untilUTCMs) ms)"
+            + SpanText.text(ms: promise.untilBootMs -| now.milliseconds)
+            + " (until \(RFC3339.text(utcMs: promise.untilUTCMs)))"
     }
 
     /// Why this node takes no lease now, whoever grants it, or `nil` when it does.

@@ -40,6 +40,21 @@ package struct PromiseRequest: Codable, Hashable, Sendable {
         case voters, needed
     }
 
+    /// What is wrong with its numbers, for the asker; `nil`: nothing.
+    package var fault: String? {
+        if !(1...Self.longestMs).contains(promiseMs) {
+            return "'promise_ms' must be from 1 to \(Self.longestMs)"
+        }
+        if !(0...WireBounds.integerMax).contains(epoch) {
+            return "'epoch' must be a whole number from 0 to \(WireBounds.integerMax)"
+        }
+        let votersMax = ReportReply.votersMax
+        guard (voters?.count ?? 0) <= votersMax, (0...votersMax).contains(needed ?? 0) else {
+            return "'voters' and 'needed' are out of range"
+        }
+        return nil
+    }
+
     package var leadership: Leadership { Leadership(epoch: epoch, instanceID: instanceID) }
 }
 
@@ -68,5 +83,11 @@ package struct PromiseReply: Codable, Hashable, Sendable {
         case nodeID = "node_id"
         case promised, detail, epoch
         case instanceID = "instance_id"
+    }
+
+    /// What is wrong with its numbers; `nil`: nothing. Nobody counts on another answer.
+    package var fault: String? {
+        guard let epoch, !(0...WireBounds.integerMax).contains(epoch) else { return nil }
+        return "'epoch' must be a whole number from 0 to \(WireBounds.integerMax)"
     }
 }

@@ -149,8 +149,7 @@ final class EffectExecutor: Sendable {
                 ? .turnedAway(reason) : .unclear(reason)
         }
         do {
-            let result = try JSONDecoder().decode(
-                CommandResult.self, from: Data(response.body))
+            let result = try WireJSON.decode(CommandResult.self, from: response.body)
             guard result.key == command.key else {
                 return .unclear("the agent answers another order, \(result.key)")
             }

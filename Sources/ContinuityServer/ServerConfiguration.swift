@@ -54,7 +54,7 @@ package struct ServerConfiguration: Sendable {
             recordings: hooks.recordings, packFolders: hooks.folders, ceiling: hooks.ceiling,
             packs: hooks.packs, clusters: [], alerts: alerts, secrets: secrets)
         configuration.clusters = try clusters(
-            reader, hooks, alerts.map(\.name), secrets.names)
+            reader, hooks, alerts.map(\.name), secrets)
         configuration.rejectedPacks = hooks.rejected
         configuration.brake = try BrakeSection.read(reader)
         configuration.access.agents = try agents(reader, configuration.clusters)
@@ -158,7 +158,7 @@ package struct ServerConfiguration: Sendable {
     // MARK: Clusters
 
     private static func clusters(
-        _ reader: ConfigReader, _ hooks: HookSection, _ channels: [String], _ secrets: Set<String>
+        _ reader: ConfigReader, _ hooks: HookSection, _ channels: [String], _ secrets: SecretStore
     ) throws(ConfigError) -> [ClusterConfigured] {
         let entries = try reader.list("clusters")
         guard !entries.isEmpty else {
@@ -205,7 +205,7 @@ package struct ServerConfiguration: Sendable {
     /// one.
     private static func resolve(
         _ policy: inout FailoverPolicy, _ file: String, _ section: HookSection,
-        _ channels: [String], _ secrets: Set<String>
+        _ channels: [String], _ secrets: SecretStore
     ) throws(ConfigError) {
         for index in policy.hooks.indices {
             let binding = policy.hooks[index]
@@ -235,22 +235,25 @@ package struct ServerConfiguration: Sendable {
                 try HookGrant(json: json)
             }
             let used = (grant?.rules.secrets ?? []).union(grant?.rules.ruleSecrets ?? [])
-            if let unknown = used.subtracting(secrets).sorted().first {
+            if let unknown = used.subtracting(secrets.names).sorted().first {
                 throw error(
                     "the secret '\(unknown)' is granted, but not configured",
                     "add it under 'secrets' in the server's configuration")
+            }
+            if let fault = grant?.rules.fault(with: secrets) {
+                throw error(fault.message, fault.remedy)
             }
             bind(&policy.hooks[index], to: pack)
         }
     }
 
-    struct BindingProblem: Error {
-        let message: String
-        let remedy: String
+    package struct BindingProblem: Error {
+        package let message: String
+        package let remedy: String
     }
 
     /// Why a pack does not fit what a policy binds it to.
-    static func problem(of binding: HookBinding, with pack: HookPack) -> BindingProblem? {
+    package static func problem(of binding: HookBinding, with pack: HookPack) -> BindingProblem? {
         guard pack.manifest.stages.contains(binding.stage) else {
             return BindingProblem(
                 message: "the pack '\(binding.pack)' is not made for the stage "
@@ -274,7 +277,7 @@ package struct ServerConfiguration: Sendable {
     }
 
     /// Writes into a binding what follows from the pack.
-    static func bind(_ binding: inout HookBinding, to pack: HookPack) {
+    package static func bind(_ binding: inout HookBinding, to pack: HookPack) {
         if binding.followsBudget == true { binding.timeoutMs = pack.manifest.budgets.wallMs }
         binding.repeatable = pack.manifest.repeatable
         binding.packSHA256 = pack.packSHA256

@@ -7,7 +7,7 @@ final class JournalFileLock: Sendable {
 
     init(journal: String) throws(StoreError) {
         let path = journal + ".lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw StoreError(
                 file: path, message: "cannot be created: \(String(cString: strerror(errno)))",

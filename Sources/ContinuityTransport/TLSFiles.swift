@@ -52,9 +52,14 @@ package struct TLSFiles: Hashable, Sendable {
                 "the key in \(keyFile) is not the one of the certificate in \(certificateFile)",
                 remedy: "put the two together that were issued together")
         }
-        return Material(
-            chain: chain, key: key,
-            authorities: try Certificate.all(inPEM: KeyFile.read(authorityFile)))
+        let authorities = try Certificate.all(inPEM: KeyFile.read(authorityFile))
+        // Nobody's certificate would be trusted, and the logs of both sides would say it of the other.
+        guard authorities.allSatisfy(\.isAuthority) else {
+            throw CertificateError(
+                "\(authorityFile) holds a certificate that is no authority's",
+                remedy: "name the authority's certificate, the ca.pem of 'continuity pki init'")
+        }
+        return Material(chain: chain, key: key, authorities: authorities)
     }
 
     /// Changes whenever one of the files was replaced or written to.

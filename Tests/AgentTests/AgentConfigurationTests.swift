@@ -83,6 +83,42 @@ struct AgentConfigurationTests {
         }
     }
 
+    /// A rejoin takes as long as the data is.
+    @Test func aRejoinNeedsNoTimeAndMayStandStillForSoLong() throws {
+        func commands(_ rejoin: String) -> String { "\n  rejoin: {argv: [/bin/true]\(rejoin)}\n" }
+        try withToken { text in
+            func parse(_ more: String) throws -> AgentConfiguration {
+                try AgentConfiguration.parse(
+                    text: text.replacing("\ninsecure", with: more + "insecure"), file: "agent.yaml")
+            }
+            let plain = try parse(commands("")).commands[.rejoin]
+            #expect(plain?.timeoutMs == WireBounds.durationMsMax && plain?.stallMs == 600_000)
+            let own = try parse(commands(", timeout_ms: 86400000, stall_ms: 30000"))
+                .commands[.rejoin]
+            #expect(own?.timeoutMs == 86_400_000 && own?.stallMs == 30_000)
+            let other = text.replacing(
+                "timeout_ms: 5000", with: "timeout_ms: 5000\n    stall_ms: 5000")
+            #expect(failure(other)?.message.contains("stall_ms") == true)
+        }
+    }
+
+    /// What is hardly meant is told, and nothing is refused for it.
+    @Test func whatIsHardlyMeantIsTold() async throws {
+        let service = try StandInService()
+        var configuration = Harness.configuration(node: "n1", service: service, orchestratorPort: 1)
+        try await service.start()
+        let doubts = configuration.doubts
+        #expect(doubts.contains { $0.contains("no command 'rejoin'") }, "\(doubts)")
+        #expect(!doubts.contains { $0.contains("'promote'") || $0.contains("pid_file") })
+        configuration.service.pidFile = service.root + "/another.pid"
+        #expect(configuration.doubts.contains { $0.contains("names none of those there") })
+        for name in [AgentCommand.Name.rejoin, .follow, .restart] {
+            configuration.commands[name] = CommandTemplate(argv: ["/bin/true"], timeoutMs: 1000)
+        }
+        configuration.service.pidFile = service.pidFile
+        #expect(configuration.doubts.isEmpty)
+    }
+
     @Test func plainHTTPIsForLoopbackAndOnlyWhenAskedFor() throws {
         try withToken { text in
             let unasked = text.replacing("insecure_plain_http: true", with: "")

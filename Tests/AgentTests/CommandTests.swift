@@ -214,6 +214,49 @@ struct CommandTests {
         }
     }
 
+    /// The order's time bounds one asking, not the work: a base backup takes as long as it takes.
+    @Test func aRejoinGoesOnBeyondItsOrdersTimeWhileItMoves() async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.rejoin] = service.logged(
+                "rejoin",
+                then: "for i in $(seq 30); do echo $i > \(service.root)/copied; sleep 0.1; done")
+        } body: { harness in
+            try harness.service.say(.secondary)
+            try await harness.service.start()
+            async let rejoined = harness.order(.rejoin, key: "long", timeoutMs: 500)
+            try await harness.reported("a rejoin under way that moves") {
+                $0.work?.key == "long" && $0.work?.command == "rejoin"
+                    && ($0.work?.runningMs ?? 0) > 1000 && ($0.work?.stillMs ?? .max) < 1000
+            }
+            let result = try await rejoined
+            #expect(result.outcome == .succeeded, "\(result.detail)")
+            #expect(result.durationMs > 2500)
+            // Who asks again hears what came of it, and it is not done again.
+            let again = try await harness.order(.rejoin, key: "long", timeoutMs: 500)
+            #expect(again.outcome == .succeeded)
+            #expect(harness.service.log == ["rejoin"])
+            try await harness.reported("no work") { $0.work == nil }
+        }
+    }
+
+    @Test func aRejoinThatStandsStillIsEnded() async throws {
+        try await Harness.run { configuration, service in
+            var template = service.logged("rejoin", then: "exec sleep 300")
+            template.stallMs = 1500
+            template.timeoutMs = 300_000
+            configuration.commands[.rejoin] = template
+            configuration.commands[.prepare] = service.logged("prepare", then: "exec sleep 300")
+        } body: { harness in
+            try await harness.service.start()
+            let result = try await harness.order(.rejoin, timeoutMs: 300_000)
+            #expect(result.outcome == .failed)
+            #expect(result.detail.contains("neither read, wrote nor computed"), "\(result.detail)")
+            // Nothing else goes on beyond its order.
+            let bounded = try await harness.order(.prepare, timeoutMs: 500)
+            #expect(bounded.outcome == .timedOut)
+        }
+    }
+
     @Test func anOrderWhoseSenderHasGivenUpIsNotBegun() async throws {
         try await Harness.run { configuration, service in
             configuration.commands[.prepare] = service.logged("prepare")

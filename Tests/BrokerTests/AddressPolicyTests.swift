@@ -52,4 +52,29 @@ struct AddressPolicyTests {
         #expect(!AddressPolicy.publicOnly.allows(address))
         #expect(!AddressPolicy.privateToo.allows(address))
     }
+
+    @Test("addresses are judged as they are written, in every spelling")
+    func literals() {
+        let refused = ["127.0.0.1", "10.0.0.5", "::1", "fd12::1", "localhost", "db.LocalHost."]
+        for host in refused {
+            #expect(AddressPolicy.publicOnly.verdict(literal: host) == .refused(address: host))
+            #expect(AddressPolicy.privateToo.verdict(literal: host) == .allowed)
+        }
+        #expect(AddressPolicy.publicOnly.verdict(literal: "8.8.8.8") == .allowed)
+        #expect(
+            AddressPolicy.privateToo.verdict(literal: "169.254.169.254")
+                == .refused(address: "169.254.169.254"))
+        // What a name leads to only a look-up can tell.
+        #expect(AddressPolicy.publicOnly.verdict(literal: "db.example.org") == nil)
+    }
+
+    @Test("a name is looked up, and nothing is connected to")
+    func names() async {
+        #expect(
+            await AddressPolicy.publicOnly.verdict(resolving: "no-such-host.invalid")
+                == .unresolved)
+        #expect(
+            await AddressPolicy.publicOnly.verdict(resolving: "10.0.0.5")
+                == .refused(address: "10.0.0.5"))
+    }
 }

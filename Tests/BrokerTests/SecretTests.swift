@@ -265,4 +265,41 @@ struct SecretTests {
             #expect(harness.port.intents.map(\.sequence) == [2])
         }
     }
+
+    @Test("an effect that would be refused in earnest is refused in a drill")
+    func rehearsal() async throws {
+        let harness = try BrokerHarness(secrets: [("key", "a-secret-value", "elsewhere.test")])
+        defer { harness.remove() }
+        func code(_ call: String, _ grant: String, _ mode: LiveBroker.Mode) async throws -> String?
+        {
+            try await harness.run(
+                "local _, _, code = \(call)\nreturn { code = code or 'none' }", grant: grant,
+                mode: mode
+            ).value["code"]?.string
+        }
+        let post = #"ctx.http.post("http://127.0.0.1:9/x", { body = "x" })"#
+        let secret = #"""
+            ctx.http.post("http://127.0.0.1:9/x", { headers = { key = { ctx.secret("key") } } })
+            """#
+        let unknown = #"ctx.http.post("https://no-such-host.invalid/x", { body = "x" })"#
+        let tsig =
+            #"ctx.dns.update({ zone = "a.test", name = "db.a.test", type = "A", data = {"192.0.2.1"} })"#
+        let closed = "{http: [{hosts: ['http://127.0.0.1:9'], methods: [POST], paths: ['/*']}]}"
+        let open = closed.replacing("paths:", with: "allow_private: true, paths:")
+            .replacing("}]}", with: "}], secrets: [key]}")
+        let name = "{http: [{hosts: [no-such-host.invalid], methods: [POST], paths: ['/*']}]}"
+        let zone = """
+            {dns: [{server: '127.0.0.1:9', zones: [a.test], records: [db.a.test], types: [A], \
+            tsig: {name: k, secret: key}}]}
+            """
+        for mode in [LiveBroker.Mode.live, .drill] {
+            #expect(try await code(post, closed, mode) == "address_refused", "\(mode)")
+            #expect(try await code(secret, open, mode) == "denied", "\(mode)")
+            #expect(try await code(unknown, name, mode) == "unreachable", "\(mode)")
+            #expect(try await code(tsig, zone, mode) == "denied", "\(mode)")
+        }
+        // What only the other side can tell stays open: nothing was connected to.
+        #expect(try await code(post, open, .live) == "unreachable")
+        #expect(try await code(post, open, .drill) == "none")
+    }
 }

@@ -133,21 +133,6 @@ import Testing
         #expect(outcomes(world) == [.refused])
     }
 
-    /// An arranged move asks when it is due, and remembers who could have arranged it.
-    @Test func anArrangedMoveRemembersWhoKnowsTheToken() throws {
-        var world = world()
-        world.step(
-            .order(
-                .schedule(
-                    ScheduleWish(
-                        clusterID: "demo", kind: .failover, targetNodeID: nil,
-                        atMs: world.now.utcMs + 5000, windowS: 60, reason: "disk",
-                        knownBy: ["bob"])), by: "ada"))
-        world.run(forMs: 6000)
-        let approval = try #require(world.state.approval)
-        #expect(problem(approve(&world, approval, by: Self.bob)) == "same-person")
-    }
-
     @Test func twoAreTwoPeopleOfTheGroup() throws {
         var world = world(ApprovalPolicy(failover: 2, groups: ["sre", "dba"]))
         let approval = try ask(&world)

@@ -256,6 +256,51 @@ import Testing
         #expect(reports(world).first?.state == .passed)
     }
 
+    /// The agent of a service that has died still votes: as in earnest, it counts for the quorum.
+    @Test func whoIsHeardCountsForTheQuorumOfADrill() throws {
+        var policy = samplePolicy()
+        policy.strategy = .quorumBased
+        var world = TestWorld(policy: policy)
+        world.settle()
+        world.run(forMs: 10_000, silent: ["node-3"])
+        guard case .drillAccepted? = drill(&world) else {
+            Issue.record("the drill was refused")
+            return
+        }
+        #expect(reports(world).first?.heldBy == nil)
+        // The same in earnest.
+        world.services["node-1"]?.state = .stopped
+        world.heartbeat("node-1")
+        world.run(forMs: 2000, silent: ["node-3"])
+        #expect(world.finishedRuns.map(\.state) == [.committed])
+        #expect(world.state.primary == "node-2")
+    }
+
+    @Test func aDrillSaysWhereTheEarnestCaseWouldGoAnotherWay() throws {
+        var policy = samplePolicy()
+        policy.onServiceFailure = .restart
+        policy.restartAttempts = 2
+        policy.approvals = ApprovalPolicy(switchover: 2)
+        var world = TestWorld(policy: policy)
+        world.settle()
+        drill(&world)
+        #expect(reports(world).first?.caveats?.first?.contains("restarted on node-1") == true)
+        drill(&world, .switchover)
+        #expect(
+            reports(world).last?.caveats == ["in earnest it would wait for 2 approvals"])
+        #expect(try replayed(world) == world.orchestrator.state)
+    }
+
+    @Test func whatWouldRefuseASwitchoverIsInTheReport() throws {
+        var world = world()
+        world.step(
+            .order(
+                .pause("demo", SuspensionWish(owner: "sre", reason: "upgrade", durationS: 600)),
+                by: "sre"))
+        drill(&world, .switchover)
+        #expect(reports(world).first?.heldBy?.rule == .paused)
+    }
+
     @Test func changedPacksAreJournaledAndNeverDuringARun() throws {
         var world = world()
         var changed = world.policy

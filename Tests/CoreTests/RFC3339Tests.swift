@@ -21,6 +21,19 @@ struct RFC3339Tests {
         ] as [(String, Int64)])
     func good(text: String, ms: Int64) { #expect(RFC3339.utcMs(text) == ms) }
 
+    @Test("what is written is read as the same time")
+    func written() {
+        #expect(RFC3339.text(utcMs: 1_798_070_400_000) == "2026-12-24T00:00:00.000Z")
+        #expect(RFC3339.text(utcMs: 1_709_251_199_999) == "2024-02-29T23:59:59.999Z")
+        #expect(RFC3339.text(utcMs: .max) == "9999-12-31T23:59:59.999Z")
+        #expect(RFC3339.text(utcMs: .min) == "0000-01-01T00:00:00.000Z")
+        // Days apart, through every month and the leap years of a cycle, before 1970 too.
+        for step in -9000...9000 {
+            let ms = Int64(step) * (17 * 86_400_000 + 12_345_678)
+            #expect(RFC3339.utcMs(RFC3339.text(utcMs: ms)) == ms)
+        }
+    }
+
     static let wrong = [
         "2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
         "2026-04-31T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",

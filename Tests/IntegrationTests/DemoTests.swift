@@ -31,6 +31,19 @@ import Testing
         for key in ["min", "median", "max"] { #expect(report["outage_ms"]?[key]?.int != nil) }
     }
 
+    /// Its last word is checked with the key and the witnesses that it has.
+    @Test func itsJournalIsVerifiedWithKeyAndWitnesses() async throws {
+        let result = try await Programs.run("demo", "--scenario", "switchover")
+        #expect(result.exitCode == 0, "\(result.errors)\n\(result.output)")
+        let lines = result.output.split(separator: "\n").filter { $0.contains("audit verify: ") }
+        #expect(!lines.isEmpty, "\(result.output)")
+        let text = lines.joined(separator: "\n")
+        #expect(!text.contains("no --public-key"), "\(text)")
+        #expect(!text.contains("no --witness"), "\(text)")
+        #expect(text.contains("signed"), "\(text)")
+        #expect(text.contains("witness"), "\(text)")
+    }
+
     /// A drill on the running parts plays every stage through and leaves each of them as it was.
     @Test func aDrillChangesNothing() async throws {
         let result = try await Programs.run("demo", "--json", "--scenario", "drill")

@@ -57,4 +57,40 @@ import Testing
         #expect(result.errors.contains("the pack 'slow' cannot be used: "), "\(result.errors)")
         #expect(result.errors.contains("hook.yaml:7: '&x' is an anchor"), "\(result.errors)")
     }
+
+    /// Every call under such a grant would fail, so that a drill must not be the first to tell.
+    @Test(arguments: [
+        ("http: [{hosts: ['http://10.0.0.5:9093'], paths: [/x]}]", "'allow_private' is not true"),
+        ("http: [{hosts: ['http://localhost:80'], paths: [/x]}]", "'allow_private' is not true"),
+        (
+            "http: [{hosts: ['http://[fe80::1]:80'], paths: [/x], allow_private: true}]",
+            "an address that no hook may reach"
+        ),
+        ("http: [{hosts: [a.test], paths: [/x], ca_file: /no/such.pem}]", "cannot be read"),
+        (
+            "{secrets: [key], http: [{hosts: [b.test], paths: [/x]}]}",
+            "the secret 'key' is bound to a.test, not to any host"
+        ),
+        (
+            "dns: [{server: '192.0.2.1:53', zones: [z.test], records: [r.z.test], "
+                + "tsig: {name: k, secret: key}}]", "is bound to a.test, not to 192.0.2.1:53"
+        ),
+    ])
+    func aGrantThatCannotWorkIsRefusedAtStart(_ grant: String, _ fault: String) async throws {
+        let folder = try TemporaryFolder()
+        try packs(folder, ["slow": Self.manifest])
+        let flow = grant.hasPrefix("{") ? grant : "{\(grant)}"
+        let server = try ServeFixture(
+            policy: "policy_id: p\nhooks: [{stage: pre_check, pack: slow, grant: \(flow)}]\n",
+            packs: folder.path + "/packs")
+        let key = try folder.write("a-secret-value\n", to: "key")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+        let text = try String(contentsOfFile: server.configFile, encoding: .utf8)
+        try (text + "\nsecrets: {key: {file: \(key), bound_to: a.test}}\n")
+            .write(toFile: server.configFile, atomically: true, encoding: .utf8)
+        let result = try await Programs.run("serve", "--config", server.configFile)
+        #expect(result.exitCode == 65)
+        #expect(result.errors.contains("hooks[0]: "), "\(result.errors)")
+        #expect(result.errors.contains(fault), "\(result.errors)")
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// `continuity simulate` as people and scripts see it.
@@ -42,5 +43,56 @@ import Testing
     func mistakesAreToldInOneLine(_ arguments: [String], _ code: Int32) async throws {
         let result = try await Programs.run(["simulate"] + arguments)
         #expect(result.exitCode == code)
+    }
+
+    /// The real pack runs: what denies in earnest denies here, and what could not run is called
+    /// assumed.
+    @Test func aPolicyPackThatDeniesDeniesHere() async throws {
+        let folder = try TemporaryFolder()
+        let cluster = try folder.write(CommandLineTests.cluster, to: "cluster.yaml")
+        func policy(_ hooks: String) throws -> String {
+            try folder.write(CommandLineTests.policy + "\nhooks:\n" + hooks, to: "policy.yaml")
+        }
+        func pack(_ name: String, _ manifest: String, _ script: String) throws {
+            try FileManager.default.createDirectory(
+                atPath: folder.path + "/packs/" + name, withIntermediateDirectories: true)
+            try folder.write(
+                "api: hooks/v1\nname: \(name)\nversion: \"1\"\n" + manifest,
+                to: "packs/\(name)/hook.yaml")
+            try folder.write(script, to: "packs/\(name)/main.lua")
+        }
+        try pack(
+            "never", "kind: policy\nstages: [admit]\n",
+            "return { admit = function() return { verdict = 'deny', reason = 'not today' } end }")
+        try pack(
+            "outside", "kind: check\nstages: [pre_check]\ncapabilities: {http: [{hosts: ['*']}]}\n",
+            """
+            return { pre_check = function(ctx)
+                if not ctx.http.get("https://example.org/") then return nil, "it is down" end
+                return true
+            end }
+            """)
+        func simulate(_ policy: String) async throws -> Programs.Result {
+            try await Programs.run(
+                "simulate", "--cluster", cluster, "--policy", policy, "--scenario",
+                "primary_failure", "--packs", folder.path + "/packs")
+        }
+        let denied = try await simulate(try policy("  - {stage: admit, pack: never}\n"))
+        #expect(denied.exitCode == 0, "\(denied.errors)")
+        #expect(denied.output.contains("deny: not today"), "\(denied.output)")
+        #expect(denied.output.contains(" 0 failovers"), "\(denied.output)")
+        #expect(denied.output.contains("ran in the sandbox"), "\(denied.output)")
+        #expect(!denied.output.contains("never allow"), "\(denied.output)")
+
+        let grant = "grant: {http: [{hosts: [example.org], paths: [/]}]}"
+        let assumed = try await simulate(
+            try policy(
+                "  - {stage: pre_check, pack: outside, \(grant)}\n  - {stage: admit, pack: missing}\n"
+            ))
+        #expect(assumed.exitCode == 0, "\(assumed.errors)")
+        #expect(assumed.output.contains("0-outside/1 ok (assumed)"), "\(assumed.output)")
+        #expect(assumed.output.contains("missing allow (assumed)"), "\(assumed.output)")
+        #expect(assumed.output.contains("it reads from outside (http.request)"))
+        #expect(assumed.output.contains("no pack of this name"), "\(assumed.output)")
     }
 }

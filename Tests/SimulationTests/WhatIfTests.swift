@@ -17,7 +17,9 @@ import Testing
     ) -> WhatIf.Report {
         let policy = FailoverPolicy(
             policyID: "policy", strategy: strategy, cooldownS: 0, rpoS: 0)
-        return WhatIf.run(cluster: cluster, policy: policy, scenario: scenario, seed: seed)
+        return WhatIf.run(
+            cluster: cluster, policy: policy, scenario: scenario, seed: seed,
+            hooks: AssumedHooks(reason: "a test"))
     }
 
     @Test(arguments: WhatIf.Scenario.allCases)

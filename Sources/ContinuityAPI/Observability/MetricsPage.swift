@@ -74,7 +74,7 @@ struct MetricsPage {
         }
         gauge("continuity_run_active", "1: a run is under way.") { $0.run == nil ? 0 : 1 }
         gauge("continuity_approval_pending", "1: a move waits for consent.") {
-            $0.approval == nil ? 0 : 1
+            $0.approval == nil && $0.scheduledApproval?.isComplete != false ? 0 : 1
         }
         gauge("continuity_reviews_open", "Uses of broken glass that nobody has closed.") {
             Double($0.reviews.count)

@@ -153,6 +153,7 @@ actor CommandDesk {
         if let answer = await begin(job) {
             result = answer
         } else {
+            if job.isOrder { state.beginWork(command) }
             result = await execution.perform(
                 command, arrivedAt: job.arrivedAt, isOrder: job.isOrder)
         }
@@ -164,6 +165,8 @@ actor CommandDesk {
         }
         result.durationMs = .now - job.arrivedAt
         await keep(&result, of: job)
+        // Not before its result is kept: who asks once it is not reported any more finds it.
+        state.endWork(key)
         logger.info(
             "command ended",
             metadata: metadata.merging([
@@ -270,7 +273,8 @@ actor CommandDesk {
         do {
             while let end = try await state.denyPromises(to: node, milliseconds: lengthMs) {
                 guard end < deadline else {
-                    return "a promise to \(node) is in force for another \(end - .now) ms"
+                    let rest = SpanText.text(ms: end - .now)
+                    return "a promise to \(node) is in force for another \(rest)"
                 }
                 try await Task.sleep(for: .milliseconds(max(1, end - .now)))
             }

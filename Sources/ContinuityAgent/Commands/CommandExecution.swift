@@ -109,7 +109,7 @@ struct CommandExecution: Sendable {
         }
         let result = await ProgramRunner.run(
             argv: argv, environment: template.environment.merging(environment) { $1 },
-            timeoutMs: min(template.timeoutMs, deadline - .now))
+            limits: limits(of: command, template, deadline: deadline))
         guard !result.succeeded else { return nil }
         let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
         var answer = CommandResult(
@@ -121,6 +121,18 @@ struct CommandExecution: Sendable {
         return answer
     }
 
+    /// Work as long as the data is goes on beyond the order's time, which bounds one asking alone.
+    private func limits(
+        of command: AgentCommand, _ template: CommandTemplate, deadline: BootInstant
+    ) -> ProgramRunner.Limits {
+        guard command.name.isAsLongAsData else {
+            return ProgramRunner.Limits(totalMs: min(template.timeoutMs, deadline - .now))
+        }
+        return ProgramRunner.Limits(
+            totalMs: template.timeoutMs, stillMs: template.stallMs,
+            onMove: { [state] in state.workMoved(command.key) })
+    }
+
     private func run(
         _ command: AgentCommand, deadline: BootInstant, goal: Goal
     ) async -> CommandResult {
@@ -128,7 +140,10 @@ struct CommandExecution: Sendable {
         if let failure = await runProgram(command, deadline: deadline) {
             result = failure
         } else {
-            result = await reach(goal, command, deadline: deadline)
+            // The program may have taken longer than the order's time.
+            let goalDeadline =
+                command.name.isAsLongAsData ? max(deadline, .now + command.timeoutMs) : deadline
+            result = await reach(goal, command, deadline: goalDeadline)
         }
         if result.service == nil { result.service = await monitor.refresh() }
         return result

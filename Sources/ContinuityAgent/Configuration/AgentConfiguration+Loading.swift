@@ -6,7 +6,10 @@ import Foundation
 import Glibc
 
 extension AgentConfiguration {
-    private static let timeoutRangeMs: ClosedRange<Int64> = 10...3_600_000
+    /// As long as an order may take at all: how long work takes that hangs on the data, nobody knows
+    /// beforehand.
+    private static let timeoutRangeMs: ClosedRange<Int64> = 10...WireBounds.durationMsMax
+    private static let stallRangeMs: ClosedRange<Int64> = 1000...WireBounds.durationMsMax
 
     /// Reads and checks a configuration file, and the token file and executables it names.
     ///
@@ -320,8 +323,11 @@ extension AgentConfiguration {
         var commands: [AgentCommand.Name: CommandTemplate] = [:]
         for name in AgentCommand.Name.allCases where name != .own {
             guard let command = try reader.optionalMapping(name.rawValue) else { continue }
+            let fallbackMs: Int64? =
+                name == .status ? 1000 : name.isAsLongAsData ? timeoutRangeMs.upperBound : nil
             commands[name] = try readCommand(
-                command, name: name.rawValue, fallbackMs: name == .status ? 1000 : nil)
+                command, name: name.rawValue, fallbackMs: fallbackMs,
+                mayStall: name.isAsLongAsData)
         }
         try reader.finish()
         guard commands[.status] != nil else {
@@ -355,10 +361,15 @@ extension AgentConfiguration {
     }
 
     private static func readCommand(
-        _ reader: ConfigReader, name: String, fallbackMs: Int64? = nil
+        _ reader: ConfigReader, name: String, fallbackMs: Int64? = nil, mayStall: Bool = false
     ) throws(ConfigError) -> CommandTemplate {
         let argv = try reader.strings("argv")
         let timeoutMs = try reader.int("timeout_ms", in: timeoutRangeMs, default: fallbackMs)
+        let stallMs =
+            mayStall
+            ? try reader.int(
+                "stall_ms", in: stallRangeMs, default: CommandTemplate.stallDefaultMs)
+            : CommandTemplate.stallDefaultMs
         let environment = try reader.stringMap("environment")
         try reader.finish()
         guard let program = argv.first, program.hasPrefix("/") else {
@@ -383,6 +394,8 @@ extension AgentConfiguration {
                 "'argv' of '\(name)' holds the unknown placeholder {\(unknown)}",
                 remedy: "known: \(known)", at: "argv")
         }
-        return CommandTemplate(argv: argv, timeoutMs: timeoutMs, environment: environment)
+        var template = CommandTemplate(argv: argv, timeoutMs: timeoutMs, environment: environment)
+        template.stallMs = stallMs
+        return template
     }
 }

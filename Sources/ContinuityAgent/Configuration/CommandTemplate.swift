@@ -18,8 +18,12 @@ package struct CommandTemplate: Hashable, Sendable {
     package var argv: [String]
     /// How long the program may run before its process group is killed.
     package var timeoutMs: Int64
+    /// With work as long as the data is: how long nothing may move before it is killed.
+    package var stallMs: Int64 = stallDefaultMs
     /// Added to the agent's own environment.
     package var environment: [String: String]
+
+    package static let stallDefaultMs: Int64 = 600_000
 
     package init(argv: [String], timeoutMs: Int64, environment: [String: String] = [:]) {
         self.argv = argv

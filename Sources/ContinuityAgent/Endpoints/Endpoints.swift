@@ -158,6 +158,7 @@ struct Endpoints: Sendable {
         guard command.timeoutMs > 0, !command.key.rawValue.isEmpty else {
             throw Problem(.badRequest, "bad-body", "'key' and a positive 'timeout_ms' are needed")
         }
+        if let fault = command.fault { throw Problem(.badRequest, "bad-body", fault) }
         return json(await desk.submit(command))
     }
 
@@ -170,14 +171,7 @@ struct Endpoints: Sendable {
         try authorize(request, context) {
             $0.isPeer($1, cluster: state.configuration.clusterID, node: promise.nodeID)
         }
-        guard (1...PromiseRequest.longestMs).contains(promise.promiseMs) else {
-            throw Problem(
-                .badRequest, "bad-body",
-                "'promise_ms' must be from 1 to \(PromiseRequest.longestMs)")
-        }
-        guard (promise.voters?.count ?? 0) <= 1000, (promise.needed ?? 0) >= 0 else {
-            throw Problem(.badRequest, "bad-body", "'voters' and 'needed' are out of range")
-        }
+        if let fault = promise.fault { throw Problem(.badRequest, "bad-body", fault) }
         do {
             let reply = try await state.promise(promise)
             logger.notice(
@@ -207,7 +201,7 @@ struct Endpoints: Sendable {
                 "the body must arrive whole, within \(Self.maxBodyBytes) bytes")
         }
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+            return try WireJSON.decode(type, from: bytes.readableBytesView, allowsNUL: false)
         } catch {
             throw Problem(.badRequest, "bad-body", "the body is not the expected JSON: \(error)")
         }

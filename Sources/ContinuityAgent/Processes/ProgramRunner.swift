@@ -17,6 +17,8 @@ struct ProgramResult: Sendable {
         case exited(Int32)
         case signalled(Int32)
         case timedOut
+        /// It had no fixed time, and nothing moved for as long as it may stand still.
+        case stoodStill
         case cancelled
         case failedToStart(String)
         case wroteTooMuch
@@ -39,6 +41,7 @@ struct ProgramResult: Sendable {
             case .exited(let code): "exited with status \(code)"
             case .signalled(let signal): "was ended by signal \(signal)"
             case .timedOut: "did not end in time and was killed"
+            case .stoodStill: "neither read, wrote nor computed any more and was killed"
             case .cancelled: "was stopped by a later order or the agent's end"
             case .failedToStart(let reason): "could not be started: \(reason)"
             case .wroteTooMuch: "wrote more than \(ProgramRunner.outputLimitBytes) bytes"
@@ -57,7 +60,16 @@ enum ProgramRunner {
     static let outputLimitBytes: Int64 = 8 << 20
     static let tailLimitBytes: Int64 = 16 << 10
 
-    private enum Cause { case timedOut, wroteTooMuch }
+    /// What a program may take, and what is told of it meanwhile.
+    struct Limits: Sendable {
+        var totalMs: Int64
+        /// For how long nothing of its session may move; `nil`: it is not looked at.
+        var stillMs: Int64?
+        /// Called whenever something has moved.
+        var onMove: @Sendable () -> Void = {}
+    }
+
+    private enum Cause { case timedOut, stoodStill, wroteTooMuch }
     private enum Event {
         case ended(ProgramResult.Ending)
         case limitReached(Cause?)
@@ -67,17 +79,24 @@ enum ProgramRunner {
     static func run(
         argv: [String], environment: [String: String] = [:], timeoutMs: Int64
     ) async -> ProgramResult {
+        await run(argv: argv, environment: environment, limits: Limits(totalMs: timeoutMs))
+    }
+
+    static func run(
+        argv: [String], environment: [String: String] = [:], limits: Limits
+    ) async -> ProgramResult {
         precondition(!argv.isEmpty, "a program needs a path")
-        guard timeoutMs > 0 else { return ProgramResult(ending: .timedOut) }
+        guard limits.totalMs > 0 else { return ProgramResult(ending: .timedOut) }
         guard let output = MemoryFile(), let errors = MemoryFile() else {
             return ProgramResult(ending: .failedToStart(String(cString: strerror(errno))))
         }
+        let launched = LaunchedProgram()
         let (ending, cause) = await withTaskGroup(of: Event.self) { group in
             group.addTask {
-                .ended(await launch(argv, environment, output: output, errors: errors))
+                .ended(await launch(argv, environment, launched, output: output, errors: errors))
             }
             group.addTask {
-                .limitReached(await watch(output, errors, timeoutMs: timeoutMs))
+                .limitReached(await watch(output, errors, launched, limits))
             }
             // Whichever comes first ends the other.
             var ending = ProgramResult.Ending.cancelled
@@ -105,6 +124,7 @@ enum ProgramRunner {
         // A program that ended by itself at the last moment is not called timed out.
         switch (ending, cause) {
         case (.signalled(SIGKILL), .timedOut), (.cancelled, .timedOut): .timedOut
+        case (.signalled(SIGKILL), .stoodStill), (.cancelled, .stoodStill): .stoodStill
         case (.signalled(SIGKILL), .wroteTooMuch), (.cancelled, .wroteTooMuch): .wroteTooMuch
         case (.signalled(SIGKILL), nil) where Task.isCancelled: .cancelled
         default: ending
@@ -112,21 +132,27 @@ enum ProgramRunner {
     }
 
     private static func watch(
-        _ output: MemoryFile, _ errors: MemoryFile, timeoutMs: Int64
+        _ output: MemoryFile, _ errors: MemoryFile, _ launched: LaunchedProgram, _ limits: Limits
     ) async -> Cause? {
-        let deadline = BootInstant.now + timeoutMs
+        let deadline = BootInstant.now + limits.totalMs
+        var progress = limits.stillMs.map { SessionProgress(limitMs: $0) }
         while true {
             let remainingMs = deadline - .now
             guard remainingMs > 0 else { return .timedOut }
             let pause = Duration.milliseconds(min(remainingMs, 100))
             guard (try? await Task.sleep(for: pause)) != nil else { return nil }
             if output.size + errors.size > outputLimitBytes { return .wroteTooMuch }
+            switch progress?.look(at: launched.pid) {
+            case .moved: limits.onMove()
+            case .stoodStill: return .stoodStill
+            case .nothing, nil: break
+            }
         }
     }
 
     private static func launch(
-        _ argv: [String], _ environment: [String: String], output: MemoryFile,
-        errors: MemoryFile
+        _ argv: [String], _ environment: [String: String], _ launched: LaunchedProgram,
+        output: MemoryFile, errors: MemoryFile
     ) async -> ProgramResult.Ending {
         guard !Task.isCancelled else { return .cancelled }
         var options = PlatformOptions()
@@ -142,10 +168,9 @@ enum ProgramRunner {
             environment: .inherit.updating(updates), workingDirectory: "/",
             platformOptions: options)
         let reaper = OrphanReaper.shared
-        let launched = Mutex<pid_t?>(nil)
         reaper.willLaunch()
         defer {
-            if let pid = launched.withLock(\.self) {
+            if let pid = launched.end() {
                 reaper.didReap(pid)
             } else {
                 reaper.launchFailed()
@@ -158,7 +183,7 @@ enum ProgramRunner {
                 error: .fileDescriptor(errors.descriptor, closeAfterSpawningProcess: false)
             ) { execution in
                 let pid = execution.processIdentifier.value
-                launched.withLock { $0 = pid }
+                launched.began(pid)
                 reaper.didLaunch(pid)
             }
             return switch result.terminationStatus {

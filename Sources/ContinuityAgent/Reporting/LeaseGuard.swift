@@ -177,7 +177,8 @@ struct LeaseGuard: Sendable {
             state.configuration.sign(&question, to: .peer(peer.nodeID))
             let response = try await http.send(question)
             guard response.status == 200 else { return refusal("status \(response.status)") }
-            let reply = try JSONDecoder().decode(PromiseReply.self, from: Data(response.body))
+            let reply = try WireJSON.decode(PromiseReply.self, from: response.body)
+            if let fault = reply.fault { return refusal(fault) }
             guard reply.nodeID == peer.nodeID else {
                 return refusal("\(reply.nodeID) answered in its place")
             }

@@ -81,8 +81,8 @@ final class PeerProber: Sendable {
             state.configuration.sign(&request, to: .peer(peer.nodeID))
         }
         guard let response = try? await http.send(request), response.isSuccess else { return nil }
-        let health = try? JSONDecoder().decode(PeerHealth.self, from: Data(response.body))
-        if let kept = health?.witness { witness.compare(with: kept, of: peer.nodeID) }
+        let health = try? WireJSON.decode(PeerHealth.self, from: response.body)
+        if let kept = health?.witness?.bounded { witness.compare(with: kept, of: peer.nodeID) }
         return health?.service?.state == .stopped ? .serviceStopped : .reachable
     }
 

@@ -178,7 +178,9 @@ final class Reporter: Sendable {
                 }
                 return "\(url): \(problem.text(response.status))"
             }
-            let reply = try JSONDecoder().decode(ReportReply.self, from: Data(response.body))
+            let reply = try WireJSON.decode(
+                ReportReply.self, from: response.body, allowsNUL: false)
+            if let fault = reply.fault { return "\(url): its answer is ignored: \(fault)" }
             if case .ignored(let reason) = try await state.accept(reply, sentAt: sentAt) {
                 return "\(url): its answer is ignored: \(reason)"
             }

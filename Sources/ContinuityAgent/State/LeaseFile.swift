@@ -26,7 +26,7 @@ final class LeaseFile: Sendable {
     init(path: String, kernelBootID: String, now: BootInstant) throws {
         self.path = path
         self.kernelBootID = kernelBootID
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw StateFileError(
                 description: "\(path) cannot be opened: \(String(cString: strerror(errno)));"

@@ -26,6 +26,7 @@ final class NodeState: Sendable {
         var hasWrittenLease = false
         /// What the agent leaves undone, and why.
         var wouldDo: String?
+        var work: WorkUnderWay?
 
         mutating func changeLedger<Result>(_ change: (inout Ledger) -> Result) -> Result {
             ledgerVersion += 1
@@ -167,7 +168,8 @@ final class NodeState: Sendable {
                 instanceID: storage.ledger.instanceID, service: service, peers: storage.views,
                 clockMs: BootInstant.now.milliseconds,
                 promiseRule: storage.reply?.promiseRule?.id,
-                isUnleased: storage.ledger.isUnleased ? true : nil, version: BuildVersion.text)
+                isUnleased: storage.ledger.isUnleased ? true : nil, version: BuildVersion.text,
+                work: storage.work?.report(at: .now))
         }
     }
 

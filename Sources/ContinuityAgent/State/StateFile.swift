@@ -29,7 +29,7 @@ final class StateFile: Sendable {
     /// - Throws: `StateFileError` when another agent holds it or its folder cannot be written.
     init(path: String) throws {
         self.path = path
-        let descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw StateFileError(
                 description: "\(path).lock cannot be created: \(String(cString: strerror(errno)));"
@@ -91,7 +91,10 @@ final class StateFile: Sendable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let data = try encoder.encode(ledger)
         let temporary = path + ".new"
-        let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // One that a crash has left is not written into: somebody else may have made it, or a link
+        // in its place.
+        unlink(temporary)
+        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw failure("open") }
         defer { close(file) }
         try FileHandle(fileDescriptor: file, closeOnDealloc: false).write(contentsOf: data)

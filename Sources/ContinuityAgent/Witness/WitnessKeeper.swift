@@ -151,7 +151,7 @@ final class WitnessKeeper: Sendable {
     private func links(
         after seq: Int64, upTo last: Int64, _ url: String
     ) async throws -> [ChainLink] {
-        guard last - seq <= Self.proofLinksMax else {
+        guard last -| seq <= Self.proofLinksMax else {
             throw Unproven(
                 description: "\(last - seq) entries came since entry \(seq), more than this agent "
                     + "proves at once; compare the journal with its witness file (continuity "
@@ -170,7 +170,7 @@ final class WitnessKeeper: Sendable {
             guard response.status == 200 else {
                 throw Unproven(description: "\(url): status \(response.status)")
             }
-            let page = try JSONDecoder().decode(ChainLinks.self, from: Data(response.body)).links
+            let page = try WireJSON.decode(ChainLinks.self, from: response.body).links
             guard page.count == Int(count) else {
                 throw Unproven(description: "\(url): it showed \(page.count) of \(count) links")
             }

@@ -11,7 +11,8 @@ struct WitnessLog {
     ///
     /// - Throws: `StateFileError` when it cannot be used, or a line before the last is damaged.
     static func open(path: String) throws -> (log: WitnessLog, records: [WitnessRecord]) {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        let descriptor = Glibc.open(
+            path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw StateFileError(
                 description: "\(path) cannot be opened: \(String(cString: strerror(errno))); let "

@@ -104,12 +104,25 @@ struct RunClaim: Encodable {
         }
         let people = Set(others.map(\.body.consent.by.person)).count
         let sources = [story.asked?.seq, story.requested.seq].compactMap(\.self)
-        return [
-            RunClaim(
-                "the plan that ran is the one that was approved",
-                stated: story.requested.body.plan.planID.rawValue,
+        let ran = story.requested.body.plan
+        let plan: RunClaim
+        if let asked, asked.kind == .arranged {
+            func text(_ plan: Plan, _ target: String) -> String {
+                "\(plan.kind.rawValue) from \(plan.primaryNodeID) to \(target)"
+            }
+            plan = RunClaim(
+                "the plan that ran is within what was approved in advance",
+                stated: text(ran, ran.failoverTargetID.rawValue),
+                found: text(asked.plan, asked.targetNodeID?.rawValue ?? "the best"),
+                sources: sources, holds: asked.approvalID == id && asked.covers(ran))
+        } else {
+            plan = RunClaim(
+                "the plan that ran is the one that was approved", stated: ran.planID.rawValue,
                 found: asked?.plan.planID.rawValue ?? "none", sources: sources,
-                holds: asked?.approvalID == id && asked?.plan == story.requested.body.plan),
+                holds: asked?.approvalID == id && asked?.plan == ran)
+        }
+        return [
+            plan,
             RunClaim(
                 "as many others approved it as were needed",
                 stated: "at least \(asked?.needed ?? 1)", found: "\(people)",

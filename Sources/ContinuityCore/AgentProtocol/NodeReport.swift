@@ -23,13 +23,17 @@ package struct NodeReport: Codable, Hashable, Sendable {
     package var isUnleased: Bool?
     /// The agent's program: number and commit. `nil`: it is older than this member.
     package var version: String?
+    /// The order under way whose work is as long as the data is; `nil`: none, or an older agent.
+    package var work: NodeWork?
 
     package init(
         clusterID: ClusterID, nodeID: NodeID, bootID: String, sequence: Int64,
         highestEpoch: Int64, instanceID: String? = nil, service: ServiceReport,
         peers: [NodeID: PeerView], clockMs: Int64? = nil, witness: WitnessState? = nil,
-        promiseRule: String? = nil, isUnleased: Bool? = nil, version: String? = nil
+        promiseRule: String? = nil, isUnleased: Bool? = nil, version: String? = nil,
+        work: NodeWork? = nil
     ) {
+        self.work = work
         self.clusterID = clusterID
         self.nodeID = nodeID
         self.bootID = bootID
@@ -57,6 +61,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         case promiseRule = "promise_rule"
         case isUnleased = "unleased"
         case version
+        case work
     }
 }
 

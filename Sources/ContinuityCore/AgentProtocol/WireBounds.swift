@@ -55,6 +55,7 @@ extension NodeReport {
         report.witness = witness?.bounded
         report.instanceID = instanceID.map { WireBounds.text($0, bytes: WireBounds.nameBytesMax) }
         report.version = version.map { WireBounds.text($0, bytes: WireBounds.nameBytesMax) }
+        report.work = work?.bounded
         if peers.count > WireBounds.peersMax {
             let kept = peers.keys.sorted().prefix(WireBounds.peersMax)
             report.peers = peers.filter { kept.contains($0.key) }
@@ -106,10 +107,34 @@ extension AgentCommand {
             // Before the agent's machine started: too late, which the agent itself answers.
             ?? wish("not_after_ms", notAfterMs.map { max(0, $0) }, WireBounds.notAfterMsMax)
             ?? wish("denies_promises_ms", deniesPromisesMs, WireBounds.durationMsMax)
+            ?? faultOfTexts
+    }
+
+    /// They become arguments of programs: none may pass for an option, or for two words.
+    private var faultOfTexts: String? {
+        let texts = [
+            ("key", key.rawValue), ("cluster_id", clusterID.rawValue), ("node_id", nodeID.rawValue),
+            ("primary_address", primaryAddress), ("primary_node_id", primaryNodeID?.rawValue),
+            ("denies_promises_to", deniesPromisesTo?.rawValue),
+        ]
+        for (name, text) in texts {
+            guard let text else { continue }
+            let isPlain =
+                (1...4 * WireBounds.nameBytesMax).contains(text.utf8.count)
+                && !text.hasPrefix("-") && text == WireBounds.text(text, bytes: text.utf8.count)
+            if !isPlain {
+                return
+                    "'\(name)' must be 1 to \(4 * WireBounds.nameBytesMax) bytes, without control "
+                    + "characters, and not begin with '-'"
+            }
+        }
+        return nil
     }
 }
 
 extension ReportReply {
+    package static let votersMax = 1000
+
     /// What is wrong with an answer's numbers; `nil`: nothing. An agent takes no other answer.
     package var fault: String? {
         func wish(_ name: String, _ value: Int64?, _ range: ClosedRange<Int64>) -> String? {
@@ -122,5 +147,12 @@ extension ReportReply {
             ?? wish("interval_ms", intervalMs, 1...WireBounds.durationMsMax)
             ?? wish("jitter_permille", jitterPermille, 0...1000)
             ?? wish("lease_ms", leaseMs, 0...WireBounds.durationMsMax)
+            ?? wish("promise_limit_ms", promiseLimitMs, 0...WireBounds.durationMsMax)
+            ?? wish(
+                "promise_rule.needed", promiseRule.map { Int64($0.needed) },
+                0...Int64(Self.votersMax))
+            ?? wish("checkpoint.seq", checkpoint?.seq, 0...WireBounds.integerMax)
+            ?? wish("voters", promiseRule.map { Int64($0.voters.count) }, 0...Int64(Self.votersMax))
+            ?? wish("peers", Int64(peers.count), 0...Int64(Self.votersMax))
     }
 }

@@ -33,12 +33,16 @@ package struct Consent: Codable, Hashable, Sendable {
 }
 
 /// A move that waits for the consent of others. It is bound to the plan as it stands here: where
-/// the plan would be another one, the approval is void.
+/// the plan would be another one, the approval is void. Only that of an arranged move covers other
+/// plans, see ``covers(_:)``.
 package struct PendingApproval: Codable, Hashable, Sendable {
     package enum Kind: String, Codable, Hashable, Sendable {
         case move
         /// Two admins within a short time, past every other approval.
         case breakGlass = "break_glass"
+        /// An arranged move, in advance: it covers whatever plan is due of this kind, from this
+        /// primary, to the target that was named or to the best one.
+        case arranged
     }
 
     package var approvalID: ApprovalID

@@ -57,7 +57,7 @@ package struct ScheduleWish: Hashable, Sendable {
 }
 
 /// What became of an arranged move.
-package enum ScheduleEnd: String, Codable, Hashable, Sendable {
+package enum ScheduleEnd: String, Codable, Hashable, Sendable, CaseIterable {
     case started, cancelled
     /// It was due, and a rule stood against it until its window was over.
     case refused
@@ -98,14 +98,38 @@ package struct ScheduleEnded: Codable, Hashable, Sendable {
     }
 }
 
+/// The last arranged move of a cluster, and what became of it.
+package struct ScheduleSummary: Codable, Hashable, Sendable {
+    package var move: ScheduledMove
+    package var end: ScheduleEnd
+    package var runID: RunID?
+    package var rule: HoldRule?
+    package var reason: String
+    package var endedAtMs: Int64
+
+    private enum CodingKeys: String, CodingKey {
+        case move, end
+        case runID = "run_id"
+        case rule, reason
+        case endedAtMs = "ended_at_ms"
+    }
+}
+
 extension ClusterState {
-    mutating func schedule(_ body: JournalBody) {
+    mutating func schedule(_ body: JournalBody, atMs: Int64) {
         switch body {
         case .moveScheduled(let body):
             scheduled = body.move
             scheduledHold = nil
+            scheduledApproval = nil
         case .scheduleHeld(let body): scheduledHold = body.hold
-        case .scheduleEnded: endScheduled()
+        case .scheduleEnded(let body):
+            endScheduled()
+            guard let move = lastMove else { return }
+            lastMove = nil
+            lastScheduled = ScheduleSummary(
+                move: move, end: body.end, runID: body.runID, rule: body.rule,
+                reason: body.reason, endedAtMs: atMs)
         default: break
         }
     }
@@ -113,7 +137,9 @@ extension ClusterState {
     /// Its run is requested, or the approval for it, or it has ended: it never begins twice, also
     /// when the process dies before the entry that says so is durable.
     mutating func endScheduled() {
+        lastMove = scheduled ?? lastMove
         scheduled = nil
         scheduledHold = nil
+        scheduledApproval = nil
     }
 }

@@ -70,6 +70,8 @@ package struct DrillReport: Codable, Hashable, Sendable {
     package var detail: String
     package var confidence: Int64?
     package var heldBy: Hold?
+    /// Where the earnest case would take another way. `nil`: nowhere.
+    package var caveats: [String]?
     package var startedAtMs: Int64
     package var durationMs: Int64
     /// What the detection of the failure takes, part of the prediction.
@@ -93,6 +95,7 @@ package struct DrillReport: Codable, Hashable, Sendable {
         case requestedBy = "requested_by"
         case reason, state, detail, confidence
         case heldBy = "held_by"
+        case caveats
         case startedAtMs = "started_at_ms"
         case durationMs = "duration_ms"
         case detectionMs = "detection_ms"
@@ -121,6 +124,7 @@ extension DrillReport {
         self.detail = detail
         confidence = run.verification?.confidence
         heldBy = drill.heldBy
+        caveats = drill.caveats.isEmpty ? nil : drill.caveats
         startedAtMs = run.requestedAtMs
         durationMs = max(0, atMs -| run.requestedAtMs)
         // A service that dies is seen with its agent's next report.

@@ -7,6 +7,14 @@ package enum DrillScenario: String, Codable, Hashable, Sendable, CaseIterable {
 
     package var planKind: PlanKind { self == .switchover ? .switchover : .failover }
     var trigger: String { self == .switchover ? "requested" : "service_failed" }
+
+    /// What has happened, for the planner.
+    func pretend(of primary: NodeID, in snapshot: inout Cluster) {
+        guard self == .primaryFailure else { return }
+        for index in snapshot.nodes.indices where snapshot.nodes[index].nodeID == primary {
+            snapshot.nodes[index].status = .failed
+        }
+    }
 }
 
 /// A person's wish to see a move without moving anything.
@@ -40,6 +48,8 @@ package struct DrillState: Hashable, Sendable {
     package var run: RunState
     /// What would have kept the cluster where it is, had it happened in earnest.
     package var heldBy: Hold?
+    /// Where the earnest case would take another way.
+    package var caveats: [String]
     /// The last effect on each node that was answered with a stub.
     var lastEffects: [NodeID: AgentCommand.Name] = [:]
     /// In the order in which they were intended.
@@ -50,6 +60,7 @@ package struct DrillState: Hashable, Sendable {
     init(_ body: DrillStarted, atMs: Int64) {
         scenario = body.scenario
         heldBy = body.heldBy
+        caveats = body.caveats ?? []
         run = RunState(body.run, atMs: atMs)
         if body.scenario == .primaryFailure { lastEffects[run.plan.primaryNodeID] = .fence }
     }

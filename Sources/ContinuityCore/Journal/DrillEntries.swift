@@ -5,16 +5,22 @@ package struct DrillStarted: Codable, Hashable, Sendable {
     package var scenario: DrillScenario
     package var run: RunRequested
     package var heldBy: Hold?
+    /// Where the earnest case would take another way; `nil`: nowhere, or an older entry.
+    package var caveats: [String]?
 
-    package init(scenario: DrillScenario, run: RunRequested, heldBy: Hold?) {
+    package init(
+        scenario: DrillScenario, run: RunRequested, heldBy: Hold?, caveats: [String] = []
+    ) {
         self.scenario = scenario
         self.run = run
         self.heldBy = heldBy
+        self.caveats = caveats.isEmpty ? nil : caveats
     }
 
     private enum CodingKeys: String, CodingKey {
         case scenario, run
         case heldBy = "held_by"
+        case caveats
     }
 }
 

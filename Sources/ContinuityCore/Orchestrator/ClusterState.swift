@@ -84,6 +84,12 @@ package struct ClusterState: Hashable, Sendable {
     package var scheduled: ScheduledMove?
     /// What keeps the arranged move, which is due, from beginning.
     package var scheduledHold: Hold?
+    /// The approval in advance for the arranged move.
+    package var scheduledApproval: PendingApproval?
+    /// What became of the last arranged move.
+    package var lastScheduled: ScheduleSummary?
+    /// The last arranged move, for the entry that tells its end.
+    var lastMove: ScheduledMove?
     package var pause: Suspension?
     /// Of the cluster as a whole.
     package var maintenance: Suspension?

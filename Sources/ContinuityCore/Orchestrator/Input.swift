@@ -137,6 +137,8 @@ package enum Reply: Hashable, Sendable {
     case refused(PlanRefusal)
     /// An order was taken; `seq` is its entry.
     case noted(seq: Int64)
+    /// A move was arranged; `approval`: others must agree to it before it is due.
+    case arranged(seq: Int64, approval: PendingApproval?)
     case problem(OrderProblem)
     case token(AccessToken)
     case tokenRefused(String)

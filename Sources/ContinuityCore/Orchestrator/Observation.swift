@@ -140,6 +140,8 @@ struct ClusterObservation: Sendable {
     /// What is done again after a start: hooks once their context is known again, and orders that
     /// make a primary once the clock is known by which they are bounded.
     var deferredOperations: [Operation] = []
+    /// Orders that are asked for again, because their work goes on: from when.
+    var laterOperations: [OperationKey: Int64] = [:]
     /// What the files say, where it cannot be taken yet.
     var deferredConfiguration: ClusterConfigured?
     /// Since when the present primary is healthy: nobody can stream before.

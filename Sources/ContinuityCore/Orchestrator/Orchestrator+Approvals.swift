@@ -171,6 +171,7 @@ extension Orchestrator {
             cluster: id, actor: principal.actor, now)
         let seq = state.head.seq
         reply(.noted(seq: seq))
+        // That of an arranged move is used when the move is due.
         if let approval = state.clusters[id]?.approval, approval.isComplete {
             carryOut(approval, by: principal, id, now)
         }
@@ -187,8 +188,14 @@ extension Orchestrator {
         if principal.person != pending.requestedBy.person {
             try checkRight(of: principal, to: pending)
         }
-        end(.refused, reason, by: principal, id, now)
-        reply(.noted(seq: state.head.seq))
+        end(pending, .refused, reason, by: principal, id, now)
+        let seq = state.head.seq
+        if pending.kind == .arranged {
+            endSchedule(
+                ScheduleEnded(
+                    end: .refused, reason: "\(principal.person) refused it: \(reason)"), id, now)
+        }
+        reply(.noted(seq: seq))
     }
 
     private mutating func carryOut(
@@ -212,7 +219,9 @@ extension Orchestrator {
         _ id: ClusterID, _ approvalID: ApprovalID
     ) throws(OrderProblem) -> PendingApproval {
         try checkKnown(id)
-        guard let pending = state.clusters[id]?.approval, pending.approvalID == approvalID else {
+        let asked = [state.clusters[id]?.approval, state.clusters[id]?.scheduledApproval]
+        guard let pending = asked.compactMap(\.self).first(where: { $0.approvalID == approvalID })
+        else {
             throw OrderProblem(
                 "no-such-approval",
                 "\(id) has no pending approval '\(approvalID)': it was answered, has expired, or "
@@ -308,6 +317,13 @@ extension Orchestrator {
         _ now: Moment
     ) {
         guard let approval = state.clusters[id]?.approval else { return }
+        end(approval, outcome, reason, by: principal, id, now)
+    }
+
+    mutating func end(
+        _ approval: PendingApproval, _ outcome: ApprovalOutcome, _ reason: String,
+        by principal: Principal?, _ id: ClusterID, _ now: Moment
+    ) {
         emit(
             .approvalEnded(
                 ApprovalEnded(

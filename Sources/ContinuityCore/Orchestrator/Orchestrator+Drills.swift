@@ -8,18 +8,17 @@ extension Orchestrator {
 
     mutating func handle(_ request: DrillRequest, _ now: Moment) {
         let id = request.clusterID
-        guard let cluster = served(id), var snapshot = snapshot(id) else {
-            return reply(.unknownCluster(id))
-        }
+        guard let cluster = served(id) else { return reply(.unknownCluster(id)) }
         if let refusal = refusal(of: request, cluster) { return reply(.refused(refusal)) }
-        Self.pretend(request.scenario, of: cluster.primary, in: &snapshot)
         do throws(PlanRefusal) {
-            let plan = try Planner.plan(
-                cluster: snapshot, policy: cluster.policy,
-                request: PlanRequest(
+            // The same way to a plan as in earnest: who is heard counts for the quorum, whatever is
+            // pretended of the primary's service.
+            let plan = try plan(
+                id,
+                PlanRequest(
                     kind: request.scenario.planKind, triggerReason: request.scenario.trigger,
                     targetNodeID: request.targetNodeID),
-                estimates: cluster.estimates, digest: digest)
+                pretending: request.scenario, now)
             try plan.mustBe(request.expectedPlan)
             startDrill(request, plan, cluster, now)
         } catch {
@@ -27,26 +26,15 @@ extension Orchestrator {
         }
     }
 
-    private static func pretend(
-        _ scenario: DrillScenario, of primary: NodeID, in snapshot: inout Cluster
-    ) {
-        guard scenario == .primaryFailure else { return }
-        for index in snapshot.nodes.indices where snapshot.nodes[index].nodeID == primary {
-            snapshot.nodes[index].status = .failed
-        }
-    }
-
     /// As ``replan(_:_:_:_:)``, within the drill.
     private mutating func replan(
         _ drill: DrillState, _ scores: [TargetScores], _ id: ClusterID, _ now: Moment
     ) {
-        guard let cluster = state.clusters[id], var snapshot = snapshot(id) else { return }
-        Self.pretend(drill.scenario, of: cluster.primary, in: &snapshot)
-        let plan = try? Planner.plan(
-            cluster: snapshot, policy: cluster.policy,
-            request: PlanRequest(
+        let plan = try? plan(
+            id,
+            PlanRequest(
                 kind: drill.run.kind, triggerReason: drill.run.plan.triggerReason, scores: scores),
-            estimates: cluster.estimates, digest: digest)
+            pretending: drill.scenario, now)
         note(
             .runReplanned(
                 RunReplanned(
@@ -93,7 +81,8 @@ extension Orchestrator {
                         deadlineAtMs: now.utcMs +| plan.maxFailoverTimeMs,
                         evidence: "drill: \(request.scenario.rawValue) is only pretended",
                         targetIsFixed: request.targetNodeID != nil || request.expectedPlan != nil),
-                    heldBy: request.scenario == .primaryFailure ? wouldHold(id, cluster, now) : nil)
+                    heldBy: wouldHold(request, plan, cluster, now),
+                    caveats: caveats(request, plan, cluster, now))
             ),
             cluster: id, actor: request.requestedBy, now)
         observations[id]?.drillDeadlineMs = now.monotonicMs +| plan.maxFailoverTimeMs
@@ -101,10 +90,54 @@ extension Orchestrator {
         advanceDrill(id, now)
     }
 
-    /// What would keep the cluster where it is, had its primary failed in earnest.
-    private func wouldHold(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Hold? {
-        brake(id, cluster, now)
-            ?? fleetBrake(now).map { Hold(rule: $0.rule, evidence: $0.evidence) }
+    /// What would keep the cluster where it is in earnest: had its primary failed, or had somebody
+    /// asked for the move.
+    private func wouldHold(
+        _ request: DrillRequest, _ plan: Plan, _ cluster: ClusterState, _ now: Moment
+    ) -> Hold? {
+        let id = request.clusterID
+        switch request.scenario {
+        case .primaryFailure:
+            return holdOfStrangers(id, cluster, now) ?? brake(id, cluster, now)
+                ?? fleetBrake(now).map { Hold(rule: $0.rule, evidence: $0.evidence) }
+        case .switchover:
+            let order = OperatorRequest(
+                clusterID: id, kind: .switchover, targetNodeID: request.targetNodeID,
+                reason: request.reason, requestedBy: Principal(actor: request.requestedBy))
+            let refusal =
+                refusalOfPause(cluster) ?? refusalOfState(order, id, cluster, now)
+                ?? cluster.sloRefusal(of: plan, at: now)
+            return refusal.map { Hold(rule: $0.rule, evidence: $0.evidence) }
+        }
+    }
+
+    /// Where the earnest case would take another way than the drill.
+    private func caveats(
+        _ request: DrillRequest, _ plan: Plan, _ cluster: ClusterState, _ now: Moment
+    ) -> [String] {
+        var caveats: [String] = []
+        switch request.scenario {
+        case .primaryFailure:
+            if cluster.policy.onServiceFailure == .restart,
+                mayRestart(request.clusterID, cluster, now)
+            {
+                caveats.append(
+                    "in earnest the service would first be restarted on \(plan.primaryNodeID): "
+                        + "on_service_failure is 'restart'")
+            }
+            if request.targetNodeID != nil {
+                caveats.append(
+                    "a failure in earnest has its target chosen; here it was named: "
+                        + "\(plan.failoverTargetID)")
+            }
+        case .switchover:
+            let needed = cluster.policy.approvals?.needed(for: .switchover) ?? 0
+            if needed > 0 {
+                caveats.append(
+                    "in earnest it would wait for \(needed) approval\(needed == 1 ? "" : "s")")
+            }
+        }
+        return caveats
     }
 
     /// Ends a drill that is under way; without one it does nothing.

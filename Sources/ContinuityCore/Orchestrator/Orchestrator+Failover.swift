@@ -147,7 +147,7 @@ extension Orchestrator {
     }
 
     /// An order of a run that has ended and may still make a node primary.
-    private func lateOrder(_ cluster: ClusterState) -> PlanRefusal? {
+    func lateOrder(_ cluster: ClusterState) -> PlanRefusal? {
         let late = cluster.upkeep.values.filter { $0.runID != nil && $0.makesPrimary }
             .min { $0.key < $1.key }
         guard let late else { return nil }
@@ -206,7 +206,7 @@ extension Orchestrator {
             && service?.isFenced == true && cluster.inDoubt == nil
     }
 
-    private func mayRestart(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
+    func mayRestart(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> Bool {
         guard isHeard(cluster.primary, in: id, now), cluster.inDoubt == nil else { return false }
         // That says nothing of the service's health.
         if isFencedHere(id, cluster, now) { return true }
@@ -217,7 +217,7 @@ extension Orchestrator {
     mutating func setHold(_ hold: Hold?, _ id: ClusterID, _ now: Moment) {
         guard state.clusters[id]?.hold != hold else { return }
         emit(.holdChanged(HoldChanged(hold: hold)), cluster: id, now)
-        if let hold, state.clusters[id]?.isQuiet != true {
+        if let hold, state.clusters[id]?.isQuiet != true, !isToldAlready(hold, id) {
             queueAlert(
                 type: "continuity.hold.set", severity: .warning, cluster: id,
                 subject: hold.rule.rawValue,
@@ -225,6 +225,11 @@ extension Orchestrator {
                 data: ["rule": .string(hold.rule.rawValue), "evidence": .string(hold.evidence)],
                 discriminator: String(state.head.seq), now)
         }
+    }
+
+    /// The pause before each further retry is no news beside the end of the run that it follows.
+    private func isToldAlready(_ hold: Hold, _ id: ClusterID) -> Bool {
+        hold.rule == .retryBackoff && (state.clusters[id]?.failedRunsInRow ?? 0) > 1
     }
 
     // MARK: On request
@@ -253,11 +258,7 @@ extension Orchestrator {
         if let run = cluster.run {
             throw PlanRefusal(rule: .runActive, evidence: "\(run.runID) is under way")
         }
-        if let refusal = lateOrder(cluster) ?? doubt(request, id, cluster, now)
-            ?? refusalOfStrangers(request, id, cluster, now)
-        {
-            throw refusal
-        }
+        if let refusal = refusalOfState(request, id, cluster, now) { throw refusal }
         let status = cluster.status(of: cluster.primary)
         if request.kind == .switchover, status != .healthy {
             throw PlanRefusal(
@@ -276,6 +277,14 @@ extension Orchestrator {
             throw refusal
         }
         return plan
+    }
+
+    /// What stands against a move that somebody wants, whatever its plan would be.
+    func refusalOfState(
+        _ request: OperatorRequest, _ id: ClusterID, _ cluster: ClusterState, _ now: Moment
+    ) -> PlanRefusal? {
+        lateOrder(cluster) ?? doubt(request, id, cluster, now)
+            ?? refusalOfStrangers(request, id, cluster, now)
     }
 
     /// While a node may have become primary, a person may name another only when its lease is
@@ -310,12 +319,15 @@ extension Orchestrator {
         return cluster
     }
 
+    /// - Parameter scenario: what a drill pretends to have happened.
     func plan(
-        _ id: ClusterID, _ request: PlanRequest, _ now: Moment
+        _ id: ClusterID, _ request: PlanRequest, pretending scenario: DrillScenario? = nil,
+        _ now: Moment
     ) throws(PlanRefusal) -> Plan {
         guard let cluster = state.clusters[id], var snapshot = snapshot(id) else {
             throw PlanRefusal(rule: .noEligibleTarget, evidence: "unknown cluster \(id)")
         }
+        scenario?.pretend(of: cluster.primary, in: &snapshot)
         // Its agent carries out one order after the other: a promotion would wait for the rejoin,
         // and the rejoin perhaps for the primary that is lost.
         let rejoining = Set(

@@ -257,7 +257,7 @@ extension Orchestrator {
         reply(.effectIntended)
     }
 
-    private mutating func dispatch(_ operation: Operation, _ id: ClusterID, _ now: Moment) {
+    mutating func dispatch(_ operation: Operation, _ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
         switch operation.kind {
         case .command: dispatchCommand(operation, cluster, now)
@@ -339,6 +339,7 @@ extension Orchestrator {
             let operation = cluster.run?.operations[key] ?? cluster.upkeep[key],
             cluster.run?.results[key] == nil
         else { return }
+        if goesOn(operation, result, id, now) { return }
         emit(
             .operationFinished(
                 OperationFinished(

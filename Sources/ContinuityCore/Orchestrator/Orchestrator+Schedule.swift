@@ -19,7 +19,9 @@ extension Orchestrator {
             atMs: wish.atMs, windowMs: wish.windowS *| 1000, reason: wish.reason,
             requestedBy: actor, knownBy: wish.knownBy)
         emit(.moveScheduled(MoveScheduled(move: move)), cluster: id, actor: actor, now)
-        reply(.noted(seq: state.head.seq))
+        let seq = state.head.seq
+        if !isStillListening(id, now) { askInAdvance(id, now) }
+        reply(.arranged(seq: seq, approval: state.clusters[id]?.scheduledApproval))
     }
 
     private func check(
@@ -57,6 +59,7 @@ extension Orchestrator {
         guard state.clusters[id]?.scheduled != nil else {
             throw OrderProblem("not-scheduled", "\(id) has no arranged move: nothing to cancel")
         }
+        endAdvanceApproval(.void, "the arranged move was cancelled: \(reason)", id, now)
         emit(
             .scheduleEnded(ScheduleEnded(end: .cancelled, reason: reason)), cluster: id,
             actor: actor, now)
@@ -66,8 +69,10 @@ extension Orchestrator {
     // MARK: Due
 
     mutating func considerScheduled(_ id: ClusterID, _ now: Moment) {
+        guard state.clusters[id]?.scheduled != nil, !isStillListening(id, now) else { return }
+        askInAdvance(id, now)
         guard let cluster = state.clusters[id], let move = cluster.scheduled,
-            now.utcMs >= move.atMs, !isStillListening(id, now)
+            now.utcMs >= move.atMs
         else { return }
         guard now.utcMs <= move.untilMs +| Self.graceMs else {
             return endSchedule(
@@ -76,21 +81,40 @@ extension Orchestrator {
         }
         do throws(PlanRefusal) {
             let plan = try duePlan(move, id, cluster, now)
-            if cluster.scheduledHold != nil {
-                emit(.scheduleHeld(ScheduleHeld(hold: nil)), cluster: id, now)
-            }
-            let reply = try startOrAsk(
-                request(move, id), plan, trigger: RunTrigger.scheduled, now)
-            let isAsked = if case .awaitingApproval = reply { true } else { false }
-            emit(
-                .scheduleEnded(
-                    ScheduleEnded(
-                        end: .started, runID: state.clusters[id]?.run?.runID,
-                        reason: isAsked ? "it is due, and waits for its approval" : "it is due")),
-                cluster: id, now)
+            begin(move, plan, approval: try consent(to: plan, of: move, cluster), id, now)
         } catch {
             wait(error, move, id, cluster, now)
         }
+    }
+
+    private mutating func begin(
+        _ move: ScheduledMove, _ plan: Plan, approval: PendingApproval?, _ id: ClusterID,
+        _ now: Moment
+    ) {
+        if state.clusters[id]?.scheduledHold != nil {
+            emit(.scheduleHeld(ScheduleHeld(hold: nil)), cluster: id, now)
+        }
+        var reason =
+            "it is due: \(plan.planID), \(plan.primaryNodeID) to \(plan.failoverTargetID)"
+        if let approval {
+            if approval.plan.planID != plan.planID {
+                reason +=
+                    "; approved in advance with \(approval.plan.planID), "
+                    + "\(approval.plan.primaryNodeID) to \(approval.plan.failoverTargetID)"
+            }
+            end(approval, .approved, reason, by: nil, id, now)
+        } else {
+            endAdvanceApproval(.void, "the policy asks for no approval any more", id, now)
+        }
+        start(
+            plan, kind: move.kind, trigger: RunTrigger.scheduled, by: move.requestedBy,
+            reason: move.reason, targetIsFixed: move.targetNodeID != nil, approval: approval, id,
+            now)
+        let runID = state.clusters[id]?.run?.runID
+        advance(id, now)
+        emit(
+            .scheduleEnded(ScheduleEnded(end: .started, runID: runID, reason: reason)),
+            cluster: id, now)
     }
 
     private mutating func wait(
@@ -108,7 +132,12 @@ extension Orchestrator {
         emit(.scheduleHeld(ScheduleHeld(hold: hold)), cluster: id, now)
     }
 
-    private mutating func endSchedule(_ body: ScheduleEnded, _ id: ClusterID, _ now: Moment) {
+    mutating func endSchedule(_ body: ScheduleEnded, _ id: ClusterID, _ now: Moment) {
+        let isOutside = body.rule == .planChanged
+        endAdvanceApproval(
+            isOutside ? .void : .expired,
+            isOutside ? body.reason : "the move did not begin in its window: \(body.reason)", id,
+            now)
         emit(.scheduleEnded(body), cluster: id, now)
         let rule = body.rule.map { "\($0.rawValue): " } ?? ""
         queueAlert(
@@ -141,6 +170,6 @@ extension Orchestrator {
     private func request(_ move: ScheduledMove, _ id: ClusterID) -> OperatorRequest {
         OperatorRequest(
             clusterID: id, kind: move.kind, targetNodeID: move.targetNodeID, reason: move.reason,
-            requestedBy: Principal(actor: move.requestedBy, knownBy: move.knownBy))
+            requestedBy: move.principal)
     }
 }

@@ -1,6 +1,7 @@
 /// Bringing the other nodes back into service after the primary has changed.
 extension Orchestrator {
     static let upkeepBackoffMs: ClosedRange<Int64> = 1_000...60_000
+    /// Of one asking: see `goesOn`.
     static let rejoinTimeoutMs: Int64 = 600_000
     static let followTimeoutMs: Int64 = 10_000
     static let fenceTimeoutMs: Int64 = 10_000
@@ -19,7 +20,7 @@ extension Orchestrator {
         where node.holdsData && node.nodeID != cluster.primary && !busy.contains(node.nodeID) {
             guard isHeard(node.nodeID, in: id, now),
                 let seen = observations[id]?.nodes[node.nodeID], let report = seen.report,
-                now.monotonicMs >= seen.upkeepNotBeforeMs,
+                !isAtLongWork(report), now.monotonicMs >= seen.upkeepNotBeforeMs,
                 let command = need(of: report, seen, cluster, now),
                 // A primary that waits for a synchronous standby fails its probes until one is back.
                 isWell || command == .rejoin,

@@ -180,6 +180,7 @@ package struct Orchestrator: Sendable {
         endFormerLeases(id, now)
         takeDeferredConfiguration(id, now)
         dispatchDeferred(id, now)
+        askAgain(id, now)
         considerScheduled(id, now)
         if state.clusters[id]?.run == nil { considerFailover(id, now) }
         advance(id, now)

@@ -151,15 +151,17 @@ extension ClusterState {
         case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
             govern(body)
             if case .approvalRequested(let request) = body,
+                request.approval.kind == .move,
                 request.approval.plan.triggerReason == RunTrigger.scheduled
             {
+                // As older versions asked: once it was due.
                 endScheduled()
             }
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .weightsShifted(let shifted):
             shift(shifted, atMs: atMs)
             run?.evolve(body, atMs: atMs)
-        case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body)
+        case .moveScheduled, .scheduleHeld, .scheduleEnded: schedule(body, atMs: atMs)
         case .formerLeasesEnded, .leaseOutlived, .promiseRuleKnown, .leaseObeyed: learn(body)
         case .leadershipStarted, .clusterConfigured, .clusterReleased, .alertQueued,
             .alertDelivered, .alertDead,

@@ -98,6 +98,10 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
     /// A move that is arranged, and what keeps it from beginning where it is due.
     package var scheduled: ScheduledMove?
     package var scheduledHold: Hold?
+    /// The approval in advance for the arranged move.
+    package var scheduledApproval: PendingApproval?
+    /// What became of the last arranged move.
+    package var lastScheduled: ScheduleSummary?
     package var pause: Suspension?
     package var maintenance: Suspension?
     /// A move that waits for the consent of others.
@@ -121,6 +125,8 @@ package struct ClusterStatus: Codable, Hashable, Sendable {
         case lastDrill = "last_drill"
         case holds, scheduled
         case scheduledHold = "scheduled_hold"
+        case scheduledApproval = "scheduled_approval"
+        case lastScheduled = "last_scheduled"
         case pause, maintenance, approval, reviews
         case undoneHooks = "undone_hooks"
     }
@@ -132,10 +138,11 @@ package struct ScheduleList: Codable, Hashable, Sendable {
         package var clusterID: ClusterID
         package var move: ScheduledMove
         package var hold: Hold?
+        package var approval: PendingApproval?
 
         private enum CodingKeys: String, CodingKey {
             case clusterID = "cluster_id"
-            case move, hold
+            case move, hold, approval
         }
     }
 
@@ -144,7 +151,9 @@ package struct ScheduleList: Codable, Hashable, Sendable {
     package init(_ report: StatusReport) {
         schedules = report.clusters.compactMap { cluster in
             cluster.scheduled.map {
-                Item(clusterID: cluster.clusterID, move: $0, hold: cluster.scheduledHold)
+                Item(
+                    clusterID: cluster.clusterID, move: $0, hold: cluster.scheduledHold,
+                    approval: cluster.scheduledApproval)
             }
         }
     }
@@ -164,6 +173,8 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
     package var evidence: String?
     /// What keeps it from being brought back into service; `nil`: nothing that is known.
     package var upkeepTrouble: String?
+    /// What its agent is at, as long as the data is.
+    package var work: NodeWork?
     /// In an active/active cluster: its share of the load now.
     package var weight: Int64?
     package var maintenance: Suspension?
@@ -177,6 +188,7 @@ package struct NodeStatusReport: Codable, Hashable, Sendable {
         case isHeard = "heard"
         case evidence
         case upkeepTrouble = "upkeep_trouble"
+        case work
         case weight, maintenance
         case agentVersion = "agent_version"
     }
@@ -274,6 +286,7 @@ extension Orchestrator {
                 heardMsAgo: seen?.heardAtMs.map { now.monotonicMs - $0 },
                 isHeard: isHeard(node.nodeID, in: id, now),
                 evidence: cluster.evidence[node.nodeID], upkeepTrouble: seen?.upkeepTrouble,
+                work: seen?.report?.work,
                 weight: cluster.cluster.topology == .activeActive && node.role == .primary
                     ? cluster.weight(of: node.nodeID) : nil,
                 maintenance: cluster.nodeMaintenance[node.nodeID],
@@ -303,7 +316,8 @@ extension Orchestrator {
                     predictedRTOMs: $0.predictedRTOMs, startedAtMs: $0.startedAtMs)
             },
             holds: cluster.hold.map { [$0] } ?? [], scheduled: cluster.scheduled,
-            scheduledHold: cluster.scheduledHold, pause: cluster.pause,
+            scheduledHold: cluster.scheduledHold, scheduledApproval: cluster.scheduledApproval,
+            lastScheduled: cluster.lastScheduled, pause: cluster.pause,
             maintenance: cluster.maintenance, approval: cluster.approval,
             reviews: cluster.reviews,
             undoneHooks: cluster.undoneHooks.isEmpty

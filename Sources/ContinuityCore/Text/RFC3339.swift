@@ -21,6 +21,33 @@ package enum RFC3339 {
         return (minutes * 60 + second) * 1000 + ms
     }
 
+    /// A time in UTC, with milliseconds. Years beyond 0 to 9999 are written as the nearest time that
+    /// the form can hold.
+    package static func text(utcMs: Int64) -> String {
+        let ms = min(max(utcMs, -62_167_219_200_000), 253_402_300_799_999)
+        func pad(_ number: Int64, _ count: Int = 2) -> String {
+            let digits = "\(number)"
+            return String(repeating: "0", count: max(0, count - digits.count)) + digits
+        }
+        let (day, inDay) = floored(ms, by: 86_400_000)
+        var year = 1970 + floored(day, by: 366).quotient
+        while dayNumber(year + 1, 1, 1) <= day { year += 1 }
+        while dayNumber(year, 1, 1) > day { year -= 1 }
+        var month: Int64 = 1
+        while month < 12, dayNumber(year, month + 1, 1) <= day { month += 1 }
+        let date = "\(pad(year, 4))-\(pad(month))-\(pad(day - dayNumber(year, month, 1) + 1))"
+        let seconds = inDay / 1000
+        return "\(date)T\(pad(seconds / 3600)):\(pad(seconds / 60 % 60)):\(pad(seconds % 60))"
+            + ".\(pad(inDay % 1000, 3))Z"
+    }
+
+    private static func floored(
+        _ number: Int64, by divisor: Int64
+    ) -> (quotient: Int64, remainder: Int64) {
+        let remainder = ((number % divisor) + divisor) % divisor
+        return ((number - remainder) / divisor, remainder)
+    }
+
     private static func isLeap(_ year: Int64) -> Bool {
         year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
     }

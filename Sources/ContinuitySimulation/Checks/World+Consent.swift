@@ -66,7 +66,10 @@ extension World {
         if others.count < needed || approval.outcome != .approved {
             violate("run without approval", "\(id) has \(others.count) of \(needed) approvals")
         }
-        if approval.asked.plan != run.plan {
+        let isCovered =
+            approval.asked.kind == .arranged
+            ? approval.asked.covers(run.plan) : approval.asked.plan == run.plan
+        if !isCovered {
             violate("another plan than approved", "\(run.plan.planID) was not approved by \(id)")
         }
         if approval.asked.dataLoss != nil, !approval.acceptsLoss {

@@ -38,7 +38,12 @@ extension World {
                 "\(body.kind.rawValue) \(body.plan.primaryNodeID) -> \(body.plan.failoverTargetID) "
                     + "(\(body.trigger)): \(actions)")
         case .runAdmitted(let body):
-            let verdicts = body.verdicts.map { "\($0.pack) \($0.verdict)" }
+            let verdicts = body.verdicts.map { verdict in
+                let isAssumed = hookBases.contains {
+                    $0.pack == verdict.pack && $0.stage == .admit && $0.basis == .assumed
+                }
+                return "\(verdict.pack) \(verdict.verdict)" + (isAssumed ? " (assumed)" : "")
+            }
             if !verdicts.isEmpty { decide("admitted", verdicts.joined(separator: ", ")) }
         case .operationFinished(let body): tell(body)
         case .leaseAwaited(let body):
@@ -82,12 +87,24 @@ extension World {
     private func tell(_ body: OperationFinished) {
         let what = body.operation.rawValue.split(separator: "/").dropFirst().joined(separator: "/")
         if body.result.hook != nil {
-            decide("hook", "\(what) \(body.result.outcome.rawValue)")
+            // Why it went as it did is what somebody tries a policy for.
+            let reason = settings.hooks == nil ? "" : self.reason(of: body.result)
+            decide(
+                "hook",
+                "\(what) \(body.result.outcome.rawValue)\(reason)"
+                    + note(ofAssumed: body.operation))
         } else if body.result.outcome != .ok {
             decide("order", "\(what) \(body.result.outcome.rawValue): \(body.result.detail)")
         } else if body.runID == nil {
             decide("upkeep", "\(what) ok")
         }
+    }
+
+    private func reason(of result: OperationResult) -> String {
+        guard let hook = result.hook else { return "" }
+        let verdict = hook.value["verdict"]?.string.map { ", \($0)" } ?? ""
+        let reason = hook.error ?? hook.value["reason"]?.string ?? ""
+        return verdict + (reason.isEmpty || reason == "assumed" ? "" : ": \(reason)")
     }
 
     private func text(_ hold: Hold?) -> String {

@@ -31,6 +31,8 @@ package enum WhatIf {
         package var longestOutageMs: Int64
         package var rtoMs: Int64
         package var holds: [String]
+        /// Whether the policy's packs ran, or were assumed to go well.
+        package var hooks: [HookBasis]
         package var failovers: Int
         package var lostWrites: Int
         package var finalHealth: String
@@ -48,7 +50,7 @@ package enum WhatIf {
             case events, timeline, outages
             case longestOutageMs = "longest_outage_ms"
             case rtoMs = "rto_ms"
-            case holds, failovers
+            case holds, hooks, failovers
             case lostWrites = "lost_writes"
             case finalHealth = "final_health"
             case finalPrimary = "final_primary_node_id"
@@ -87,14 +89,18 @@ package enum WhatIf {
     }
 
     /// Replication counts as synchronous when the policy tolerates no loss (`rpo_s: 0`).
+    ///
+    /// - Parameter hooks: who answers the policy's hooks. They are called on the calling thread.
     package static func run(
-        cluster: Cluster, policy: FailoverPolicy, scenario: Scenario, seed: UInt64
+        cluster: Cluster, policy: FailoverPolicy, scenario: Scenario, seed: UInt64,
+        hooks: any SimulatedHooks
     ) -> Report {
         var settings = WorldSettings(
             seed: seed, cluster: cluster.readyToSimulate, policy: policy,
             isSynchronous: policy.rpoS == 0)
         settings.writeIntervalMs = 50
         settings.isTraced = true
+        settings.hooks = hooks
         let world = World(settings)
         let untilMs = schedule(scenario, seed, in: world)
         world.run(untilMs: untilMs)
@@ -120,8 +126,10 @@ package enum WhatIf {
             scenario: scenario, seed: seed, simulatedMs: world.nowMs,
             events: world.lines.filter { !$0.contains("  ** ") }, timeline: world.decisions,
             outages: outages, longestOutageMs: outages.map(\.lengthMs).max() ?? 0,
-            rtoMs: world.settings.policy.rtoS * 1000, holds: holds,
-            failovers: world.checker.failovers, lostWrites: world.writes.lost,
+            rtoMs: world.settings.policy.rtoS * 1000, holds: holds, hooks: world.hookBases,
+            // A run that a policy refused has moved nothing.
+            failovers: world.decisions.count { $0.kind == "primary" },
+            lostWrites: world.writes.lost,
             finalHealth: state?.health.rawValue ?? "UNKNOWN", finalPrimary: state?.primary ?? "",
             finalHold: state?.hold?.rule.rawValue,
             violation: world.violation.map { "\($0.rule): \($0.detail)" },

@@ -44,7 +44,7 @@ extension World {
     }
 
     private func answerApproval(_ person: Principal, isApproved: Bool) {
-        let pending = clusterState?.approval
+        let pending = clusterState?.approval ?? clusterState?.scheduledApproval
         guard let asked = pending?.approvalID ?? checker.lastApprovalID else { return }
         trace("\(person.person) \(isApproved ? "approves" : "refuses") \(asked)")
         var act = ApprovalAct.refuse(clusterID, asked, reason: "not now")

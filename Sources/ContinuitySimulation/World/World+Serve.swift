@@ -271,6 +271,10 @@ extension World {
         guard case .hook(let call)? = serve.effects.removeValue(forKey: effect)?.effect else {
             return
         }
+        if let outcome = whatIfOutcome(call) {
+            return hear(
+                .operationFinished(call.operation.key, clusterID, OperationResult(outcome)))
+        }
         let isPolicy = call.binding.stage == .admit
         var outcome = HookOutcome(
             status: .ok, value: isPolicy ? ["verdict": "allow", "reason": "as ever"] : true)

@@ -31,6 +31,9 @@ final class World {
     /// What the policy's file says now, where it was changed.
     var profile: DetectionSettings.Profile?
     var hookBehaviours: [String: Fault.HookBehaviour] = [:]
+    /// What hook outcomes of a what-if rest on, in the order in which they came.
+    var hookBases: [WhatIf.HookBasis] = []
+    var assumedOperations: Set<OperationKey> = []
     var failingOrders: [AgentCommand.Name: Set<Int>] = [:]
     var hangingShutdowns: Set<Int> = []
 

@@ -14,6 +14,8 @@ package struct WorldSettings: Sendable {
     package var driftPpm: Int64 = 0
     /// Hooks do what they should, or by chance not.
     package var hooksFailByChance = false
+    /// Who answers hooks; `nil`: the seed and the scenario.
+    package var hooks: (any SimulatedHooks)?
     package var brake = BrakeSettings()
     package var writeIntervalMs: Int64 = 100
 

@@ -82,9 +82,9 @@ struct MoveOptions: ParsableArguments {
             body["kind"] = .string(route)
             body["at"] = .string(at)
             body["window_s"] = .int(window?.seconds ?? 0)
-            let noted = try await server.post(Noted.self, "schedules", .object(body))
-            if json { return try printJSON(noted) }
-            return print("a \(route) of \(cluster) is arranged (entry \(noted.seq))")
+            let arranged = try await server.post(Arranged.self, "schedules", .object(body))
+            if json { return try printJSON(arranged) }
+            return arranged.tell(route, of: cluster)
         }
         if acceptsDataLoss { body["accepts_data_loss"] = true }
         // Where the journal ends before: what becomes of it stands behind.
@@ -119,6 +119,29 @@ struct MoveOptions: ParsableArguments {
             throw failure(
                 "it has not ended yet; see 'continuity status'", Exit.stillRunning)
         }
+    }
+}
+
+/// A move is arranged, and may wait for others to agree to it in advance.
+struct Arranged: Codable {
+    var seq: Int64
+    var approvalID: ApprovalID?
+    var needed: Int?
+    var expiresAtMs: Int64?
+
+    enum CodingKeys: String, CodingKey {
+        case seq
+        case approvalID = "approval_id"
+        case needed
+        case expiresAtMs = "expires_at_ms"
+    }
+
+    func tell(_ route: String, of cluster: String) {
+        print("a \(route) of \(cluster) is arranged (entry \(seq))")
+        guard let approvalID else { return }
+        let until = expiresAtMs.map { " until \(timestamp($0))" } ?? ""
+        print("\(approvalID) waits\(until) for \(needed ?? 1) of other people:")
+        print("  continuity approve \(approvalID) --cluster \(cluster) --reason …")
     }
 }
 

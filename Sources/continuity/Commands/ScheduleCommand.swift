@@ -25,13 +25,14 @@ struct ScheduleListCommand: AsyncParsableCommand {
             let list = try await server.get(ScheduleList.self, "schedules")
             if json { return try list.schedules.forEach { try printJSON($0) } }
             var table = Table(
-                "CLUSTER", "MOVE", "FROM", "TO", "AT", "UNTIL", "BY", "REASON", "HELD")
+                "CLUSTER", "MOVE", "FROM", "TO", "AT", "UNTIL", "BY", "REASON", "APPROVAL", "HELD")
             for item in list.schedules {
                 table.add(
                     item.clusterID.rawValue, item.move.kind.rawValue,
                     item.move.fromNodeID.rawValue, item.move.targetNodeID?.rawValue ?? "the best",
                     timestamp(item.move.atMs), timestamp(item.move.untilMs),
                     item.move.requestedBy, item.move.reason,
+                    item.approval.map { $0.isComplete ? "given" : $0.approvalID.rawValue } ?? "-",
                     item.hold.map { "\($0.rule.rawValue): \($0.evidence)" } ?? "-")
             }
             print(list.schedules.isEmpty ? "nothing is arranged" : table.text)

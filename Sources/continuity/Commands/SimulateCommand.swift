@@ -47,6 +47,15 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "The seed of the scenario.")
     var seed: UInt64 = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "A folder of packs (repeatable). Default: 'policies' and 'hooks' here. The packs that "
+                + "the policy binds run in the sandbox; others are assumed to go well.",
+            valueName: "folder"))
+    var packs: [String] = []
+
+    @OptionGroup var sandbox: HookSandboxOptions
+
     @Option(help: "A scenario file, or a folder of them, whose expectations are written anew.")
     var rewrite: String?
 
@@ -87,7 +96,7 @@ struct SimulateCommand: AsyncParsableCommand {
             if fromServe { return try SimulationProcess.run() }
             if let rewrite { return try rewriteFiles(rewrite) }
             if let seedRange { return try sweep(seedRange) }
-            try whatIf()
+            try await whatIf()
         }
     }
 
@@ -138,7 +147,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     // MARK: What if
 
-    private func whatIf() throws {
+    private func whatIf() async throws {
         guard let cluster, let policy, let scenario else {
             throw CleanExit.helpRequest(Self.self)
         }
@@ -148,9 +157,14 @@ struct SimulateCommand: AsyncParsableCommand {
                 file: cluster, line: nil, message: "an active_active cluster is not simulated yet",
                 remedy: "simulate an active_passive one")
         }
-        let rules = try PolicyFile.load(file: policy, for: described)
-        let report = WhatIf.run(
-            cluster: described, policy: rules, scenario: scenario, seed: seed)
+        var rules = try PolicyFile.load(file: policy, for: described)
+        let found = try SimulationPacks.bind(
+            &rules, policyFile: policy, folders: packs.isEmpty ? PackFolders.usual : packs,
+            ceiling: try sandbox.ceiling())
+        let report = try await SimulationPacks.run(found, sandbox) { [rules, seed] hooks in
+            WhatIf.run(
+                cluster: described, policy: rules, scenario: scenario, seed: seed, hooks: hooks)
+        }
         if json { return try printJSON(report) }
         show(report)
     }
@@ -177,6 +191,10 @@ struct SimulateCommand: AsyncParsableCommand {
         print(
             "at the end: \(report.finalHealth), primary \(report.finalPrimary)"
                 + (report.finalHold.map { ", held by \($0)" } ?? ""))
+        for hook in report.hooks {
+            let basis = hook.reason.map { "assumed to go well: \($0)" } ?? "ran in the sandbox"
+            print("hook \(hook.pack) at \(hook.stage.rawValue), \(hook.calls) calls: \(basis)")
+        }
         if let violation = report.violation { print("a rule did not hold: \(violation)") }
     }
 

@@ -42,6 +42,17 @@ struct Status: AsyncParsableCommand {
             + suspension.reason + by
     }
 
+    /// Of an arranged move, in advance.
+    private static func text(_ approval: PendingApproval) -> String {
+        let people = approval.consents.map(\.by.person).joined(separator: ", ")
+        guard !approval.isComplete else {
+            return "  \(approval.approvalID) is approved in advance by \(people)"
+        }
+        return "  \(approval.approvalID) waits for \(approval.needed - approval.consents.count) of "
+            + "other people until \(timestamp(approval.expiresAtMs))"
+            + (people.isEmpty ? "" : ", approved by \(people)")
+    }
+
     /// A primary that hands over in an orderly way has not failed.
     private static func word(_ node: NodeStatusReport, _ cluster: ClusterStatus) -> String {
         let isHandingOver =
@@ -64,7 +75,7 @@ struct Status: AsyncParsableCommand {
                 node.nodeID.rawValue, node.role.rawValue, Self.word(node, cluster), node.region,
                 node.site, service?.state.rawValue ?? "-",
                 service?.positionBytes.map(String.init) ?? "-",
-                service?.lagMs.map { "\($0) ms" } ?? "-",
+                service?.lagMs.map(ago) ?? "-",
                 node.heardMsAgo.map { "\(ago($0)) ago" } ?? "never")
         }
         lines.append(table.text)
@@ -79,6 +90,11 @@ struct Status: AsyncParsableCommand {
             }
             if let service, service.state == .running, !service.detail.isEmpty {
                 lines.append("\(node.nodeID) says: \(service.detail)")
+            }
+            if let work = node.work, node.isHeard != false {
+                lines.append(
+                    "\(node.nodeID) is at its \(work.command) for \(ago(work.runningMs)), last "
+                        + "moved \(ago(work.stillMs)) ago")
             }
             if let trouble = node.upkeepTrouble {
                 lines.append("\(node.nodeID) cannot be brought back: \(trouble)")
@@ -123,6 +139,14 @@ struct Status: AsyncParsableCommand {
                 "ARRANGED \(move.kind.rawValue) from \(move.fromNodeID) to "
                     + "\(move.targetNodeID?.rawValue ?? "the best") at \(timestamp(move.atMs)) by "
                     + "\(move.requestedBy): \(move.reason)" + (held ?? ""))
+            if let approval = cluster.scheduledApproval { lines.append(text(approval)) }
+        }
+        if let last = cluster.lastScheduled {
+            let rule = last.rule.map { "\($0.rawValue): " } ?? ""
+            lines.append(
+                "LAST ARRANGED \(last.move.kind.rawValue) from \(last.move.fromNodeID) to "
+                    + "\(last.move.targetNodeID?.rawValue ?? "the best"), \(last.end.rawValue) at "
+                    + "\(timestamp(last.endedAtMs)): \(rule)\(last.reason)")
         }
         for hold in cluster.holds {
             let earliest = hold.earliestAtMs.map { ", not before \(timestamp($0))" } ?? ""

@@ -39,8 +39,12 @@ enum DrillText {
         ]
         if let confidence = report.confidence { facts.append("confidence \(confidence)") }
         if let hold = report.heldBy {
-            facts.append("would not move by itself now: \(hold.rule.rawValue), \(hold.evidence)")
+            let held =
+                report.scenario == .switchover
+                ? "would be refused now" : "would not move by itself now"
+            facts.append("\(held): \(hold.rule.rawValue), \(hold.evidence)")
         }
+        facts += report.caveats ?? []
         facts.append("nothing outside was changed")
         return facts
     }

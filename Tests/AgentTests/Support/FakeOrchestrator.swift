@@ -11,6 +11,7 @@ final class FakeOrchestrator: Service {
             epoch: 1, intervalMs: 50, jitterPermille: 100, leaseMs: nil, peers: [])
         var isSilent = false
         var problem: (status: Int, body: String)?
+        var text: String?
         var links: [ChainLink] = []
         var reports: [NodeReport] = []
         var port: Int?
@@ -26,6 +27,12 @@ final class FakeOrchestrator: Service {
     func answer(_ change: (inout ReportReply) -> Void) {
         storage.withLock { change(&$0.reply) }
     }
+
+    /// From now on every report is answered with these bytes; `nil`: with the reply.
+    func answer(text: String?) { storage.withLock { $0.text = text } }
+
+    /// What the next reply would be, as JSON.
+    var reply: ReportReply { storage.withLock(\.reply) }
 
     /// What `agent/links` shows, from entry 1.
     func show(_ links: [ChainLink]) { storage.withLock { $0.links = links } }
@@ -64,6 +71,9 @@ final class FakeOrchestrator: Service {
             }
             guard let reply = self.receive(report) else {
                 return Response(status: .serviceUnavailable)
+            }
+            if let text = self.storage.withLock({ $0.text }) {
+                return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: text)))
             }
             let bytes = try CanonicalJSON.bytes(encoding: reply)
             return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))

@@ -36,6 +36,8 @@ struct TestWorld {
     var sequence: Int64 = 0
     /// What the agents' clocks show; those that are not named do not say.
     var clockMs: [NodeID: Int64] = [:]
+    /// What the agents say that they are at.
+    var work: [NodeID: NodeWork] = [:]
     /// Whom the agents obey; those that are not named have heard nobody.
     var leaderships: [NodeID: (epoch: Int64, instanceID: String?)] = [:]
     /// By which rule the agents ask for promises; those that are not named do not say.
@@ -281,7 +283,7 @@ struct TestWorld {
                     instanceID: leaderships[node]?.instanceID, service: report(node),
                     peers: peers.merging(views) { $1 }, clockMs: clockMs[node],
                     promiseRule: promiseRules[node],
-                    isUnleased: isUnleased.contains(node) ? true : nil)))
+                    isUnleased: isUnleased.contains(node) ? true : nil, work: work[node])))
     }
 
     /// Time passes in ticks of 100 ms, with a report of every agent each `interval_ms`.

@@ -99,6 +99,34 @@ import Testing
         #expect(verified.exitCode == 0)
     }
 
+    /// Each side would say that the other's certificate is not trusted.
+    @Test func aLeafInPlaceOfTheAuthorityIsRefused() async throws {
+        let (folder, dir) = try await authority()
+        let file = folder.path + "/agent.pem"
+        _ = try await Programs.run(
+            "pki", "issue", "--dir", dir, "--agent", "orders/node-1", "--out", file)
+        let config = try folder.write(
+            """
+            cluster_id: orders
+            node_id: node-1
+            orchestrators: [https://127.0.0.1:1]
+            tls: {certificate: \(file), ca: \(file)}
+            listen: 127.0.0.1:7101
+            state_file: \(folder.path)/state.json
+            service: {address: "127.0.0.1:5432", pid_file: /tmp/d/p, directory: /tmp/d}
+            commands: {status: {argv: [/bin/true]}}
+            """, to: "agent.yaml")
+        let refused = try await Programs.run("agent", "--config", config, "--check")
+        #expect(refused.exitCode == 65)
+        #expect(refused.errors.contains("no authority's"), "\(refused.errors)")
+        let text = try String(contentsOfFile: config, encoding: .utf8)
+        try text.replacing("ca: \(file)", with: "ca: \(dir)/ca.pem")
+            .write(toFile: config, atomically: true, encoding: .utf8)
+        let good = try await Programs.run("agent", "--config", config, "--check")
+        #expect(good.exitCode == 0, "\(good.errors)")
+        #expect(good.output.contains("doubt: there is no command 'rejoin'"), "\(good.output)")
+    }
+
     /// Root renews what an agent's user reads.
     @Test func aRenewalKeepsOwnerAndMode() async throws {
         let (folder, dir) = try await authority()

@@ -35,7 +35,9 @@ extension APIOperation {
     private var arrangeDescription: OperationDescription {
         OperationDescription(
             tag: .schedules, summary: "Arrange a move for a time",
-            note: "When it is due, it is held to the same rules as a move that is asked for then.",
+            note: "When it is due, it is held to the same rules as a move that is asked for then. "
+                + "Where the policy asks for approvals, they are asked for at once, and it begins "
+                + "only when they are given within its window.",
             body: .init(
                 schema: .object([
                     .required("cluster_id", CommonSchemas.clusterID),
@@ -51,7 +53,14 @@ extension APIOperation {
                     "cluster_id": "orders", "kind": "switchover", "at": "2026-12-24T02:00:00Z",
                     "window_s": 600, "reason": "kernel update",
                 ]),
-            answers: [CommonSchemas.notedAnswer],
+            answers: [
+                .init(
+                    200, "It is arranged.", StatusSchemas.arranged,
+                    example: [
+                        "seq": 42, "approval_id": ApprovalSchemas.exampleID, "needed": 1,
+                        "expires_at_ms": 1_798_078_200_000,
+                    ])
+            ],
             refusals: [
                 CommonSchemas.noSuchCluster, CommonSchemas.noSuchNode,
                 .init(409, "already-scheduled", "orders has an arranged move"),

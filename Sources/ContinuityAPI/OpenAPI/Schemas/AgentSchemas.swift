@@ -29,6 +29,15 @@ enum AgentSchemas {
             .optional("alarm", CommonSchemas.text),
         ], isOpen: true)
 
+    static let work = Schema.named(
+        "NodeWork",
+        .object(
+            [
+                .required("key", CommonSchemas.text), .required("command", CommonSchemas.text),
+                .required("running_ms", .count),
+                .required("still_ms", .count, "For how long nothing has moved."),
+            ], isOpen: true))
+
     static let report = Schema.named(
         "NodeReport",
         .object(
@@ -53,6 +62,7 @@ enum AgentSchemas {
                 .optional("promise_rule", CommonSchemas.text, "By which it asks for promises."),
                 .optional("unleased", .boolean, "It acts without a lease, as it was told."),
                 .optional("version", CommonSchemas.text, "Of the agent's program."),
+                .optional("work", work, "The order under way that is as long as the data is."),
             ], isOpen: true))
 
     private static let checkpoint = Schema.named(

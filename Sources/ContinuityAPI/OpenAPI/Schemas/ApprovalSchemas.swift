@@ -26,8 +26,11 @@ enum ApprovalSchemas {
         "PendingApproval",
         .object([
             .required("approval_id", CommonSchemas.approvalID),
-            .required("kind", .choice(["move", "break_glass"])),
-            .required("plan", PlanSchemas.plan, "What is approved: this plan and no other."),
+            .required("kind", .choice(["move", "break_glass", "arranged"])),
+            .required(
+                "plan", PlanSchemas.plan,
+                "What is approved: this plan and no other. With 'arranged' every plan of its kind, "
+                    + "from its primary, to 'target_node_id' or to the best node."),
             .required("requested_by", principal), .required("reason", CommonSchemas.text),
             .optional("target_node_id", CommonSchemas.nodeID),
             .required("needed", .count, "How many others must approve."),

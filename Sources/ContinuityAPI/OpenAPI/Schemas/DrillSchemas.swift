@@ -46,6 +46,9 @@ enum DrillSchemas {
             .required("detail", CommonSchemas.text, "Why it did not pass."),
             .optional("confidence", .integer(0...100)),
             .optional("held_by", PlanSchemas.hold, "What would have kept it where it is."),
+            .optional(
+                "caveats", .array(CommonSchemas.text),
+                "Where the earnest case would take another way."),
             .required("started_at_ms", CommonSchemas.atMs), .required("duration_ms", .count),
             .required("detection_ms", .count),
             .required("predicted_rto_ms", .count, "How long the service would be away."),

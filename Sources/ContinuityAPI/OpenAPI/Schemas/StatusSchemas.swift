@@ -40,6 +40,24 @@ enum StatusSchemas {
             .optional("known_by", .array(CommonSchemas.text)),
         ]))
 
+    static let arranged = Schema.named(
+        "Arranged",
+        .object([
+            .required("seq", .integer(1...Int64.max), "The entry of the journal."),
+            .optional("approval_id", CommonSchemas.approvalID, "Others must agree to it."),
+            .optional("needed", .count, "How many others."),
+            .optional("expires_at_ms", CommonSchemas.atMs, "The end of its window."),
+        ]))
+
+    private static let lastScheduled = Schema.named(
+        "ScheduleSummary",
+        .object([
+            .required("move", scheduledMove), .required("end", .choice(of: ScheduleEnd.self)),
+            .optional("run_id", CommonSchemas.runID), .optional("rule", CommonSchemas.name),
+            .required("reason", CommonSchemas.text),
+            .required("ended_at_ms", CommonSchemas.atMs),
+        ]))
+
     private static let node = Schema.named(
         "NodeStatus",
         .object([
@@ -56,6 +74,7 @@ enum StatusSchemas {
             .optional(
                 "upkeep_trouble", CommonSchemas.text,
                 "What keeps it from being brought back into service."),
+            .optional("work", AgentSchemas.work, "What its agent is at, as long as the data is."),
             .optional("weight", .count, "In an active/active cluster: its share of the load."),
             .optional("maintenance", suspension),
             .optional("agent_version", CommonSchemas.text, "As the agent says itself."),
@@ -127,6 +146,8 @@ enum StatusSchemas {
             .required("holds", .array(PlanSchemas.hold), "What would have moved and did not."),
             .optional("scheduled", scheduledMove),
             .optional("scheduled_hold", PlanSchemas.hold),
+            .optional("scheduled_approval", ApprovalSchemas.pending, "In advance, for that move."),
+            .optional("last_scheduled", lastScheduled, "What became of the last arranged move."),
             .optional("pause", suspension), .optional("maintenance", suspension),
             .optional("approval", ApprovalSchemas.pending, "Waits for the consent of others."),
             .required("reviews", .array(ApprovalSchemas.review)),
@@ -167,6 +188,7 @@ enum StatusSchemas {
                     .object([
                         .required("cluster_id", CommonSchemas.clusterID),
                         .required("move", scheduledMove), .optional("hold", PlanSchemas.hold),
+                        .optional("approval", ApprovalSchemas.pending),
                     ])))
         ]))
 
