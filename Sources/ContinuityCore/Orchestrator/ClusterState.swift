@@ -83,6 +83,8 @@ package struct ClusterState: Hashable, Sendable {
     /// What keeps the arranged move, which is due, from beginning.
     package var scheduledHold: Hold?
     package var pause: Suspension?
+    /// A mistake of this program in a run of the cluster: it is left alone until it is resumed.
+    package var quarantine: String?
     /// Of the cluster as a whole.
     package var maintenance: Suspension?
     package var nodeMaintenance: [NodeID: Suspension] = [:]

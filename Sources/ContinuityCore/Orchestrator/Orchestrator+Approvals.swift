@@ -11,7 +11,8 @@ package enum ApprovalAct: Hashable, Sendable {
 extension Orchestrator {
     /// How long a break-glass waits for the second admin.
     static let breakGlassMs: Int64 = 300_000
-    static let openReviewsMax = 100
+    /// Of one cluster. Each stands in the status until somebody has looked at it.
+    package static let openReviewsMax = 100
 
     // MARK: Asking
 
@@ -21,6 +22,13 @@ extension Orchestrator {
     ) throws(PlanRefusal) -> Reply {
         let id = request.clusterID
         guard let cluster = served(id) else { return .unknownCluster(id) }
+        if request.isBreakGlass, cluster.reviews.count >= Self.openReviewsMax {
+            throw PlanRefusal(
+                rule: .openReviews,
+                evidence: "\(cluster.reviews.count) break-glasses of \(id) wait for their review, "
+                    + "the oldest is \(cluster.reviews[0].reviewID): close some first "
+                    + "('continuity review close')")
+        }
         let loss = dataLoss(of: plan, id, now)
         let needed =
             request.isBreakGlass ? 1 : cluster.policy.approvals?.needed(for: request.kind) ?? 0

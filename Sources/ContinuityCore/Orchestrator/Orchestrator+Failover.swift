@@ -9,6 +9,7 @@ extension Orchestrator {
     /// Moves the primary if it has failed and no rule stands against it; else says which rule.
     mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
+        if let hold = cluster.holdOfQuarantine { return setHold(hold, id, now) }
         guard cluster.cluster.topology == .activePassive else { return considerWeights(id, now) }
         if adoptFoundPrimary(id, cluster, now) { return }
         let status = cluster.status(of: cluster.primary)

@@ -1,10 +1,7 @@
 extension Orchestrator {
-    /// More steps than a run has in one go; reaching it is a mistake in the script.
-    private static let stepLimit = 1000
-
     /// Does everything of the active run that can be done now.
     mutating func advance(_ id: ClusterID, _ now: Moment) {
-        for _ in 0..<Self.stepLimit {
+        for _ in 0..<runStepsMax {
             guard let run = state.clusters[id]?.run,
                 let surroundings = surroundings(of: run, id, now)
             else { return }
@@ -12,7 +9,11 @@ extension Orchestrator {
             if step == .wait { return }
             apply(step, of: run, id, now)
         }
-        preconditionFailure("a run took more than \(Self.stepLimit) steps at once")
+        guard let run = state.clusters[id]?.run else { return }
+        let fault = "\(run.runID) took more than \(runStepsMax) steps at once"
+        quarantine(id, run, fault, now)
+        end(run, .failed, "internal fault: \(fault)", id, now)
+        setHold(state.clusters[id]?.holdOfQuarantine, id, now)
     }
 
     private func surroundings(

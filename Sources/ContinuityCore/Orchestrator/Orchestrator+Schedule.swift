@@ -129,7 +129,9 @@ extension Orchestrator {
                 evidence: "\(cluster.primary) is the primary now; it was arranged to move it away "
                     + "from \(move.fromNodeID)")
         }
-        if let refusal = refusalOfPause(cluster) { throw refusal }
+        if let refusal = refusalOfPause(cluster) ?? cluster.holdOfQuarantine?.asRefusal {
+            throw refusal
+        }
         if let window = cluster.policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) })
         {
             throw PlanRefusal(rule: .freezeWindow, evidence: window.reason)

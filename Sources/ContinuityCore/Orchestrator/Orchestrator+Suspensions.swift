@@ -21,10 +21,16 @@ extension Orchestrator {
     ) throws(OrderProblem) {
         try checkKnown(id)
         try check(reason: reason)
-        guard state.clusters[id]?.pause != nil else {
+        let isQuarantined = state.clusters[id]?.quarantine != nil
+        let isPaused = state.clusters[id]?.pause != nil
+        guard isPaused || isQuarantined else {
             throw OrderProblem("not-paused", "\(id) is not paused: nothing to resume")
         }
-        endPause(id, .byHand, reason, by: actor, now)
+        if isQuarantined {
+            emit(
+                .quarantineEnded(QuarantineEnded(reason: reason)), cluster: id, actor: actor, now)
+        }
+        if isPaused { endPause(id, .byHand, reason, by: actor, now) }
         noted(id, now)
     }
 

@@ -11,6 +11,11 @@ package struct Orchestrator: Sendable {
     private let saltKey: [UInt8]
     /// What the journal's first entry of this leadership says of the program.
     private let version: String
+    /// More steps than a run has in one go. Reaching it is a mistake of this program.
+    let runStepsMax: Int
+    /// What such a mistake does: in simulation it ends the process, so that it is found; in service
+    /// it takes the one cluster out, and the others go on.
+    let trapsOnInternalFault: Bool
     private var result = StepResult()
     private var lastStepMs: Int64?
 
@@ -18,14 +23,19 @@ package struct Orchestrator: Sendable {
     /// was away: windows start anew. The shell ticks several times within it.
     package static let stallMs: Int64 = 600
 
+    package static let runStepsMaxDefault = 1000
+
     package init(
         state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = [],
-        version: String = ProductVersion.number
+        version: String = ProductVersion.number,
+        runStepsMax: Int = Orchestrator.runStepsMaxDefault, trapsOnInternalFault: Bool = false
     ) {
         self.state = state
         self.digest = digest
         self.saltKey = saltKey
         self.version = version
+        self.runStepsMax = runStepsMax
+        self.trapsOnInternalFault = trapsOnInternalFault
     }
 
     package mutating func step(_ input: Input, at now: Moment) -> StepResult {

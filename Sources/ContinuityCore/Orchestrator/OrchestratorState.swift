@@ -150,6 +150,8 @@ extension ClusterState {
             {
                 endScheduled()
             }
+        case .clusterQuarantined(let body): quarantine = body.reason
+        case .quarantineEnded: quarantine = nil
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .weightsShifted(let shifted):
             shift(shifted, atMs: atMs)
