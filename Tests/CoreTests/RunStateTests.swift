@@ -23,7 +23,7 @@ import Testing
             { $0.mayLoseData = true }, { $0.isBreakGlass = true }, { $0.targetIsFixed = true },
             { $0.isScored = true }, { $0.failedTargets = ["node-2"] }, { $0.admissionRound = 2 },
             { $0.alerts = ["alert-1"] },
-            { $0.verdicts = [PolicyVerdict(pack: "p", verdict: "allow", reason: "")] },
+            { $0.verdicts = [PolicyVerdict(pack: "p", verdict: .allow, reason: "")] },
             { $0.stageStarts = [.init(stage: .demote, atMs: 1)] },
         ]
         for (index, change) in changes.enumerated() {

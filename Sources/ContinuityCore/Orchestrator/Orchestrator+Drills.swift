@@ -15,7 +15,8 @@ extension Orchestrator {
             let plan = try Planner.plan(
                 cluster: snapshot, policy: cluster.policy,
                 request: PlanRequest(
-                    kind: request.scenario.planKind, triggerReason: request.scenario.trigger,
+                    kind: request.scenario.planKind,
+                    triggerReason: request.scenario.trigger.rawValue,
                     targetNodeID: request.targetNodeID),
                 estimates: cluster.estimates, digest: digest)
             try plan.mustBe(request.expectedPlan)
@@ -251,13 +252,8 @@ extension Orchestrator {
                     outcome: .failed, detail: "the policy does not bind it any more")
             }
             if binding.skippedInDrills == true { return OperationResult(.skippedInDrill) }
-            let context = hookContext(operation, drill.run, id, now, drill: drill)
             release(
-                .hook(
-                    HookCall(
-                        operation: operation, clusterID: id, binding: binding, context: context,
-                        instanceID: state.instanceID,
-                        isDrill: true)))
+                .hook(hookCall(operation, binding, drill.run, cluster, now, drill: drill)))
             return nil
         case .command:
             guard let node = operation.nodeID, let command = operation.command else { return nil }

@@ -229,19 +229,22 @@ extension Orchestrator {
                     OperationResult(
                         outcome: .failed, detail: "the policy does not bind it any more"), now)
             }
-            let context = hookContext(operation, run, id, now)
-            release(
-                .hook(
-                    HookCall(
-                        operation: operation, clusterID: id, binding: binding, context: context,
-                        instanceID: state.instanceID)))
+            release(.hook(hookCall(operation, binding, run, cluster, now)))
         }
     }
 
-    func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
+    package func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
         guard let stage = operation.stage else { return nil }
         // A pack may stand at a stage more than once, each time with its own configuration and
-        // grant: the key tells which one is meant.
+        // grant.
+        if let place = operation.place {
+            let bindings = cluster.policy.bindings(at: stage, place.timing)
+            guard bindings.indices.contains(place.index),
+                bindings[place.index].pack == operation.pack
+            else { return nil }
+            return bindings[place.index]
+        }
+        // A journal of before operations named the place has it in the key alone.
         for timing in HookBinding.Timing.allCases {
             let bindings = cluster.policy.bindings(at: stage, timing)
             for (index, binding) in bindings.enumerated() where binding.pack == operation.pack {

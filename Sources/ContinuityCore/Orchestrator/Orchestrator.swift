@@ -5,6 +5,7 @@
 /// granted) is kept beside it and is gathered anew after a restart.
 package struct Orchestrator: Sendable {
     package private(set) var state: OrchestratorState
+    package internal(set) var configuration: ServedConfiguration
     var observations: [ClusterID: ClusterObservation] = [:]
     let digest: ContentDigest
     /// What the salts of withholdable values are derived from; empty: bodies have no salts.
@@ -26,11 +27,13 @@ package struct Orchestrator: Sendable {
     package static let runStepsMaxDefault = 1000
 
     package init(
-        state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = [],
+        state: OrchestratorState, configuration: ServedConfiguration = ServedConfiguration(),
+        digest: ContentDigest, saltKey: [UInt8] = [],
         version: String = ProductVersion.number,
         runStepsMax: Int = Orchestrator.runStepsMaxDefault, trapsOnInternalFault: Bool = false
     ) {
         self.state = state
+        self.configuration = configuration
         self.digest = digest
         self.saltKey = saltKey
         self.version = version
@@ -104,6 +107,7 @@ package struct Orchestrator: Sendable {
             clusterID: cluster, kind: body.kind, body: body.bytes(), salt: nextSalt, digest: digest)
         state.evolve(entry, body)
         result.entries.append(entry)
+        if body.changesTokens { result.changesTokens = true }
     }
 
     private var nextSalt: String? {
@@ -120,6 +124,7 @@ package struct Orchestrator: Sendable {
     private mutating func lead(
         instanceID: String, clusters: [ClusterConfigured], _ brake: BrakeSettings, _ now: Moment
     ) {
+        configuration = ServedConfiguration(clusters: clusters, brake: brake)
         state.epoch += 1
         let format = saltKey.isEmpty ? nil : LeadershipStarted.committedFormat
         emit(

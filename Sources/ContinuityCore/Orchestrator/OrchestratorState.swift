@@ -30,6 +30,15 @@ package struct OrchestratorState: Hashable, Sendable {
     }
 }
 
+extension JournalBody {
+    var changesTokens: Bool {
+        switch self {
+        case .tokenCreated, .tokenRevoked, .tokenClaimed: true
+        default: false
+        }
+    }
+}
+
 extension OrchestratorState {
     mutating func evolve(_ entry: JournalEntry, _ body: JournalBody) {
         if head.seq == 0 { origin = entry.hash }
@@ -146,7 +155,8 @@ extension ClusterState {
         case .approvalRequested, .approvalGiven, .approvalEnded, .reviewOpened, .reviewClosed:
             govern(body)
             if case .approvalRequested(let request) = body,
-                request.approval.plan.triggerReason == RunTrigger.scheduled
+                (request.approval.trigger ?? RunTrigger(request.approval.plan.triggerReason))
+                    == .scheduled
             {
                 endScheduled()
             }

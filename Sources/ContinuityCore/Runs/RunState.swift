@@ -26,7 +26,7 @@ package struct RunState: Hashable, Sendable {
     package var runID: RunID
     package var kind: PlanKind
     package var plan: Plan
-    package var trigger: String
+    package var trigger: RunTrigger
     package var requestedBy: String
     package var reason: String
     package var requestedAtMs: Int64

@@ -38,7 +38,7 @@ extension World {
                 "\(body.kind.rawValue) \(body.plan.primaryNodeID) -> \(body.plan.failoverTargetID) "
                     + "(\(body.trigger)): \(actions)")
         case .runAdmitted(let body):
-            let verdicts = body.verdicts.map { "\($0.pack) \($0.verdict)" }
+            let verdicts = body.verdicts.map { "\($0.pack) \($0.verdict.rawValue)" }
             if !verdicts.isEmpty { decide("admitted", verdicts.joined(separator: ", ")) }
         case .operationFinished(let body): tell(body)
         case .leaseAwaited(let body):

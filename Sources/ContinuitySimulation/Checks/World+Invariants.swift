@@ -135,7 +135,7 @@ extension World {
         guard actor == "continuity", let node = index(of: body.plan.primaryNodeID) else { return }
         if body.kind == .failover { checker.failovers += 1 }
         checkCause(body, node)
-        guard body.trigger == "node_unreachable", settings.policy.needsQuorum else { return }
+        guard body.trigger == .nodeUnreachable, settings.policy.needsQuorum else { return }
         let votes = cluster.nodes.indices.filter {
             $0 != node && nowMs - checker.foundUnreachable(node, by: $0) < 15_000
         }
