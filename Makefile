@@ -37,7 +37,7 @@ lint: dependencies ## Check the format of the sources, the direction of the depe
 test: dependencies lint ## Run everything: format, architecture, unit and integration tests
 	@swift build --build-tests
 	@scripts/fuzz replay
-	@swift test --skip-build --filter '^(CoreTests|HTTPTests|StoreTests|SimulationTests)\.'
+	@swift test --skip-build --filter '^(CoreTests|HTTPTests|StoreTests|ServerTests|SimulationTests)\.'
 	@# One after the other: their scripts have budgets of wall time, which a busy machine uses up.
 	@swift test --skip-build --no-parallel --filter '^(HooksTests|BrokerTests)\.'
 	@# Alone: an agent reaps the orphans of its process, and would take other tests' children.

@@ -206,6 +206,13 @@ let package = Package(
             dependencies: ["ContinuityStore", "ContinuityCore", "ContinuityCrypto"],
             swiftSettings: swiftRules),
         .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "ContinuityServer", "ContinuityAPI", "ContinuityAudit", "ContinuityCore",
+                "ContinuityCrypto", "ContinuityStore", logging,
+            ],
+            swiftSettings: swiftRules),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "continuity", "continuity-agent", "HookSandbox", "ContinuityCore",

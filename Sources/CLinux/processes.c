@@ -92,6 +92,8 @@ int64_t continuity_boot_milliseconds(void) {
     return (clock_ns(CLOCK_MONOTONIC_RAW) + suspended_ns()) / 1000000;
 }
 
+void continuity_name_thread(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 int64_t continuity_slewed_boot_milliseconds(void) { return clock_ns(CLOCK_BOOTTIME) / 1000000; }
 
 static int wait_connected(int descriptor, int64_t deadline_ms) {

@@ -55,7 +55,7 @@ extension APIServer {
                 try await orchestrator.approval(act, by: principal)
             }
             // What was refused is told as a problem.
-            if let reply { _ = try Self.answer(reply) }
+            _ = try Self.answer(reply)
             return Self.page(
                 "<h1>\(link.isApproval ? "Approved" : "Refused")</h1><p>It is in the journal.</p>")
         }

@@ -52,7 +52,7 @@ extension APIServer {
                 reason: answer.reason ?? "")
         }
         api.post("break-glass") { [self] request, context in
-            let order = try await Self.body(GlassOrder.self, of: request)
+            let order = try Self.body(GlassOrder.self, of: context)
             try context.caller.require(order.clusterID)
             guard !order.reason.isEmpty else {
                 throw Problem(.badRequest, "bad-reason", "say why the glass is broken")
@@ -69,7 +69,7 @@ extension APIServer {
         }
         api.post("reviews/{review_id}/close") { [self] request, context in
             let id = ReviewID(try context.parameters.require("review_id"))
-            let answer = try await Self.body(Answer.self, of: request)
+            let answer = try Self.body(Answer.self, of: context)
             return try await take(
                 .closeReview(answer.clusterID, id, note: answer.reason ?? ""), answer, context)
         }
@@ -81,7 +81,7 @@ extension APIServer {
     ) {
         api.post(RouterPath("approvals/{approval_id}/\(verb)")) { [self] request, context in
             let id = ApprovalID(try context.parameters.require("approval_id"))
-            let answer = try await Self.body(Answer.self, of: request)
+            let answer = try Self.body(Answer.self, of: context)
             return try await take(try act(id, answer), answer, context)
         }
     }
@@ -93,9 +93,6 @@ extension APIServer {
         let principal = principal(context, claimed: answer.requestedBy)
         let reply = try await Self.journaled {
             try await orchestrator.approval(act, by: principal)
-        }
-        guard let reply else {
-            throw Problem(.serviceUnavailable, "stopping", "the server is stopping")
         }
         return try Self.answer(reply)
     }

@@ -52,7 +52,7 @@ extension APIServer {
 
     private func addSuspensionRoutes(to api: RouterGroup<APIContext>) {
         api.post("pause") { [self] request, context in
-            let order = try await Self.body(SuspensionOrder.self, of: request)
+            let order = try Self.body(SuspensionOrder.self, of: context)
             try context.caller.require(order.clusterID)
             let requester = context.caller.requester(claimed: order.requestedBy)
             return try await take(
@@ -60,14 +60,14 @@ extension APIServer {
                 by: requester)
         }
         api.post("resume") { [self] request, context in
-            let order = try await Self.body(EndOrder.self, of: request)
+            let order = try Self.body(EndOrder.self, of: context)
             try context.caller.require(order.clusterID)
             return try await take(
                 .resume(order.clusterID, reason: order.reason),
                 by: context.caller.requester(claimed: order.requestedBy))
         }
         api.post("maintenance/start") { [self] request, context in
-            let order = try await Self.body(SuspensionOrder.self, of: request)
+            let order = try Self.body(SuspensionOrder.self, of: context)
             try context.caller.require(order.clusterID)
             let requester = context.caller.requester(claimed: order.requestedBy)
             return try await take(
@@ -75,7 +75,7 @@ extension APIServer {
                 by: requester)
         }
         api.post("maintenance/end") { [self] request, context in
-            let order = try await Self.body(EndOrder.self, of: request)
+            let order = try Self.body(EndOrder.self, of: context)
             try context.caller.require(order.clusterID)
             return try await take(
                 .endMaintenance(order.clusterID, order.nodeID, reason: order.reason),
@@ -90,7 +90,7 @@ extension APIServer {
                 encoding: try await Self.visible(orchestrator, to: context.caller).brake)
         }
         api.post("brake/clear") { [self] request, context in
-            let order = try await Self.body(ClearOrder.self, of: request)
+            let order = try Self.body(ClearOrder.self, of: context)
             return try await take(
                 .clearBrake(reason: order.reason),
                 by: context.caller.requester(claimed: order.requestedBy))
@@ -100,9 +100,6 @@ extension APIServer {
     func take(_ order: OperatorOrder, by actor: String) async throws -> Response {
         let reply = try await Self.journaled {
             try await orchestrator.order(order, by: actor)
-        }
-        guard let reply else {
-            throw Problem(.serviceUnavailable, "stopping", "the server is stopping")
         }
         return try Self.answer(reply)
     }

@@ -41,7 +41,7 @@ extension APIServer {
 
     func addDrillRoutes(to api: RouterGroup<APIContext>) {
         api.post("drill") { [orchestrator] request, context in
-            let order = try await Self.body(DrillOrder.self, of: request)
+            let order = try Self.body(DrillOrder.self, of: context)
             try context.caller.require(order.clusterID)
             let requester = context.caller.requester(claimed: order.requestedBy)
             let reply = try await Self.journaled {
@@ -68,13 +68,10 @@ extension APIServer {
             }
         }
         api.post("hooks/reload") { [orchestrator] request, context in
-            let order = try await Self.body(ReloadOrder.self, of: request)
+            let order = try Self.body(ReloadOrder.self, of: context)
             let requester = context.caller.requester(claimed: order.requestedBy)
             let reply = try await Self.journaled {
                 try await orchestrator.reloadHooks(requestedBy: requester)
-            }
-            guard let reply else {
-                throw Problem(.serviceUnavailable, "stopping", "the server is stopping")
             }
             return try Self.answer(reply)
         }

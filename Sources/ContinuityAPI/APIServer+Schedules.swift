@@ -43,7 +43,7 @@ extension APIServer {
             return try Self.json(encoding: ScheduleList(report))
         }
         api.post("schedules") { [self] request, context in
-            let order = try await Self.body(Arrangement.self, of: request)
+            let order = try Self.body(Arrangement.self, of: context)
             try context.caller.require(order.clusterID)
             guard let atMs = APITime.milliseconds(of: order.at) else {
                 throw Problem(
@@ -59,7 +59,7 @@ extension APIServer {
                 .schedule(wish), by: context.caller.requester(claimed: order.requestedBy))
         }
         api.post("schedules/cancel") { [self] request, context in
-            let order = try await Self.body(Cancellation.self, of: request)
+            let order = try Self.body(Cancellation.self, of: context)
             try context.caller.require(order.clusterID)
             return try await take(
                 .cancelSchedule(order.clusterID, reason: order.reason),

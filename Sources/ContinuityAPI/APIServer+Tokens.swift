@@ -48,7 +48,7 @@ extension APIServer {
             return Self.json(.object(members))
         }
         api.post("tokens") { [self] request, context in
-            let order = try await Self.body(TokenOrder.self, of: request)
+            let order = try Self.body(TokenOrder.self, of: context)
             return try await create(order, by: context.caller)
         }
         api.get("tokens") { [orchestrator] _, _ in
@@ -56,7 +56,7 @@ extension APIServer {
             return Self.json(["tokens": .array(try tokens.map(Self.shown))])
         }
         api.post("tokens/revoke") { [orchestrator] request, context in
-            let order = try await Self.body(RevokeOrder.self, of: request)
+            let order = try Self.body(RevokeOrder.self, of: context)
             let person = context.caller.requester(claimed: nil)
             let reply = try await Self.journaled {
                 try await orchestrator.revokeToken(
@@ -65,7 +65,7 @@ extension APIServer {
             return try Self.answer(reply)
         }
         api.post("tokens/claim") { [self] request, context in
-            _ = try await Self.body(ClaimOrder.self, of: request)
+            _ = try Self.body(ClaimOrder.self, of: context)
             return try await claim(
                 by: context.caller, from: context.channel.remoteAddress?.ipAddress ?? "unknown")
         }

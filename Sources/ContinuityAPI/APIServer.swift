@@ -118,7 +118,7 @@ package final class APIServer: Service {
 
     private func addAgentRoutes(to api: RouterGroup<APIContext>) {
         api.post("agent/report") { [orchestrator, reports] request, context in
-            let report = try await Self.body(NodeReport.self, of: request)
+            let report = try Self.body(NodeReport.self, of: context)
             try context.caller.require(report.clusterID, report.nodeID)
             try reports.check(report, request.headers)
             var answer = try Self.answer(
@@ -162,7 +162,7 @@ package final class APIServer: Service {
         }
         for kind in [PlanKind.failover, .switchover, .adopt] {
             api.post("\(kind.rawValue)") { [self] request, context in
-                let move = try await Self.body(MoveRequest.self, of: request)
+                let move = try Self.body(MoveRequest.self, of: context)
                 try context.caller.require(move.clusterID)
                 let requester = principal(context, claimed: move.requestedBy)
                 let reply = try await Self.journaled {
@@ -243,12 +243,13 @@ package final class APIServer: Service {
         }
     }
 
-    static func body<Body: Decodable>(
-        _ type: Body.Type, of request: Request
-    ) async throws -> Body {
-        let bytes = try await bytes(of: request)
+    /// The body as ``ContractMiddleware`` has read and checked it: it is not read twice.
+    static func body<Body: Decodable>(_ type: Body.Type, of context: APIContext) throws -> Body {
+        guard let body = context.body else {
+            throw Problem(.badRequest, "bad-body", "a body is needed")
+        }
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+            return try body.decode(type)
         } catch {
             throw Problem(.badRequest, "bad-body", describe(error))
         }
@@ -266,14 +267,20 @@ package final class APIServer: Service {
         }
     }
 
-    /// A journal that cannot be written or read is the server's trouble, and it acts on nothing.
+    /// Says why the orchestrator has not answered, and whether it is worth trying again.
     static func journaled<Value>(_ body: () async throws -> Value) async throws -> Value {
         do {
             return try await body()
-        } catch {
-            throw Problem(
-                .serviceUnavailable, "journal-unavailable",
-                "the journal cannot be used, nothing was done: \(error)")
+        } catch let error as OrchestratorUnavailable {
+            switch error {
+            case .overloaded:
+                throw Problem(
+                    .serviceUnavailable, "overloaded", "\(error)", headers: [.retryAfter: "1"])
+            case .stopping:
+                throw Problem(.serviceUnavailable, "stopping", "\(error)")
+            case .journalUnavailable:
+                throw Problem(.serviceUnavailable, "journal-unavailable", "\(error)")
+            }
         }
     }
 
@@ -302,10 +309,12 @@ package final class APIServer: Service {
             }
             return json(.object(members))
         case .problem(let problem):
-            // What is malformed was refused before: `bad-` here is what the state forbids.
             let status: HTTPResponse.Status =
-                problem.type.hasPrefix("no-such-")
-                ? .notFound : problem.type.hasPrefix("bad-") ? .unprocessableContent : .conflict
+                switch problem.kind {
+                case .unknown: .notFound
+                case .invalid: .unprocessableContent
+                case .conflict: .conflict
+                }
             throw Problem(status, problem.type, problem.detail)
         case .refused(let refusal):
             throw Problem(

@@ -14,18 +14,44 @@ package struct ServedCluster: Sendable {
     }
 }
 
-/// What the API needs of the server: a port, so that tests can stand behind it.
+/// Why the orchestrator has not answered, and what that says of what it was asked for.
+package enum OrchestratorUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
+    /// More waits than it can take. Nothing was done.
+    case overloaded
+    /// The process is ending. Nothing was done.
+    case stopping
+    /// The journal could not be written or read. `isDurable`: whether what was asked for stands in
+    /// it all the same, and is carried out; `nil`: that could not be read either.
+    case journalUnavailable(reason: String, isDurable: Bool? = false)
+
+    package var description: String {
+        switch self {
+        case .overloaded: "the server has more to do than it can take; try again"
+        case .stopping: "the server is stopping; nothing was done"
+        case .journalUnavailable(let reason, false):
+            "the journal cannot be used, nothing was done: \(reason)"
+        case .journalUnavailable(let reason, true):
+            "the journal failed after what was asked for was recorded, and it is carried out; do "
+                + "not ask again: \(reason)"
+        case .journalUnavailable(let reason, nil):
+            "the journal cannot be used, and it is not known whether what was asked for was "
+                + "recorded; look at the status before asking again: \(reason)"
+        }
+    }
+}
+
+/// What the API needs of the server: a port, so that tests can stand behind it. Its functions throw
+/// ``OrchestratorUnavailable`` where they cannot answer.
 package protocol OrchestratorPort: Sendable {
-    /// - Throws: when the journal cannot take entries: nothing was done.
     func report(_ report: NodeReport) async throws -> Reply
     func request(_ request: OperatorRequest) async throws -> Reply
-    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply?
-    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply?
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply
+    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply
     func drill(_ request: DrillRequest) async throws -> Reply
     /// `nil`: it is not known here; the journal has every report.
     func drillProgress(_ id: RunID) async throws -> DrillProgress?
     /// Reads the pack folders anew and swaps what checks.
-    func reloadHooks(requestedBy: String) async throws -> Reply?
+    func reloadHooks(requestedBy: String) async throws -> Reply
     func tokens() async throws -> [AccessToken]
     /// At once, from what the journal said last.
     func token(sha256: String) -> AccessToken?

@@ -16,14 +16,15 @@ final class Driver: Service, OrchestratorPort {
 
     private let inbox = Inbox()
     private let head = HeadSignal()
-    private let store: JournalStore
+    private let journal: any Journal
     private let instanceID: String
-    private let clusters: [ClusterConfigured]
-    private let brake: BrakeSettings
-    private let executor: EffectExecutor
+    private let executor: any EffectPort
     private let witnesses = WitnessWatch()
     private let restored: JournalRestored?
-    private let initialSigner: CheckpointSigner?
+    private let makeSigner: @Sendable (OrchestratorState) -> CheckpointSigner?
+    /// Where the loop runs: its steps block until their entries are durable.
+    private let thread = ThreadExecutor(name: Driver.threadName)
+    static let threadName = "orchestrator"
     /// Why nothing is decided or done: the journal cannot be written.
     private let suspended = Mutex<String?>(nil)
     private let logger: Logger
@@ -33,27 +34,25 @@ final class Driver: Service, OrchestratorPort {
     private let tokensByDigest: Mutex<[String: AccessToken]>
     /// A second on average between two entries of refused logins, of one and of all.
     private let loginEntries = Mutex(RateLimiter(perSecond: 1))
-    /// When a credential's use was journaled last, in UTC milliseconds. As many as there are
-    /// people and tokens.
+    /// When a credential's use was journaled last, in UTC milliseconds.
     private let credentialUses = Mutex<[String: Int64]>([:])
     private static let credentialUseMs: Int64 = 86_400_000
+    private static let credentialUsesMax = 10_000
     /// Set before the service runs.
     let reloader = Mutex<PackReloader?>(nil)
     /// The state at the start; the running one belongs to `run` alone.
     private let initial: Orchestrator
 
     init(
-        orchestrator: Orchestrator, store: JournalStore, instanceID: String,
-        clusters: [ClusterConfigured], brake: BrakeSettings, executor: EffectExecutor,
-        signer: CheckpointSigner?, restored: JournalRestored?, logger: Logger
+        orchestrator: Orchestrator, journal: any Journal, instanceID: String,
+        executor: any EffectPort, restored: JournalRestored?, logger: Logger,
+        signer: @escaping @Sendable (OrchestratorState) -> CheckpointSigner?
     ) {
         initial = orchestrator
-        self.store = store
+        self.journal = journal
         self.instanceID = instanceID
-        self.clusters = clusters
-        self.brake = brake
         self.executor = executor
-        initialSigner = signer
+        makeSigner = signer
         self.restored = restored
         self.logger = logger
         tokensByDigest = Mutex(Self.byDigest(orchestrator.state.tokens))
@@ -67,17 +66,23 @@ final class Driver: Service, OrchestratorPort {
     /// - Throws: when the journal cannot even be read.
     func run() async throws {
         defer { ready.withLock { $0 = false } }
-        inbox.submit(
-            .leadershipGained(instanceID: instanceID, clusters: clusters, brake: brake))
-        if let restored { inbox.submit(.journalRestored(restored)) }
+        inbox.submit(leadership(initial))
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
                 group.addTask { await self.tick() }
-                group.addTask { try await self.drive() }
+                group.addTask(executorPreference: self.thread) { try await self.drive() }
                 try await group.next()
                 group.cancelAll()
             }
         }
+    }
+
+    /// What begins to lead, at the start and once the journal can be written again: with the
+    /// configuration of now, which may be another than at the start.
+    private func leadership(_ orchestrator: borrowing Orchestrator) -> Input {
+        let configuration = orchestrator.configuration
+        return .leadershipGained(
+            instanceID: instanceID, clusters: configuration.clusters, brake: configuration.brake)
     }
 
     private func tick() async {
@@ -89,60 +94,91 @@ final class Driver: Service, OrchestratorPort {
     }
 
     private func drive() async throws {
-        var lead = Lead(orchestrator: initial, signer: initialSigner)
+        var lead = Lead(orchestrator: initial, signer: makeSigner(initial.state))
         var retry = RetryAfterFailure()
+        /// What was restored at the start, until an entry says so.
+        var unsaid = restored
         try await withThrowingDiscardingTaskGroup { effects in
             defer { inbox.close() }
-            for await item in inbox.items {
-                inbox.took(item)
-                guard case .input(var input, let reply) = item else {
-                    if case .query(let body) = item { body(lead.orchestrator) }
+            while let item = await inbox.next() {
+                guard case .input(var input, var reply) = item else {
+                    if case .query(let body, _) = item { body(lead.orchestrator) }
                     continue
                 }
                 if let reason = suspended.withLock(\.self) {
                     guard case .tick = input, retry.isDue(SystemClock.now()) else {
-                        reply?.resume(throwing: Suspended(reason: reason))
+                        item.refuse(.journalUnavailable(reason: reason))
                         continue
                     }
                     // As after a start: what was under way is taken up from the journal.
-                    input = .leadershipGained(
-                        instanceID: instanceID, clusters: clusters, brake: brake)
+                    input = leadership(lead.orchestrator)
                 }
-                do {
-                    let result = try lead.step(input, commit)
+                let configuration = lead.orchestrator.configuration
+                do throws(StoreError) {
+                    let result = try lead.step(input, append)
                     resumed()
-                    if result.entries.contains(where: { $0.kind.hasPrefix("token_") }) {
-                        refreshTokens(lead)
-                    }
-                    reply?.resume(returning: result.reply)
-                    for effect in result.effects {
-                        effects.addTask { await self.executor.carryOut(effect, self.inbox) }
+                    carryOut(result, lead, &effects)
+                    reply.take()?.resume(returning: .success(result.reply))
+                    if case .leadershipGained = input, let restored = unsaid {
+                        carryOut(try lead.step(.journalRestored(restored), append), lead, &effects)
+                        unsaid = nil
                     }
                 } catch {
-                    reply?.resume(throwing: Suspended(reason: "\(error)"))
-                    suspend(error)
                     retry.failed(SystemClock.now())
-                    // What was decided is not recorded, so it was never decided.
-                    lead = try Lead(
-                        orchestrator: Orchestrator(
-                            state: JournalRecovery.fold(store), digest: .openSSL,
-                            saltKey: Self.saltKey(),
-                            version: BuildVersion.text),
-                        signer: initialSigner)
-                    // What became durable before the failure counts, tokens among it.
-                    refreshTokens(lead)
+                    suspend(error, configuration)
+                    try startAnew(&lead, after: error, configuration, reply)
                 }
                 fine.withLock { $0 = lead.orchestrator.needsFineTicks }
             }
             effects.cancelAll()
             guard suspended.withLock({ $0 == nil }) else { return }
             do {
-                try lead.signEnd(commit)
+                try lead.signEnd(append)
             } catch {
                 logger.error(
                     "the journal's end could not be signed", metadata: ["error": "\(error)"])
             }
         }
+    }
+
+    private func carryOut(
+        _ result: StepResult, _ lead: Lead, _ effects: inout ThrowingDiscardingTaskGroup<any Error>
+    ) {
+        if result.changesTokens { refreshTokens(lead) }
+        for effect in result.effects {
+            // Not on the loop's own thread.
+            effects.addTask(executorPreference: globalConcurrentExecutor) {
+                await self.executor.carryOut(effect, self.inbox)
+            }
+        }
+    }
+
+    /// What was decided is not recorded, so it was never decided: the state is what the journal
+    /// says. An append that failed may still have become durable.
+    ///
+    /// - Throws: when the journal cannot be read.
+    private func startAnew(
+        _ lead: inout Lead, after error: StoreError, _ configuration: ServedConfiguration,
+        _ reply: Inbox.Answer<Reply?>?
+    ) throws {
+        let attempted = lead.orchestrator
+        var isDurable: Bool?
+        defer {
+            reply?.resume(
+                returning: .failure(
+                    .journalUnavailable(reason: "\(error)", isDurable: isDurable)))
+        }
+        let state = try journal.fold()
+        isDurable = state.head == attempted.state.head
+        lead = Lead(
+            orchestrator: Orchestrator(
+                state: state,
+                configuration: isDurable == true ? attempted.configuration : configuration,
+                digest: .openSSL, saltKey: Self.saltKey(), version: BuildVersion.text),
+            signer: makeSigner(state))
+        // What became durable before the failure counts, tokens among it.
+        refreshTokens(lead)
+        head.advance(to: state.head.seq)
     }
 
     /// New at each start: it is kept nowhere, since the salts stand in the bodies.
@@ -156,7 +192,7 @@ final class Driver: Service, OrchestratorPort {
         tokensByDigest.withLock { $0 = tokens }
     }
 
-    private func suspend(_ error: any Error) {
+    private func suspend(_ error: any Error, _ configuration: ServedConfiguration) {
         ready.withLock { $0 = false }
         let isNews = suspended.withLock { reason in
             defer { reason = "\(error)" }
@@ -167,7 +203,7 @@ final class Driver: Service, OrchestratorPort {
             "the journal cannot be written: nothing is decided or done until it can",
             metadata: ["error": "\(error)"])
         let atMs = SystemClock.now().utcMs
-        for cluster in clusters.map(\.cluster.clusterID) {
+        for cluster in configuration.clusters.map(\.cluster.clusterID) {
             let seed = Array("suspended/\(cluster)/\(instanceID)/\(atMs)".utf8)
             executor.tell(
                 Alert(
@@ -185,10 +221,10 @@ final class Driver: Service, OrchestratorPort {
         if wasSuspended { logger.notice("the journal can be written again") }
     }
 
-    private func commit(_ result: StepResult) throws {
-        guard let last = result.entries.last else { return }
-        try store.append(result.entries)
-        for entry in result.entries { log(entry) }
+    private func append(_ entries: [JournalEntry]) throws(StoreError) {
+        guard let last = entries.last else { return }
+        try journal.append(entries)
+        for entry in entries { log(entry) }
         head.advance(to: last.seq)
         ready.withLock { $0 = true }
     }
@@ -207,37 +243,50 @@ final class Driver: Service, OrchestratorPort {
 
     var isReady: Bool { ready.withLock(\.self) }
 
+    /// Every input that comes this way is answered by the core.
+    private struct Unanswered: Error {
+        let input: Input
+    }
+
+    func ask(_ input: Input) async throws -> Reply {
+        guard let reply = try await inbox.ask(input) else { throw Unanswered(input: input) }
+        return reply
+    }
+
     func report(_ report: NodeReport) async throws -> Reply {
-        let reply = try await inbox.ask(.report(report)) ?? .unknownNode(report.nodeID)
+        let reply = try await ask(.report(report))
         // Who is no node of ours is no witness either.
         guard case .report = reply else { return reply }
-        // Another's journal is no reason to refuse a lease; it is one to wake somebody.
-        if let alarm = try witnesses.finding(in: report, store) {
-            logger.critical(
-                "a witness contradicts the journal",
-                metadata: ["node_id": "\(alarm.nodeID)", "finding": "\(alarm.finding)"])
-            inbox.submit(.witnessAlarmed(alarm, report.clusterID))
+        do {
+            // Another's journal is no reason to refuse a lease; it is one to wake somebody.
+            if let alarm = try await witnesses.finding(in: report, journal) {
+                logger.critical(
+                    "a witness contradicts the journal",
+                    metadata: ["node_id": "\(alarm.nodeID)", "finding": "\(alarm.finding)"])
+                inbox.submit(.witnessAlarmed(alarm, report.clusterID))
+            }
+        } catch {
+            // Nor is one that cannot be read just now: the next report is looked at again.
+            logger.error(
+                "what an agent witnessed could not be held against the journal",
+                metadata: ["node_id": "\(report.nodeID)", "error": "\(error)"])
         }
         return reply
     }
 
     func request(_ request: OperatorRequest) async throws -> Reply {
-        try await inbox.ask(.request(request)) ?? .unknownCluster(request.clusterID)
+        try await ask(.request(request))
     }
 
-    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply? {
-        try await inbox.ask(.order(order, by: actor))
+    func order(_ order: OperatorOrder, by actor: String) async throws -> Reply {
+        try await ask(.order(order, by: actor))
     }
 
-    func ask(_ input: Input) async throws -> Reply? { try await inbox.ask(input) }
-
-    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply? {
-        try await inbox.ask(.approval(act, by: principal))
+    func approval(_ act: ApprovalAct, by principal: Principal) async throws -> Reply {
+        try await ask(.approval(act, by: principal))
     }
 
-    func drill(_ request: DrillRequest) async throws -> Reply {
-        try await inbox.ask(.drill(request)) ?? .unknownCluster(request.clusterID)
-    }
+    func drill(_ request: DrillRequest) async throws -> Reply { try await ask(.drill(request)) }
 
     func tokens() async throws -> [AccessToken] {
         try await inbox.query { $0.state.tokens.values.sorted { $0.createdAtMs < $1.createdAtMs } }
@@ -246,16 +295,15 @@ final class Driver: Service, OrchestratorPort {
     func token(sha256: String) -> AccessToken? { tokensByDigest.withLock { $0[sha256] } }
 
     func createToken(_ token: AccessToken) async throws -> Reply {
-        try await inbox.ask(.tokenCreated(token)) ?? .tokenRefused("the server is stopping")
+        try await ask(.tokenCreated(token))
     }
 
     func revokeToken(_ id: TokenID, reason: String, by person: String) async throws -> Reply {
-        try await inbox.ask(.tokenRevoked(id, reason: reason, by: person))
-            ?? .tokenRefused("the server is stopping")
+        try await ask(.tokenRevoked(id, reason: reason, by: person))
     }
 
     func claimToken(_ claim: TokenClaim) async throws -> Reply {
-        try await inbox.ask(.tokenClaimed(claim)) ?? .tokenRefused("the server is stopping")
+        try await ask(.tokenClaimed(claim))
     }
 
     func noteLoginRefused(_ refusal: LoginRefused) async {
@@ -276,12 +324,15 @@ final class Driver: Service, OrchestratorPort {
             let last = uses[key] ?? .min
             // A clock that was set back must not silence it.
             guard last > nowMs || nowMs - Self.credentialUseMs >= last else { return false }
+            if uses.count >= Self.credentialUsesMax {
+                uses = uses.filter { nowMs - $0.value < Self.credentialUseMs }
+            }
             uses[key] = nowMs
             return true
         }
         guard isNews else { return }
         do {
-            guard isReady else { throw Suspended(reason: "not ready") }
+            guard isReady else { throw OrchestratorUnavailable.stopping }
             _ = try await inbox.ask(.credentialUsed(use, by: person))
         } catch {
             // The next request tries again.
@@ -297,8 +348,15 @@ final class Driver: Service, OrchestratorPort {
         try await inbox.query { $0.drillProgress(id) }
     }
 
-    func reloadHooks(requestedBy: String) async throws -> Reply? {
-        try await reloader.withLock(\.self)?.reload(requestedBy: requestedBy)
+    func reloadHooks(requestedBy: String) async throws -> Reply {
+        guard let reloader = reloader.withLock(\.self) else {
+            throw OrchestratorUnavailable.stopping
+        }
+        return try await reloader.reload(requestedBy: requestedBy)
+    }
+
+    func configuration() async throws -> ServedConfiguration {
+        try await inbox.query { $0.configuration }
     }
 
     func status() async throws -> StatusReport {
@@ -313,32 +371,44 @@ final class Driver: Service, OrchestratorPort {
         return report
     }
 
+    // MARK: The journal's readers
+
     func entries(
         after seq: Int64, limit: Int, waitMs: Int64
     ) async throws -> [JournalEntry] {
-        let entries = try store.entries(after: seq, limit: limit)
+        let entries = try await read { try await $0.read(after: seq, limit: limit) }
         guard entries.isEmpty, waitMs > 0 else { return entries }
         await head.wait(after: seq, waitMs: waitMs)
-        return try store.entries(after: seq, limit: limit)
+        return try await read { try await $0.read(after: seq, limit: limit) }
     }
 
     func entries(_ query: JournalQuery, waitMs: Int64) async throws -> [JournalEntry] {
         let seen = head.seq
-        let entries = try store.entries(query)
+        let entries = try await read { try await $0.read(query) }
         guard entries.isEmpty, waitMs > 0 else { return entries }
         // What comes next may be of another kind: then the caller asks again.
         await head.wait(after: max(query.after, seen), waitMs: waitMs)
-        return try store.entries(query)
+        return try await read { try await $0.read(query) }
     }
 
     var firstSeq: Int64 { initial.state.head.seq }
 
     func entry(_ seq: Int64) async throws -> JournalEntry? {
-        try store.entries(after: seq - 1, limit: 1).first { $0.seq == seq }
+        try await read { try await $0.read(after: seq - 1, limit: 1) }.first { $0.seq == seq }
     }
 
     func beginning(of run: RunID) async throws -> JournalEntry? {
-        try store.last(kind: "run_requested", containing: "\"\(run)\"")
+        try await read {
+            try await $0.readLast(kind: "run_requested", containing: "\"\(run)\"")
+        }
+    }
+
+    private func read<Value>(_ body: (any Journal) async throws -> Value) async throws -> Value {
+        do {
+            return try await body(journal)
+        } catch let error as StoreError {
+            throw OrchestratorUnavailable.journalUnavailable(reason: "\(error)")
+        }
     }
 
     func servedCluster(_ id: ClusterID) async throws -> ServedCluster? {

@@ -8,8 +8,17 @@ import Foundation
 import Logging
 import Synchronization
 
+/// What the driver needs of whoever carries effects out.
+protocol EffectPort: Sendable {
+    /// Returns when the result was handed to `inbox`; with a cancelled task nothing is handed
+    /// over, and the next start asks again.
+    func carryOut(_ effect: Effect, _ inbox: Inbox) async
+    /// Tells all channels at once, without a record: for when none can be made.
+    func tell(_ alert: Alert)
+}
+
 /// Carries out what the orchestrator has decided and the journal holds.
-final class EffectExecutor: Sendable {
+final class EffectExecutor: EffectPort {
     /// On top of a command's own timeout, for the way there and back.
     private static let transportMs: Int64 = 1000
     /// How long one connection is waited on: one that is lost without a word must not take the
@@ -23,7 +32,6 @@ final class EffectExecutor: Sendable {
     /// Drills have a worker of their own, so that they never take one from a real run.
     private let drillRuntime: HookRuntime?
     private let packs: PackShelf
-    private let clusters: [ClusterID: Cluster]
     private let secrets: SecretStore
     private let recordings: RecordingStore?
     private let outbox: AlertOutbox
@@ -31,7 +39,7 @@ final class EffectExecutor: Sendable {
 
     init(
         client: HTTPClient, way: AgentWay, runtime: HookRuntime?, drillRuntime: HookRuntime?,
-        packs: PackShelf, clusters: [Cluster], secrets: SecretStore, recordings: RecordingStore?,
+        packs: PackShelf, secrets: SecretStore, recordings: RecordingStore?,
         outbox: AlertOutbox, logger: Logger
     ) {
         self.client = client
@@ -39,15 +47,12 @@ final class EffectExecutor: Sendable {
         self.runtime = runtime
         self.drillRuntime = drillRuntime
         self.packs = packs
-        self.clusters = Dictionary(clusters.map { ($0.clusterID, $0) }, uniquingKeysWith: { $1 })
         self.secrets = secrets
         self.recordings = recordings
         self.outbox = outbox
         self.logger = logger
     }
 
-    /// Returns when the result was handed to `inbox`; with a cancelled task nothing is handed
-    /// over, and the next start asks again.
     func carryOut(_ effect: Effect, _ inbox: Inbox) async {
         switch effect {
         case .command(let command, let agentURL):
@@ -71,7 +76,6 @@ final class EffectExecutor: Sendable {
         }
     }
 
-    /// Tells all channels at once, without a record: for when none can be made.
     func tell(_ alert: Alert) {
         for channel in outbox.channels(for: alert) { _ = outbox.enqueue(alert, channel: channel) }
     }
@@ -191,9 +195,9 @@ final class EffectExecutor: Sendable {
             pack: pack, stage: stage, context: call.context,
             configuration: call.binding.configuration,
             grant: grant, timeoutMs: call.binding.timeoutMs)
-        let port = ServerBrokerPort(
-            call: call, cluster: clusters[call.clusterID], inbox: inbox
-        ) { [self] command, url in await send(command, to: url) }
+        let port = ServerBrokerPort(call: call, inbox: inbox) { [self] command, url in
+            await send(command, to: url)
+        }
         let broker = ListeningBroker(
             LiveBroker(
                 mode: call.isDrill ? .drill : .live, http: client, secrets: secrets, port: port))

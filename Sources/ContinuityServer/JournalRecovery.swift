@@ -110,10 +110,14 @@ final class BackupService: Service {
     }
 
     func run() async throws {
+        let thread = ThreadExecutor(name: "backup")
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                self.backUp()
-                try? await Task.sleep(for: .seconds(self.configuration.everyS))
+            // Copying a journal blocks for as long as it takes.
+            await withTaskExecutorPreference(thread) {
+                while !Task.isCancelled {
+                    self.backUp()
+                    try? await Task.sleep(for: .seconds(self.configuration.everyS))
+                }
             }
         }
     }

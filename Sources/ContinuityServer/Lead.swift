@@ -1,4 +1,5 @@
 import ContinuityCore
+import ContinuityStore
 
 /// The orchestrator and who signs for it: one step is its own entries and, where one is due, a
 /// checkpoint of them.
@@ -11,36 +12,35 @@ struct Lead {
         self.signer = signer
     }
 
-    /// - Throws: what `commit` throws; this value is of no use then.
+    /// One step. Its entries and the checkpoint of them are one append: all of it is durable, or
+    /// nothing.
+    ///
+    /// - Throws: what `append` throws; this value is of no use then.
     mutating func step(
-        _ input: Input, _ commit: (StepResult) throws -> Void
-    ) throws -> StepResult {
-        let now = SystemClock.now()
-        let result = orchestrator.step(input, at: now)
-        try commit(result)
+        _ input: Input, at now: Moment = SystemClock.now(),
+        _ append: ([JournalEntry]) throws(StoreError) -> Void
+    ) throws(StoreError) -> StepResult {
+        var result = orchestrator.step(input, at: now)
         signer?.saw(result.entries, at: now)
         if let checkpoint = signer?.checkpoint(of: orchestrator.state.head, at: now) {
-            try commit(orchestrator.step(.checkpointed(checkpoint), at: now))
+            result.entries += orchestrator.step(.checkpointed(checkpoint), at: now).entries
             signer?.signed()
         }
+        if !result.entries.isEmpty { try append(result.entries) }
         return result
     }
 
     /// Signs what is not signed yet, so that a journal at rest has no unsigned end.
     ///
-    /// - Throws: what `commit` throws.
-    mutating func signEnd(_ commit: (StepResult) throws -> Void) throws {
+    /// - Throws: what `append` throws.
+    mutating func signEnd(
+        _ append: ([JournalEntry]) throws(StoreError) -> Void
+    ) throws(StoreError) {
         let now = SystemClock.now()
         guard let checkpoint = signer?.checkpoint(of: orchestrator.state.head) else { return }
-        try commit(orchestrator.step(.checkpointed(checkpoint), at: now))
+        try append(orchestrator.step(.checkpointed(checkpoint), at: now).entries)
         signer?.signed()
     }
-}
-
-/// The journal cannot be written at the moment.
-struct Suspended: Error, CustomStringConvertible {
-    let reason: String
-    var description: String { reason }
 }
 
 /// When to try again: soon, then ever more seldom.

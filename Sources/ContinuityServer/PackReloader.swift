@@ -1,3 +1,4 @@
+import ContinuityAPI
 import ContinuityConfig
 import ContinuityCore
 import ContinuityHooks
@@ -10,33 +11,55 @@ actor PackReloader {
     private let shelf: PackShelf
     private let runtime: HookRuntime?
     private let logger: Logger
-    private let submit: @Sendable (Input) async throws -> Reply?
-    private var clusters: [ClusterConfigured]
+    private let current: @Sendable () async throws -> ServedConfiguration
+    private let submit: @Sendable (Input) async throws -> Reply
+    private var isReloading = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
 
     init(
         configuration: ServerConfiguration, shelf: PackShelf, runtime: HookRuntime?,
-        logger: Logger, submit: @escaping @Sendable (Input) async throws -> Reply?
+        logger: Logger, current: @escaping @Sendable () async throws -> ServedConfiguration,
+        submit: @escaping @Sendable (Input) async throws -> Reply
     ) {
         self.configuration = configuration
         self.shelf = shelf
         self.runtime = runtime
         self.logger = logger
+        self.current = current
         self.submit = submit
-        clusters = configuration.clusters
     }
 
-    /// - Throws: when the journal cannot be written; nothing was swapped then.
-    func reload(requestedBy: String) async throws -> Reply? {
+    /// One after the other: what was read first must not come into force last.
+    ///
+    /// - Throws: `OrchestratorUnavailable`; nothing was swapped then, unless it says that the
+    ///   journal has it.
+    func reload(requestedBy: String) async throws -> Reply {
+        if isReloading {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+        isReloading = true
+        defer {
+            if waiting.isEmpty {
+                isReloading = false
+            } else {
+                waiting.removeFirst().resume()
+            }
+        }
+        return try await reloadNow(requestedBy)
+    }
+
+    private func reloadNow(_ requestedBy: String) async throws -> Reply {
+        let clusters = try await current().clusters
         let old = shelf.current
         var (packs, rejected) = ServerConfiguration.scan(
             configuration.packFolders, ceiling: configuration.ceiling, keeping: old)
         for (name, pack) in packs.sorted(by: { $0.key < $1.key }) where old[name] != pack {
-            if let reason = await reason(against: pack) {
+            if let reason = await reason(against: pack, clusters) {
                 rejected.append(.init(pack: name, reason: reason))
                 packs[name] = old[name]
             }
         }
-        for (name, pack) in old where packs[name] == nil && isBound(name) {
+        for (name, pack) in old where packs[name] == nil && Self.isBound(name, clusters) {
             rejected.append(.init(pack: name, reason: "its folder is gone, and a policy binds it"))
             packs[name] = pack
         }
@@ -62,24 +85,28 @@ actor PackReloader {
             return cluster
         }
         shelf.offer(packs)
-        let reply = try await submit(
-            .hookPacksChanged(
-                HookPacksChanged(changes: changes, rejected: rejected), clusters: next,
-                requestedBy: requestedBy))
-        if case .hookPacksChanged = reply {
-            clusters = next
+        do {
+            let reply = try await submit(
+                .hookPacksChanged(
+                    HookPacksChanged(changes: changes, rejected: rejected), clusters: next,
+                    requestedBy: requestedBy))
+            if case .hookPacksChanged = reply { shelf.putInForce(packs) }
+            return reply
+        } catch OrchestratorUnavailable.journalUnavailable(let reason, isDurable: true) {
             shelf.putInForce(packs)
+            throw OrchestratorUnavailable.journalUnavailable(reason: reason, isDurable: true)
         }
-        return reply
     }
 
-    private func isBound(_ name: String) -> Bool {
+    private static func isBound(_ name: String, _ clusters: [ClusterConfigured]) -> Bool {
         clusters.contains { $0.policy.hooks.contains { $0.pack == name } }
     }
 
     /// Why a pack cannot be taken: its bindings do not fit it, it is pinned to another digest, or
     /// its script does not compile.
-    private func reason(against pack: HookPack) async -> String? {
+    private func reason(
+        against pack: HookPack, _ clusters: [ClusterConfigured]
+    ) async -> String? {
         for cluster in clusters {
             for binding in cluster.policy.hooks where binding.pack == pack.manifest.name {
                 if let problem = ServerConfiguration.problem(of: binding, with: pack) {

@@ -67,8 +67,11 @@ package struct Server {
         defer { client.shutdown() }
         try await run(
             Orchestrator(
-                state: state, digest: .openSSL, saltKey: Driver.saltKey(),
-                version: BuildVersion.text), store,
+                state: state,
+                configuration: ServedConfiguration(
+                    clusters: configuration.clusters, brake: configuration.brake),
+                digest: .openSSL, saltKey: Driver.saltKey(), version: BuildVersion.text),
+            store,
             channels,
             (runtime, drillRuntime), client, restored)
         try store.close()
@@ -88,20 +91,25 @@ package struct Server {
         let way = AgentWay(rules: configuration.access)
         let executor = EffectExecutor(
             client: client, way: way, runtime: runtimes.real, drillRuntime: runtimes.drill,
-            packs: shelf,
-            clusters: configuration.clusters.map(\.cluster), secrets: configuration.secrets,
+            packs: shelf, secrets: configuration.secrets,
             recordings: try recordings(), outbox: outbox, logger: logger)
         let driver = Driver(
-            orchestrator: orchestrator, store: store,
+            orchestrator: orchestrator, journal: store,
             // Drawn anew by each process: two on copies of one journal are told apart by it.
             instanceID: "\(configuration.instanceID)-\(hexString(randomBytes(8)))",
-            clusters: configuration.clusters, brake: configuration.brake, executor: executor,
-            signer: configuration.audit.signer(state: orchestrator.state), restored: restored,
-            logger: logger)
+            executor: executor, restored: restored, logger: logger,
+            signer: { [audit = configuration.audit] in audit.signer(state: $0) })
         driver.reloader.withLock {
             $0 = PackReloader(
                 configuration: configuration, shelf: shelf, runtime: runtimes.drill, logger: logger,
-                submit: { [weak driver] in try await driver?.ask($0) })
+                current: { [weak driver] in
+                    guard let driver else { throw OrchestratorUnavailable.stopping }
+                    return try await driver.configuration()
+                },
+                submit: { [weak driver] in
+                    guard let driver else { throw OrchestratorUnavailable.stopping }
+                    return try await driver.ask($0)
+                })
         }
         driverBox.withLock { $0 = driver }
         let api = APIServer(

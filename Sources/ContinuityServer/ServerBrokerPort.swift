@@ -1,12 +1,10 @@
 import ContinuityBroker
 import ContinuityCore
 import ContinuityHooks
-import Foundation
 
 /// One hook call's way to the journal and to the agents of its cluster.
 struct ServerBrokerPort: BrokerPort {
     let call: HookCall
-    let cluster: Cluster?
     let inbox: Inbox
     let send: @Sendable (AgentCommand, String) async -> CommandResult
 
@@ -47,18 +45,13 @@ struct ServerBrokerPort: BrokerPort {
 
     // MARK: Agents
 
-    /// The journaled plan stands in the hook's own context: what the hook saw is what holds.
-    private var plan: JSONValue { call.context["plan"] ?? .null }
-
     func permit(_ order: AgentOrder) throws(CallFailure) {
-        guard let stage = call.operation.stage, let kind = plan["kind"]?.string,
-            let rule = PlanKind(rawValue: kind).map({
-                HookCommandRule(
-                    stage: stage, timing: call.binding.timing, kind: $0,
-                    primary: NodeID(plan["primary_node_id"]?.string ?? ""),
-                    target: NodeID(plan["failover_target_id"]?.string ?? ""))
-            })
-        else { throw CallFailure("the call belongs to no run", code: "unavailable") }
+        guard let stage = call.operation.stage else {
+            throw CallFailure("the call belongs to no run", code: "unavailable")
+        }
+        let rule = HookCommandRule(
+            stage: stage, timing: call.binding.timing, kind: call.plan.kind,
+            primary: call.plan.primaryNodeID, target: call.plan.failoverTargetID)
         _ = try agent(of: order)
         if let objection = rule.objection(to: order.name, on: order.node) {
             throw CallFailure(objection, code: "refused")
@@ -66,19 +59,11 @@ struct ServerBrokerPort: BrokerPort {
     }
 
     func pretended(_ order: AgentOrder) -> ServiceReport? {
-        order.name == .own ? nil : order.name.applied(to: seen(order.node))
-    }
-
-    /// The service of a node as this hook's context shows it.
-    private func seen(_ node: NodeID) -> ServiceReport? {
-        let nodes = call.context["cluster"]?["nodes"]?.array ?? []
-        return nodes.first { $0["node_id"]?.string == node.rawValue }?["service"].flatMap {
-            try? JSONDecoder().decode(ServiceReport.self, from: Data(CanonicalJSON.bytes($0)))
-        }
+        order.name == .own ? nil : order.name.applied(to: call.services[order.node])
     }
 
     private func agent(of order: AgentOrder) throws(CallFailure) -> String {
-        guard let url = cluster?.node(order.node)?.agentURL else {
+        guard let url = call.cluster.node(order.node)?.agentURL else {
             throw CallFailure(
                 "'\(order.node)' is no node of this cluster with an agent", code: "invalid")
         }
@@ -90,14 +75,13 @@ struct ServerBrokerPort: BrokerPort {
     ) async throws(CallFailure) -> CommandResult {
         let url = try agent(of: order)
         let key = OperationKey("\(call.operation.key.rawValue)/call-\(hostCall.sequence)")
-        let target = NodeID(plan["failover_target_id"]?.string ?? "")
-        let source = order.name == .follow ? target : nil
+        let source = order.name == .follow ? call.plan.failoverTargetID : nil
         let command =
             AgentCommand(
                 key: key, clusterID: call.clusterID, nodeID: order.node,
-                epoch: call.context["epoch"]?.int ?? 0, instanceID: call.instanceID,
+                epoch: call.epoch, instanceID: call.instanceID,
                 name: order.name,
-                primaryAddress: source.flatMap { cluster?.node($0)?.serviceAddress },
+                primaryAddress: source.flatMap { call.cluster.node($0)?.serviceAddress },
                 primaryNodeID: source, program: order.program,
                 readsOnly: order.readsOnly ? true : nil, timeoutMs: order.timeoutMs)
         var result = await send(command, url)

@@ -1,5 +1,4 @@
 import ContinuityCore
-import ContinuityStore
 import ContinuityTransport
 import Synchronization
 
@@ -36,15 +35,15 @@ final class WitnessWatch: Sendable {
     /// - Returns: what is to be journaled and alerted, when it is news.
     /// - Throws: when the journal cannot be read.
     func finding(
-        in report: NodeReport, _ store: JournalStore,
+        in report: NodeReport, _ journal: any Journal,
         at now: ContinuousClock.Instant = .now
-    ) throws -> WitnessAlarm? {
+    ) async throws -> WitnessAlarm? {
         guard let witness = report.witness?.bounded else { return nil }
         let name = "\(report.clusterID)/\(report.nodeID)"
         guard seen.withLock({ $0[name]?.state != witness }),
             checks.withLock({ $0.take(name, at: now) }) == nil
         else { return nil }
-        let finding = try finding(in: witness, store)
+        let finding = try await finding(in: witness, journal)
         return seen.withLock { seen in
             let status = AuditStatus.WitnessStatus(
                 clusterID: report.clusterID, nodeID: report.nodeID, seq: witness.seq,
@@ -68,9 +67,11 @@ final class WitnessWatch: Sendable {
         }
     }
 
-    private func finding(in witness: WitnessState, _ store: JournalStore) throws -> String? {
+    private func finding(
+        in witness: WitnessState, _ journal: any Journal
+    ) async throws -> String? {
         if let alarm = witness.alarm { return alarm }
-        let entry = try store.entries(after: witness.seq - 1, limit: 1).first
+        let entry = try await journal.read(after: witness.seq - 1, limit: 1).first
         guard let entry, entry.seq == witness.seq else {
             return "rewind: it witnessed entry \(witness.seq), which this journal does not have"
         }

@@ -185,20 +185,29 @@ package final class JournalStore: Sendable {
     /// Up to `limit` entries with a higher `seq`, in order.
     package func entries(after seq: Int64, limit: Int) throws(StoreError) -> [JournalEntry] {
         do {
-            return try database.read { db in
-                try Row.fetchAll(
-                    db,
-                    sql: "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
-                    arguments: [seq, limit]
-                ).map(Self.entry)
-            }
+            return try database.read { try Self.entries($0, after: seq, limit: limit) }
         } catch {
             throw Self.error(path, error)
         }
     }
 
+    static func entries(_ db: Database, after seq: Int64, limit: Int) throws -> [JournalEntry] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT ?",
+            arguments: [seq, limit]
+        ).map(Self.entry)
+    }
+
     /// The entries that fit, in order.
     package func entries(_ query: JournalQuery) throws(StoreError) -> [JournalEntry] {
+        do {
+            return try database.read { try Self.entries($0, query) }
+        } catch {
+            throw Self.error(path, error)
+        }
+    }
+
+    static func entries(_ db: Database, _ query: JournalQuery) throws -> [JournalEntry] {
         var conditions = ["seq > ?"]
         var arguments: StatementArguments = [query.after]
         if let kind = query.kind {
@@ -215,33 +224,31 @@ package final class JournalStore: Sendable {
             SELECT * FROM journal WHERE \(conditions.joined(separator: " AND "))
             ORDER BY seq \(query.isNewest ? "DESC" : "ASC") LIMIT ?
             """
-        do {
-            let entries = try database.read { [arguments] db in
-                try Row.fetchAll(db, sql: sql, arguments: arguments).map(Self.entry)
-            }
-            return query.isNewest ? entries.reversed() : entries
-        } catch {
-            throw Self.error(path, error)
-        }
+        let entries = try Row.fetchAll(db, sql: sql, arguments: arguments).map(Self.entry)
+        return query.isNewest ? entries.reversed() : entries
     }
 
     /// The newest entry of a kind whose body holds the text; `nil`: there is none. It looks through
     /// the entries of all kinds, without reading those of another.
     package func last(kind: String, containing text: String) throws(StoreError) -> JournalEntry? {
         do {
-            return try database.read { db in
-                try Row.fetchOne(
-                    db,
-                    sql: """
-                        SELECT * FROM journal WHERE kind = ? AND instr(body, CAST(? AS BLOB)) > 0
-                        ORDER BY seq DESC LIMIT 1
-                        """,
-                    arguments: [kind, text]
-                ).map(Self.entry)
-            }
+            return try database.read { try Self.last($0, kind: kind, containing: text) }
         } catch {
             throw Self.error(path, error)
         }
+    }
+
+    static func last(
+        _ db: Database, kind: String, containing text: String
+    ) throws -> JournalEntry? {
+        try Row.fetchOne(
+            db,
+            sql: """
+                SELECT * FROM journal WHERE kind = ? AND instr(body, CAST(? AS BLOB)) > 0
+                ORDER BY seq DESC LIMIT 1
+                """,
+            arguments: [kind, text]
+        ).map(Self.entry)
     }
 
     private static func entry(_ row: Row) throws -> JournalEntry {

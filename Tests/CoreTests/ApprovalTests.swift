@@ -289,5 +289,48 @@ import Testing
         #expect(world.state.reviews.isEmpty)
     }
 
+    /// Each open review stands in every status: there is a bound, and closing one is the way on.
+    @Test func theGlassIsNotBrokenAnewWhileTooManyReviewsAreOpen() throws {
+        var world = world(ApprovalPolicy(failover: 1))
+        let admin = Principal(actor: "token:root", person: "ada", isAdmin: true)
+        for count in 1...Orchestrator.openReviewsMax {
+            let entry = JournalEntry(
+                after: world.orchestrator.state.head, epoch: 1, atMs: world.now.utcMs,
+                actor: "continuity", clusterID: "demo", kind: "review_opened",
+                body: CanonicalJSON.bytes([
+                    "review": [
+                        "review_id": .string("review-\(count)"),
+                        "run_id": .string("run-\(count)"), "reason": "night", "opened_at_ms": 1,
+                        "people": .array([try JSONValue(encoding: admin)]),
+                    ]
+                ]), digest: .real)
+            world.journal.append(entry)
+            var state = world.orchestrator.state
+            try state.replay(entry)
+            world.orchestrator = Orchestrator(state: state, digest: .real)
+        }
+        try world.restart(keeping: world.journal.count)
+        world.settle()
+        func breakGlass() -> Reply? {
+            world.step(
+                .request(
+                    OperatorRequest(
+                        clusterID: "demo", kind: .failover, targetNodeID: nil, reason: "again",
+                        requestedBy: admin, isBreakGlass: true)))
+        }
+        guard case .refused(let refusal)? = breakGlass() else {
+            Issue.record("it is asked for")
+            return
+        }
+        #expect(refusal.rule == .openReviews)
+        #expect(refusal.evidence.contains("review-1"))
+        world.step(
+            .approval(.closeReview("demo", "review-7", note: "it was right"), by: Self.bob))
+        guard case .awaitingApproval? = breakGlass() else {
+            Issue.record("a closed review makes room")
+            return
+        }
+    }
+
     private struct Unexpected: Error { let reply: Reply? }
 }

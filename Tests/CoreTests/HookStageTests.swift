@@ -61,6 +61,44 @@ import Testing
         #expect(Set(world.hooks.map(\.operation.key)).count == 3)
     }
 
+    /// One pack twice at a stage: each call has its own binding, also where it is answered after a
+    /// restart, and whatever the text of its key is.
+    @Test func aCallNamesItsBinding() throws {
+        let bindings = [
+            HookBinding(stage: .dnsFlip, pack: "dns", configuration: ["zone": "a"]),
+            HookBinding(stage: .dnsFlip, pack: "dns", configuration: ["zone": "b"]),
+            HookBinding(
+                stage: .dnsFlip, timing: .after, pack: "dns", configuration: ["zone": "c"]),
+        ]
+        var world = TestWorld(policy: samplePolicy(hooks: bindings))
+        world.hookAnswers["dns"] = HookOutcome(status: .ok, value: true)
+        world.settle()
+        world.services["node-1"]?.state = .stopped
+        world.run(forMs: 5000)
+        #expect(world.hooks.map { $0.binding.configuration["zone"] } == ["a", "b", "c"])
+        #expect(
+            world.hooks.map(\.operation.place) == [
+                HookPlace(timing: .before, index: 0), HookPlace(timing: .before, index: 1),
+                HookPlace(timing: .after, index: 0),
+            ])
+        // An operation of before places were journaled is told by its key.
+        var old = world.hooks[1].operation
+        old.place = nil
+        #expect(
+            world.orchestrator.binding(of: old, world.state)?.configuration["zone"] == "b")
+    }
+
+    /// What the shell needs of the run stands in the call as it is, not in the hook's JSON alone.
+    @Test func aCallNamesPlanClusterAndEpoch() throws {
+        let world = crash(HookBinding(stage: .preCheck, pack: "check"), HookOutcome(status: .ok))
+        let call = try #require(world.hooks.first)
+        #expect(call.plan.failoverTargetID == "node-2")
+        #expect(call.plan.kind == .failover)
+        #expect(call.epoch == 1)
+        #expect(call.cluster == world.cluster)
+        #expect(call.services["node-2"]?.streaming == true)
+    }
+
     @Test func afterThePointOfNoReturnNothingIsUndone() {
         let world = crash(
             HookBinding(stage: .dnsFlip, pack: "dns", onFailure: .rollback),

@@ -44,6 +44,42 @@ import Testing
         #expect(world.state.cluster.nodes.count == 4, "and take in the new one afterwards")
     }
 
+    /// A reload of the packs names every cluster as the files have it. Which nodes there are must
+    /// wait for the primary all the same.
+    @Test func newPacksDoNotBringOtherNodesWithThem() throws {
+        var world = TestWorld(
+            policy: samplePolicy(hooks: [HookBinding(stage: .dnsFlip, pack: "dns")]))
+        world.settle()
+        world.services["node-1"]?.agentIsUp = false
+        world.services["node-1"]?.state = .stopped
+        world.cluster = withFourth()
+        try world.restart(keeping: world.journal.count)
+        #expect(world.state.cluster.nodes.count == 3)
+        var policy = world.policy
+        policy.hooks[0].packSHA256 = "second"
+        let reply = world.step(
+            .hookPacksChanged(
+                HookPacksChanged(
+                    changes: [.init(pack: "dns", fromSHA256: nil, toSHA256: "second")],
+                    rejected: []),
+                clusters: [
+                    ClusterConfigured(
+                        cluster: world.cluster, policy: policy, alertChannels: ["oncall"])
+                ], requestedBy: "SIGHUP"))
+        guard case .hookPacksChanged? = reply else {
+            Issue.record("\(String(describing: reply))")
+            return
+        }
+        #expect(world.state.policy.hooks.map(\.packSHA256) == ["second"])
+        #expect(world.state.cluster.nodes.count == 3, "the nodes wait for the primary")
+        #expect(world.orchestrator.configuration.clusters[0].cluster.nodes.count == 4)
+        world.services["node-1"]?.agentIsUp = true
+        world.services["node-1"]?.state = .running
+        world.run(forMs: 10_000)
+        #expect(world.state.cluster.nodes.count == 4)
+        #expect(world.state.policy.hooks.map(\.packSHA256) == ["second"])
+    }
+
     @Test func oneThatIsAddedMayHoldWhatThePrimaryAcknowledged() throws {
         var world = TestWorld(policy: strict())
         world.settle()

@@ -43,6 +43,33 @@ import Testing
         #expect(world.state.automaticMovesAtMs.isEmpty)
     }
 
+    /// A plan that a person sends says why in words of their own, and these may be any.
+    @Test func whatAPlanSaysOfItselfDoesNotEndTheArrangement() throws {
+        var world = settled()
+        world.policy.approvals = ApprovalPolicy(failover: 1)
+        try world.restart(keeping: world.journal.count)
+        world.settle()
+        world.step(wish(world, inMs: 3_600_000, target: "node-3"))
+        let snapshot = try #require(world.orchestrator.snapshot("demo"))
+        let plan = try Planner.plan(
+            cluster: snapshot, policy: world.policy,
+            request: PlanRequest(
+                kind: .failover, triggerReason: "scheduled", votersHeard: 3),
+            estimates: world.state.estimates, digest: .real)
+        let reply = world.step(
+            .request(
+                OperatorRequest(
+                    clusterID: "demo", kind: .failover, targetNodeID: nil, reason: "now",
+                    requestedBy: "ada", expectedPlan: plan)))
+        guard case .awaitingApproval(let approval)? = reply else {
+            Issue.record("\(String(describing: reply))")
+            return
+        }
+        #expect(approval.plan.triggerReason == "scheduled")
+        #expect(approval.trigger == .requested)
+        #expect(world.state.scheduled != nil, "the arranged move stands")
+    }
+
     /// The process dies when the run's first entry is durable, and that it was begun is not.
     @Test func itBeginsOnceThoughItsEndWasLost() throws {
         var world = settled()

@@ -5,10 +5,11 @@ import Testing
 /// Every rule is explained to operators and shown by a scenario, so that neither can go stale.
 @Suite struct HoldRuleTests {
     /// Shown by tests of the core instead (`DrillTests`, `ApprovalTests`, `ContradictionTests`,
-    /// `MembershipTests`): scenarios have no drills, approvals, second orchestrators or files.
+    /// `MembershipTests`, `QuarantineTests`): scenarios have no drills, approvals, second
+    /// orchestrators, files or mistakes.
     private static let elsewhere: [HoldRule] = [
         .drillActive, .approvalPending, .anotherPrimary, .otherLeadership, .promotionInDoubt,
-        .configurationConflict,
+        .configurationConflict, .internalFault, .openReviews,
     ]
 
     private static let guide: String = {

@@ -42,6 +42,9 @@ int64_t continuity_owner(const char *path);
 // of the whole time and look again.
 int64_t continuity_boot_milliseconds(void);
 
+// Names the calling thread, for whoever looks at the process; 15 bytes of it at most are kept.
+void continuity_name_thread(const char *name);
+
 // CLOCK_BOOTTIME, as older agents kept instants.
 int64_t continuity_slewed_boot_milliseconds(void);
 

@@ -10,6 +10,8 @@ struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
     var caller = Caller.nobody
+    /// What the request's body says, once it is held against its description.
+    var body: JSONTree?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

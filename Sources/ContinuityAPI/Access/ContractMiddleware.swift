@@ -37,7 +37,8 @@ struct ContractMiddleware: RouterMiddleware {
                 .contentTooLarge, "body-too-large",
                 "the body must arrive whole, within \(Self.bodyBytesMax) bytes")
         }
-        try Self.check(Array(buffer: bytes), body)
+        var context = context
+        context.body = try Self.checked(Array(buffer: bytes), body)
         return try await next(request, context)
     }
 
@@ -95,12 +96,17 @@ struct ContractMiddleware: RouterMiddleware {
 
     // MARK: Bodies
 
-    private static func check(_ bytes: [UInt8], _ body: OperationDescription.Body) throws {
+    private static func checked(
+        _ bytes: [UInt8], _ body: OperationDescription.Body
+    ) throws -> JSONTree {
         do {
-            switch body.form {
-            case .json: try body.schema.check(try JSONTree(parsing: bytes))
-            case .urlEncoded: try body.schema.check(try form(bytes))
-            }
+            let tree =
+                switch body.form {
+                case .json: try JSONTree(parsing: bytes)
+                case .urlEncoded: try form(bytes)
+                }
+            try body.schema.check(tree)
+            return tree
         } catch let fault as JSONFault {
             throw Problem(.badRequest, "bad-body", "the body is not the expected JSON: \(fault)")
         } catch let violation as SchemaViolation {

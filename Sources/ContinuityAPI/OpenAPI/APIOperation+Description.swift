@@ -44,7 +44,11 @@ extension APIOperation {
             all += [CommonSchemas.unauthorized, CommonSchemas.forbidden]
         }
         all.append(CommonSchemas.tooMany)
-        if description.needsJournal { all.append(CommonSchemas.journalUnavailable) }
+        if description.needsJournal {
+            all += [
+                CommonSchemas.journalUnavailable, CommonSchemas.overloaded, CommonSchemas.stopping,
+            ]
+        }
         return all
     }
 }

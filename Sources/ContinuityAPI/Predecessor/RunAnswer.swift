@@ -60,7 +60,7 @@ extension APIServer {
             var execution = facts.execution
             execution["cluster_id"] = .string(first.clusterID?.rawValue ?? "")
             execution["kind"] = .string(body.kind.rawValue)
-            execution["trigger"] = .string(body.trigger)
+            execution["trigger"] = .string(body.trigger.rawValue)
             execution["requested_by"] = .string(body.requestedBy)
             execution["primary_node_id"] = .string(facts.plan.primaryNodeID.rawValue)
             execution["failover_target_id"] = .string(facts.plan.failoverTargetID.rawValue)

@@ -17,7 +17,7 @@ enum PackReadme {
             | | | source |
             |---|---|---|
             | requested | \(time(story.requested.atMs)) by \(cell(run.requestedBy)) | entry \(story.requested.seq) |
-            | why | \(cell(run.reason.isEmpty ? run.trigger : run.reason)); \(cell(run.evidence)) | entry \(story.requested.seq) |
+            | why | \(cell(run.reason.isEmpty ? run.trigger.rawValue : run.reason)); \(cell(run.evidence)) | entry \(story.requested.seq) |
             | plan | \(cell("\(plan.planID): \(plan.primaryNodeID) to \(plan.failoverTargetID)")) | entry \(story.requested.seq) |
             | fence | \(cell(proof ?? "none")) | \(source(story.fence?.seq)) |
             | new primary | \(cell(story.change.map { "\($0.body.to), term \($0.body.term)" } ?? "none")) | \(source(story.change?.seq)) |

@@ -146,7 +146,7 @@ struct RunStory {
         add("run_id", .string(requested.body.runID.rawValue), start, "/body/run_id")
         add("requested_at_ms", .int(requested.atMs), start, "/at_ms")
         add("requested_by", .string(requested.body.requestedBy), start, "/body/requested_by")
-        add("trigger", .string(requested.body.trigger), start, "/body/trigger")
+        add("trigger", .string(requested.body.trigger.rawValue), start, "/body/trigger")
         add("plan_id", .string(plan.planID.rawValue), start, "/body/plan/plan_id")
         add("from", .string(plan.primaryNodeID.rawValue), start, "/body/plan/primary_node_id")
         add("to", .string(plan.failoverTargetID.rawValue), start, "/body/plan/failover_target_id")

@@ -47,6 +47,8 @@ package struct PendingApproval: Codable, Hashable, Sendable {
 
     package var approvalID: ApprovalID
     package var kind: Kind
+    /// `nil` in a journal of before it was named: the plan's own reason is it.
+    package var trigger: RunTrigger?
     package var plan: Plan
     package var requestedBy: Principal
     package var reason: String
@@ -66,7 +68,7 @@ package struct PendingApproval: Codable, Hashable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case approvalID = "approval_id"
-        case kind, plan
+        case kind, trigger, plan
         case requestedBy = "requested_by"
         case reason
         case targetNodeID = "target_node_id"

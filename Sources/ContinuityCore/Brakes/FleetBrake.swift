@@ -74,25 +74,31 @@ package struct FleetState: Hashable, Sendable {
     }
 }
 
-/// What sets off a run that somebody wants.
-package enum RunTrigger {
-    package static let requested = "requested"
-    package static let scheduled = "scheduled"
-    package static let nodeLost = "node_lost"
-    package static let weightsChanged = "weights_changed"
+/// What sets off a run: what it began with, whatever the plan's own `trigger_reason` says, which is
+/// free text where a person sends the plan.
+package struct RunTrigger: StringIdentifier {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+
+    package static let requested: RunTrigger = "requested"
+    package static let scheduled: RunTrigger = "scheduled"
+    package static let nodeLost: RunTrigger = "node_lost"
+    package static let weightsChanged: RunTrigger = "weights_changed"
+    package static let serviceFailed: RunTrigger = "service_failed"
+    package static let nodeUnreachable: RunTrigger = "node_unreachable"
     /// Two admins, past the approvals.
-    package static let breakGlass = "break_glass"
+    package static let breakGlass: RunTrigger = "break_glass"
     /// The service is stopped because its own node fenced it at its lease's end.
-    package static let fencedHere = "fenced_by_agent"
+    package static let fencedHere: RunTrigger = "fenced_by_agent"
     /// The service was found running as primary on a node that the journal does not name.
-    package static let foundRunning = "found_running"
-    package static let ofPeople: [String] = [requested, scheduled, breakGlass]
+    package static let foundRunning: RunTrigger = "found_running"
+    package static let ofPeople: [RunTrigger] = [requested, scheduled, breakGlass]
 }
 
 extension PlanKind {
     /// Whether a run of this kind that nobody asked for counts for the fleet-wide brake: starting
     /// a service again where it is moves nothing.
-    func isAutomaticFailover(_ trigger: String) -> Bool {
+    func isAutomaticFailover(_ trigger: RunTrigger) -> Bool {
         switch self {
         case .failover: !RunTrigger.ofPeople.contains(trigger)
         case .rebalance: trigger == RunTrigger.nodeLost

@@ -149,7 +149,7 @@ extension DrillState {
         let took = run.phasesMs(endMs: endMs)
         let planned: [Stage] =
             [.admit, .preCheck] + run.plan.actions.compactMap { Stage($0.action) }
-        let entered = run.stageStartedAtMs.map(\.stage)
+        let entered = run.stageStarts.map(\.stage)
         let last = planned.lastIndex { entered.contains($0) } ?? -1
         let isRolledBack = entered.contains(.rollback)
         return (planned + (isRolledBack ? [.rollback] : [])).enumerated().map { index, stage in

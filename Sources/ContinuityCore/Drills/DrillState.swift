@@ -6,7 +6,7 @@ package enum DrillScenario: String, Codable, Hashable, Sendable, CaseIterable {
     case switchover
 
     package var planKind: PlanKind { self == .switchover ? .switchover : .failover }
-    var trigger: String { self == .switchover ? "requested" : "service_failed" }
+    var trigger: RunTrigger { self == .switchover ? .requested : .serviceFailed }
 
     /// What has happened, for the planner.
     func pretend(of primary: NodeID, in snapshot: inout Cluster) {

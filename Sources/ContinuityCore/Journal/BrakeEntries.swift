@@ -31,6 +31,29 @@ package struct BrakeCleared: Codable, Hashable, Sendable {
     package init(reason: String) { self.reason = reason }
 }
 
+/// A mistake of this program in the cluster's run: nothing of it moves by itself until it is resumed.
+package struct ClusterQuarantined: Codable, Hashable, Sendable {
+    package var runID: RunID
+    package var reason: String
+
+    package init(runID: RunID, reason: String) {
+        self.runID = runID
+        self.reason = reason
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case runID = "run_id"
+        case reason
+    }
+}
+
+/// A person has looked at a quarantined cluster.
+package struct QuarantineEnded: Codable, Hashable, Sendable {
+    package var reason: String
+
+    package init(reason: String) { self.reason = reason }
+}
+
 /// Nothing of the cluster moves until it is resumed or the time is over.
 package struct PauseStarted: Codable, Hashable, Sendable {
     package var suspension: Suspension

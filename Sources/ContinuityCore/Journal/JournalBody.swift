@@ -38,6 +38,8 @@ package enum JournalBody: Sendable {
     case moveScheduled(MoveScheduled)
     case scheduleHeld(ScheduleHeld)
     case scheduleEnded(ScheduleEnded)
+    case clusterQuarantined(ClusterQuarantined)
+    case quarantineEnded(QuarantineEnded)
     case pauseStarted(PauseStarted)
     case pauseEnded(PauseEnded)
     case maintenanceStarted(MaintenanceStarted)
@@ -99,6 +101,8 @@ extension JournalBody {
         case .moveScheduled: "move_scheduled"
         case .scheduleHeld: "schedule_held"
         case .scheduleEnded: "schedule_ended"
+        case .clusterQuarantined: "cluster_quarantined"
+        case .quarantineEnded: "quarantine_ended"
         case .pauseStarted: "pause_started"
         case .pauseEnded: "pause_ended"
         case .maintenanceStarted: "maintenance_started"
@@ -160,6 +164,8 @@ extension JournalBody {
         case .moveScheduled(let body): body
         case .scheduleHeld(let body): body
         case .scheduleEnded(let body): body
+        case .clusterQuarantined(let body): body
+        case .quarantineEnded(let body): body
         case .pauseStarted(let body): body
         case .pauseEnded(let body): body
         case .maintenanceStarted(let body): body
@@ -252,6 +258,8 @@ extension JournalBody {
         case "move_scheduled": return .moveScheduled(try body())
         case "schedule_held": return .scheduleHeld(try body())
         case "schedule_ended": return .scheduleEnded(try body())
+        case "cluster_quarantined": return .clusterQuarantined(try body())
+        case "quarantine_ended": return .quarantineEnded(try body())
         case "pause_started": return .pauseStarted(try body())
         case "pause_ended": return .pauseEnded(try body())
         case "maintenance_started": return .maintenanceStarted(try body())

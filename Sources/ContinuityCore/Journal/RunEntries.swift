@@ -1,7 +1,7 @@
 package struct RunRequested: Codable, Hashable, Sendable {
     package var runID: RunID
     package var kind: PlanKind
-    package var trigger: String
+    package var trigger: RunTrigger
     package var plan: Plan
     package var requestedBy: String
     package var reason: String
@@ -16,7 +16,7 @@ package struct RunRequested: Codable, Hashable, Sendable {
     package var targetIsFixed: Bool?
 
     package init(
-        runID: RunID, kind: PlanKind, trigger: String, plan: Plan, requestedBy: String,
+        runID: RunID, kind: PlanKind, trigger: RunTrigger, plan: Plan, requestedBy: String,
         reason: String, deadlineAtMs: Int64, evidence: String, targetIsFixed: Bool = false,
         approvalID: ApprovalID? = nil, acceptedLoss: DataLoss? = nil, isBreakGlass: Bool = false
     ) {
@@ -75,11 +75,15 @@ package struct RunReplanned: Codable, Hashable, Sendable {
 
 /// What one policy hook said of a run.
 package struct PolicyVerdict: Codable, Hashable, Sendable {
+    package enum Verdict: String, Codable, Hashable, Sendable {
+        case allow, deny, abstain
+    }
+
     package var pack: String
-    package var verdict: String
+    package var verdict: Verdict
     package var reason: String
 
-    package init(pack: String, verdict: String, reason: String) {
+    package init(pack: String, verdict: Verdict, reason: String) {
         self.pack = pack
         self.verdict = verdict
         self.reason = reason

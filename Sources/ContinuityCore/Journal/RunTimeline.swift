@@ -43,7 +43,7 @@ package struct RunTimeline: Sendable {
             return (
                 "planned",
                 "\(run.plan.planID): \(run.plan.primaryNodeID) -> \(run.plan.failoverTargetID) "
-                    + "(\(actions)); \(run.evidence.isEmpty ? run.trigger : run.evidence)"
+                    + "(\(actions)); \(run.evidence.isEmpty ? run.trigger.rawValue : run.evidence)"
             )
         case .runReplanned(let run):
             return (
@@ -52,7 +52,7 @@ package struct RunTimeline: Sendable {
                     + "\(run.plan.failoverTargetID)"
             )
         case .runAdmitted(let run):
-            let verdicts = run.verdicts.map { "\($0.pack) \($0.verdict): \($0.reason)" }
+            let verdicts = run.verdicts.map { "\($0.pack) \($0.verdict.rawValue): \($0.reason)" }
             return (
                 "admitted",
                 "by policy \(run.policyID)"

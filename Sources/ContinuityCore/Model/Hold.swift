@@ -34,8 +34,13 @@ package enum HoldRule: String, Codable, Hashable, Sendable, CaseIterable {
     case otherLeadership = "other_leadership"
     /// What the files say of the nodes cannot be taken now.
     case configurationConflict = "configuration_conflict"
+    /// A mistake of continuity itself in this cluster: nothing moves by itself until a person
+    /// resumes it.
+    case internalFault = "internal_fault"
     /// Against a second request alone.
     case approvalPending = "approval_pending"
+    /// Against another break-glass alone: too many wait for their review.
+    case openReviews = "open_reviews"
     /// Against drills alone.
     case drillActive = "drill_active"
     /// Against drills and arranged moves.

@@ -1,7 +1,7 @@
 /// A dead primary with a policy that denies is tried again and again: people are told of it once.
 extension ClusterState {
     /// Whether a run would follow one of its own kind that was refused, with nobody asking anew.
-    func retriesRefusal(of plan: Plan, by trigger: String) -> Bool {
+    func retriesRefusal(of plan: Plan, by trigger: RunTrigger) -> Bool {
         guard let last = lastRun, last.state == .refused, trigger != RunTrigger.requested else {
             return false
         }

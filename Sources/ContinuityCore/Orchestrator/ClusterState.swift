@@ -91,6 +91,8 @@ package struct ClusterState: Hashable, Sendable {
     /// The last arranged move, for the entry that tells its end.
     var lastMove: ScheduledMove?
     package var pause: Suspension?
+    /// A mistake of this program in a run of the cluster: it is left alone until it is resumed.
+    package var quarantine: String?
     /// Of the cluster as a whole.
     package var maintenance: Suspension?
     package var nodeMaintenance: [NodeID: Suspension] = [:]

@@ -116,8 +116,15 @@ package struct HookCall: Hashable, Sendable {
     package var operation: Operation
     package var clusterID: ClusterID
     package var binding: HookBinding
+    /// `ctx`, as the hook sees it. What the shell needs of it stands beside it as it is.
     package var context: JSONValue
-    /// The leadership that its orders to agents name, beside the context's epoch.
+    package var plan: Plan
+    /// As the journal has it, not as the files may say meanwhile.
+    package var cluster: Cluster
+    /// The services that the context shows, in a drill as it pretends them to be.
+    package var services: [NodeID: ServiceReport]
+    /// The leadership that its orders to agents name.
+    package var epoch: Int64
     package var instanceID: String
     /// Its effects are recorded instead of carried out.
     package var isDrill = false
@@ -152,4 +159,6 @@ package struct StepResult: Sendable {
     package var entries: [JournalEntry] = []
     package var effects: [Effect] = []
     package var reply: Reply?
+    /// Whether tokens were made or ended, so that whoever keeps them by digest looks again.
+    package var changesTokens = false
 }

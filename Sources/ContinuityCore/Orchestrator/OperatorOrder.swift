@@ -27,13 +27,26 @@ package struct SuspensionWish: Hashable, Sendable {
 
 /// Why an order was not taken.
 package struct OrderProblem: Error, Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        /// What it names is not there.
+        case unknown
+        /// It could not be done in any state.
+        case invalid
+        /// The present state forbids it.
+        case conflict
+    }
+
     /// For programs, in kebab case.
     package let type: String
+    package let kind: Kind
     /// For people, with what to do.
     package let detail: String
 
-    package init(_ type: String, _ detail: String) {
+    package init(_ type: String, _ detail: String) { self.init(type, .conflict, detail) }
+
+    package init(_ type: String, _ kind: Kind, _ detail: String) {
         self.type = type
+        self.kind = kind
         self.detail = detail
     }
 }
@@ -66,7 +79,8 @@ extension Orchestrator {
     func check(reason: String) throws(OrderProblem) {
         guard !reason.isEmpty, reason.count <= Self.reasonLengthMax else {
             throw OrderProblem(
-                "bad-reason", "give a reason of 1 to \(Self.reasonLengthMax) characters")
+                "bad-reason", .invalid,
+                "give a reason of 1 to \(Self.reasonLengthMax) characters")
         }
     }
 }

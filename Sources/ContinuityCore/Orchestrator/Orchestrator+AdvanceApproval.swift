@@ -18,7 +18,7 @@ extension Orchestrator {
             let plan = try? plan(
                 id,
                 PlanRequest(
-                    kind: move.kind, triggerReason: RunTrigger.scheduled,
+                    kind: move.kind, triggerReason: RunTrigger.scheduled.rawValue,
                     targetNodeID: move.targetNodeID), now)
         else { return }
         let seed = Array("\(plan.planID)/arranged/\(state.head.seq + 1)".utf8)

@@ -11,16 +11,24 @@ package enum ApprovalAct: Hashable, Sendable {
 extension Orchestrator {
     /// How long a break-glass waits for the second admin.
     static let breakGlassMs: Int64 = 300_000
-    static let openReviewsMax = 100
+    /// Of one cluster. Each stands in the status until somebody has looked at it.
+    package static let openReviewsMax = 100
 
     // MARK: Asking
 
     /// Starts what was asked for, or asks others first.
     mutating func startOrAsk(
-        _ request: OperatorRequest, _ plan: Plan, trigger: String, _ now: Moment
+        _ request: OperatorRequest, _ plan: Plan, trigger: RunTrigger, _ now: Moment
     ) throws(PlanRefusal) -> Reply {
         let id = request.clusterID
         guard let cluster = served(id) else { return .unknownCluster(id) }
+        if request.isBreakGlass, cluster.reviews.count >= Self.openReviewsMax {
+            throw PlanRefusal(
+                rule: .openReviews,
+                evidence: "\(cluster.reviews.count) break-glasses of \(id) wait for their review, "
+                    + "the oldest is \(cluster.reviews[0].reviewID): close some first "
+                    + "('continuity review close')")
+        }
         let loss = dataLoss(of: plan, id, now)
         let needed =
             request.isBreakGlass ? 1 : cluster.policy.approvals?.needed(for: request.kind) ?? 0
@@ -38,12 +46,13 @@ extension Orchestrator {
             throw PlanRefusal(
                 rule: .approvalPending, evidence: "\(pending.approvalID) waits for its approval")
         }
-        return .awaitingApproval(ask(request, plan, needed: needed, loss: loss, id, now))
+        return .awaitingApproval(
+            ask(request, plan, trigger: trigger, needed: needed, loss: loss, id, now))
     }
 
     private mutating func ask(
-        _ request: OperatorRequest, _ plan: Plan, needed: Int, loss: DataLoss?, _ id: ClusterID,
-        _ now: Moment
+        _ request: OperatorRequest, _ plan: Plan, trigger: RunTrigger, needed: Int,
+        loss: DataLoss?, _ id: ClusterID, _ now: Moment
     ) -> PendingApproval {
         if state.clusters[id]?.approval != nil {
             end(.void, "a break-glass takes its place", by: request.requestedBy, id, now)
@@ -52,7 +61,7 @@ extension Orchestrator {
         let seed = Array("\(plan.planID)/approval/\(state.head.seq + 1)".utf8)
         let approval = PendingApproval(
             approvalID: ApprovalID("approval-" + digest.hex(seed).prefix(16)),
-            kind: request.isBreakGlass ? .breakGlass : .move, plan: plan,
+            kind: request.isBreakGlass ? .breakGlass : .move, trigger: trigger, plan: plan,
             requestedBy: request.requestedBy, reason: request.reason,
             targetNodeID: request.targetNodeID, needed: needed,
             groups: request.isBreakGlass ? [] : settings.groups,
@@ -223,7 +232,7 @@ extension Orchestrator {
         guard let pending = asked.compactMap(\.self).first(where: { $0.approvalID == approvalID })
         else {
             throw OrderProblem(
-                "no-such-approval",
+                "no-such-approval", .unknown,
                 "\(id) has no pending approval '\(approvalID)': it was answered, has expired, or "
                     + "is void because the plan would be another one now ('continuity audit list')")
         }
@@ -363,7 +372,9 @@ extension Orchestrator {
         try checkKnown(id)
         try check(reason: note)
         guard let review = state.clusters[id]?.reviews.first(where: { $0.reviewID == reviewID })
-        else { throw OrderProblem("no-such-review", "\(id) has no open review '\(reviewID)'") }
+        else {
+            throw OrderProblem("no-such-review", .unknown, "\(id) has no open review '\(reviewID)'")
+        }
         if let first = review.people.first { try checkIsAnother(principal, than: first) }
         emit(
             .reviewClosed(ReviewClosed(reviewID: reviewID, note: note, by: principal)),

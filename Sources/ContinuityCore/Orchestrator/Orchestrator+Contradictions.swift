@@ -49,7 +49,7 @@ extension Orchestrator {
             else { return false }
         }
         let request = PlanRequest(
-            kind: .adopt, triggerReason: RunTrigger.foundRunning, targetNodeID: node)
+            kind: .adopt, triggerReason: RunTrigger.foundRunning.rawValue, targetNodeID: node)
         guard let plan = try? plan(id, request, now) else { return false }
         setHold(nil, id, now)
         start(

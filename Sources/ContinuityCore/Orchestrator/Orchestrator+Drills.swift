@@ -2,8 +2,6 @@
 /// go through; every effect is answered here with a stub, so none can leave. A drill holds no
 /// lease, changes no primary, and gives way to a real run at once.
 extension Orchestrator {
-    private static let drillStepLimit = 2000
-
     // MARK: Beginning and end
 
     mutating func handle(_ request: DrillRequest, _ now: Moment) {
@@ -16,7 +14,8 @@ extension Orchestrator {
             let plan = try plan(
                 id,
                 PlanRequest(
-                    kind: request.scenario.planKind, triggerReason: request.scenario.trigger,
+                    kind: request.scenario.planKind,
+                    triggerReason: request.scenario.trigger.rawValue,
                     targetNodeID: request.targetNodeID),
                 pretending: request.scenario, now)
             try plan.mustBe(request.expectedPlan)
@@ -158,14 +157,18 @@ extension Orchestrator {
     // MARK: The run machine
 
     mutating func advanceDrill(_ id: ClusterID, _ now: Moment) {
-        for _ in 0..<Self.drillStepLimit {
+        for _ in 0..<2 * runStepsMax {
             guard let cluster = state.clusters[id], let drill = cluster.drill else { return }
             let surroundings = surroundings(of: drill, cluster, now)
             let step = RunScript(run: drill.run, surroundings: surroundings).next()
             if step == .wait { return }
             apply(step, of: drill, id, now)
         }
-        preconditionFailure("a drill took more than \(Self.drillStepLimit) steps at once")
+        guard let drill = state.clusters[id]?.drill else { return }
+        let fault = "\(drill.drillID) took more than \(2 * runStepsMax) steps at once"
+        tellInternalFault(fault, of: drill.drillID, id, now)
+        // A drill moves nothing, so the cluster itself goes on.
+        finishDrill(id, .failed, "internal fault: \(fault)", now)
     }
 
     private func surroundings(
@@ -282,13 +285,8 @@ extension Orchestrator {
                     outcome: .failed, detail: "the policy does not bind it any more")
             }
             if binding.skippedInDrills == true { return OperationResult(.skippedInDrill) }
-            let context = hookContext(operation, drill.run, id, now, drill: drill)
             release(
-                .hook(
-                    HookCall(
-                        operation: operation, clusterID: id, binding: binding, context: context,
-                        instanceID: state.instanceID,
-                        isDrill: true)))
+                .hook(hookCall(operation, binding, drill.run, cluster, now, drill: drill)))
             return nil
         case .command:
             guard let node = operation.nodeID, let command = operation.command else { return nil }

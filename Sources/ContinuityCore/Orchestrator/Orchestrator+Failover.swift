@@ -9,6 +9,7 @@ extension Orchestrator {
     /// Moves the primary if it has failed and no rule stands against it; else says which rule.
     mutating func considerFailover(_ id: ClusterID, _ now: Moment) {
         guard let cluster = state.clusters[id] else { return }
+        if let hold = cluster.holdOfQuarantine { return setHold(hold, id, now) }
         guard cluster.cluster.topology == .activePassive else { return considerWeights(id, now) }
         if adoptFoundPrimary(id, cluster, now) { return }
         let status = cluster.status(of: cluster.primary)
@@ -97,14 +98,15 @@ extension Orchestrator {
     }
 
     private mutating func move(
-        _ id: ClusterID, _ kind: PlanKind, _ trigger: String, _ cluster: ClusterState,
+        _ id: ClusterID, _ kind: PlanKind, _ trigger: RunTrigger, _ cluster: ClusterState,
         _ now: Moment
     ) throws(PlanRefusal) {
         // One that may have become primary is the only one that may be.
         if let node = cluster.inDoubt { startAgain(node, id, cluster, now) }
         let plan = try plan(
             id,
-            PlanRequest(kind: kind, triggerReason: trigger, targetNodeID: cluster.inDoubt), now)
+            PlanRequest(
+                kind: kind, triggerReason: trigger.rawValue, targetNodeID: cluster.inDoubt), now)
         if kind.isAutomaticFailover(trigger) { try passFleetBrake(id, now) }
         setHold(nil, id, now)
         start(
@@ -195,8 +197,8 @@ extension Orchestrator {
         return min(Self.retryBackoffMs.lowerBound << doublings, Self.retryBackoffMs.upperBound)
     }
 
-    private func trigger(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> String {
-        isHeard(cluster.primary, in: id, now) ? "service_failed" : "node_unreachable"
+    private func trigger(_ id: ClusterID, _ cluster: ClusterState, _ now: Moment) -> RunTrigger {
+        isHeard(cluster.primary, in: id, now) ? .serviceFailed : .nodeUnreachable
     }
 
     /// Whether the service is only stopped because its own node fenced it when its lease ended.
@@ -252,7 +254,7 @@ extension Orchestrator {
     /// The plan of a move that somebody wants.
     /// - Throws: the first rule that stands against it.
     func requestedPlan(
-        _ request: OperatorRequest, _ cluster: ClusterState, trigger: String, _ now: Moment
+        _ request: OperatorRequest, _ cluster: ClusterState, trigger: RunTrigger, _ now: Moment
     ) throws(PlanRefusal) -> Plan {
         let id = request.clusterID
         if let run = cluster.run {
@@ -269,7 +271,8 @@ extension Orchestrator {
         let plan = try plan(
             id,
             PlanRequest(
-                kind: request.kind, triggerReason: request.expectedPlan?.triggerReason ?? trigger,
+                kind: request.kind,
+                triggerReason: request.expectedPlan?.triggerReason ?? trigger.rawValue,
                 targetNodeID: request.targetNodeID,
                 acceptsDataLoss: request.acceptsDataLoss || request.isBreakGlass), now)
         try plan.mustBe(request.expectedPlan)
@@ -392,7 +395,7 @@ extension Orchestrator {
     }
 
     mutating func start(
-        _ plan: Plan, kind: PlanKind, trigger: String, by actor: String, reason: String,
+        _ plan: Plan, kind: PlanKind, trigger: RunTrigger, by actor: String, reason: String,
         targetIsFixed: Bool, approval: PendingApproval? = nil, _ id: ClusterID, _ now: Moment
     ) {
         guard let cluster = state.clusters[id] else { return }

@@ -1,10 +1,7 @@
 extension Orchestrator {
-    /// More steps than a run has in one go; reaching it is a mistake in the script.
-    private static let stepLimit = 1000
-
     /// Does everything of the active run that can be done now.
     mutating func advance(_ id: ClusterID, _ now: Moment) {
-        for _ in 0..<Self.stepLimit {
+        for _ in 0..<runStepsMax {
             guard let run = state.clusters[id]?.run,
                 let surroundings = surroundings(of: run, id, now)
             else { return }
@@ -12,7 +9,11 @@ extension Orchestrator {
             if step == .wait { return }
             apply(step, of: run, id, now)
         }
-        preconditionFailure("a run took more than \(Self.stepLimit) steps at once")
+        guard let run = state.clusters[id]?.run else { return }
+        let fault = "\(run.runID) took more than \(runStepsMax) steps at once"
+        quarantine(id, run, fault, now)
+        end(run, .failed, "internal fault: \(fault)", id, now)
+        setHold(state.clusters[id]?.holdOfQuarantine, id, now)
     }
 
     private func surroundings(
@@ -272,19 +273,22 @@ extension Orchestrator {
                     OperationResult(
                         outcome: .failed, detail: "the policy does not bind it any more"), now)
             }
-            let context = hookContext(operation, run, id, now)
-            release(
-                .hook(
-                    HookCall(
-                        operation: operation, clusterID: id, binding: binding, context: context,
-                        instanceID: state.instanceID)))
+            release(.hook(hookCall(operation, binding, run, cluster, now)))
         }
     }
 
-    func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
+    package func binding(of operation: Operation, _ cluster: ClusterState) -> HookBinding? {
         guard let stage = operation.stage else { return nil }
         // A pack may stand at a stage more than once, each time with its own configuration and
-        // grant: the key tells which one is meant.
+        // grant.
+        if let place = operation.place {
+            let bindings = cluster.policy.bindings(at: stage, place.timing)
+            guard bindings.indices.contains(place.index),
+                bindings[place.index].pack == operation.pack
+            else { return nil }
+            return bindings[place.index]
+        }
+        // A journal of before operations named the place has it in the key alone.
         for timing in HookBinding.Timing.allCases {
             let bindings = cluster.policy.bindings(at: stage, timing)
             for (index, binding) in bindings.enumerated() where binding.pack == operation.pack {

@@ -36,18 +36,20 @@ extension Orchestrator {
             cluster.cluster.topology == .activePassive
         else {
             throw OrderProblem(
-                "bad-kind", "a failover or a switchover of an active_passive cluster is arranged")
+                "bad-kind", .invalid,
+                "a failover or a switchover of an active_passive cluster is arranged")
         }
         let ahead = now.utcMs...(now.utcMs + ScheduledMove.aheadMaxS * 1000)
         guard ahead.contains(wish.atMs) else {
-            throw OrderProblem("bad-time", "give a time from now to 90 days ahead")
+            throw OrderProblem("bad-time", .invalid, "give a time from now to 90 days ahead")
         }
         guard ScheduledMove.windowRangeS.contains(wish.windowS) else {
-            throw OrderProblem("bad-window", "the window is a day at most")
+            throw OrderProblem("bad-window", .invalid, "the window is a day at most")
         }
         guard let target = wish.targetNodeID else { return }
         guard cluster.cluster.node(target)?.holdsData == true, target != cluster.primary else {
-            throw OrderProblem("bad-target", "\(target) is the primary already, or holds no data")
+            throw OrderProblem(
+                "bad-target", .invalid, "\(target) is the primary already, or holds no data")
         }
     }
 
@@ -158,7 +160,9 @@ extension Orchestrator {
                 evidence: "\(cluster.primary) is the primary now; it was arranged to move it away "
                     + "from \(move.fromNodeID)")
         }
-        if let refusal = refusalOfPause(cluster) { throw refusal }
+        if let refusal = refusalOfPause(cluster) ?? cluster.holdOfQuarantine?.asRefusal {
+            throw refusal
+        }
         if let window = cluster.policy.freezeWindows.first(where: { $0.contains(utcMs: now.utcMs) })
         {
             throw PlanRefusal(rule: .freezeWindow, evidence: window.reason)

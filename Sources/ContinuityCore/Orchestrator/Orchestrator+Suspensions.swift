@@ -21,10 +21,16 @@ extension Orchestrator {
     ) throws(OrderProblem) {
         try checkKnown(id)
         try check(reason: reason)
-        guard state.clusters[id]?.pause != nil else {
+        let isQuarantined = state.clusters[id]?.quarantine != nil
+        let isPaused = state.clusters[id]?.pause != nil
+        guard isPaused || isQuarantined else {
             throw OrderProblem("not-paused", "\(id) is not paused: nothing to resume")
         }
-        endPause(id, .byHand, reason, by: actor, now)
+        if isQuarantined {
+            emit(
+                .quarantineEnded(QuarantineEnded(reason: reason)), cluster: id, actor: actor, now)
+        }
+        if isPaused { endPause(id, .byHand, reason, by: actor, now) }
         noted(id, now)
     }
 
@@ -65,10 +71,10 @@ extension Orchestrator {
     func checkKnown(_ id: ClusterID, _ node: NodeID? = nil) throws(OrderProblem) {
         guard let cluster = state.clusters[id], observations[id] != nil else {
             throw OrderProblem(
-                "no-such-cluster", "the server's configuration has no cluster '\(id)'")
+                "no-such-cluster", .unknown, "the server's configuration has no cluster '\(id)'")
         }
         guard let node, cluster.cluster.node(node) == nil else { return }
-        throw OrderProblem("no-such-node", "the cluster \(id) has no node '\(node)'")
+        throw OrderProblem("no-such-node", .unknown, "the cluster \(id) has no node '\(node)'")
     }
 
     private func suspension(
@@ -76,12 +82,12 @@ extension Orchestrator {
     ) throws(OrderProblem) -> Suspension {
         try check(reason: wish.reason)
         guard (1...100).contains(wish.owner.count) else {
-            throw OrderProblem("bad-owner", "name an owner, in 1 to 100 characters")
+            throw OrderProblem("bad-owner", .invalid, "name an owner, in 1 to 100 characters")
         }
         let range = Suspension.durationRangeS
         guard range.contains(wish.durationS) else {
             throw OrderProblem(
-                "bad-duration",
+                "bad-duration", .invalid,
                 "it must end: give \(range.lowerBound) to \(range.upperBound) seconds")
         }
         return Suspension(

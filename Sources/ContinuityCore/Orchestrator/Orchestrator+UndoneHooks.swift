@@ -80,7 +80,7 @@ extension Orchestrator {
                 settle(undone, .superseded, "\(cluster.primary) is the primary", id, now)
                 continue
             }
-            guard let (place, binding) = place(of: undone, cluster.policy) else {
+            guard let (place, index, binding) = place(of: undone, cluster.policy) else {
                 settle(undone, .unbound, "the policy does not bind it any more", id, now)
                 continue
             }
@@ -94,16 +94,19 @@ extension Orchestrator {
             guard now.monotonicMs >= observations[id]?.hookRetries[place] ?? 0 else { continue }
             let key = OperationKey("undone-\(state.head.seq + 1)/\(place)/\(undone.attempts + 1)")
             return intend(
-                .hook(binding, key: key, runID: nil, attempt: Int(clamping: undone.attempts + 1)),
+                .hook(
+                    binding, at: index, key: key, runID: nil,
+                    attempt: Int(clamping: undone.attempts + 1)),
                 id, now)
         }
     }
 
     private func place(
         of undone: UndoneHook, _ policy: FailoverPolicy
-    ) -> (String, HookBinding)? {
+    ) -> (String, Int, HookBinding)? {
         let bindings = policy.bindings(at: undone.body.stage, undone.body.timing).enumerated()
-            .map { (RunScript.place(of: $1, $0), $1) }.filter { $0.1.pack == undone.body.pack }
+            .map { (RunScript.place(of: $1, $0), $0, $1) }
+            .filter { $0.2.pack == undone.body.pack }
         return bindings.first { $0.0 == undone.body.place } ?? bindings.first
     }
 

@@ -17,7 +17,7 @@ extension Orchestrator {
         let isLoss = changes.contains { $0.weight == 0 && cluster.status(of: $0.nodeID) == .failed }
         let trigger = isLoss ? RunTrigger.nodeLost : RunTrigger.weightsChanged
         do throws(PlanRefusal) {
-            var request = PlanRequest(kind: .rebalance, triggerReason: trigger)
+            var request = PlanRequest(kind: .rebalance, triggerReason: trigger.rawValue)
             request.weights = current
             request.mayReturn = mayReturn(cluster, now)
             request.votersHeard = heardNodes(in: id, now).count

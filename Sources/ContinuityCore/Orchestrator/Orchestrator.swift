@@ -5,12 +5,18 @@
 /// granted) is kept beside it and is gathered anew after a restart.
 package struct Orchestrator: Sendable {
     package private(set) var state: OrchestratorState
+    package internal(set) var configuration: ServedConfiguration
     var observations: [ClusterID: ClusterObservation] = [:]
     let digest: ContentDigest
     /// What the salts of withholdable values are derived from; empty: bodies have no salts.
     private let saltKey: [UInt8]
     /// What the journal's first entry of this leadership says of the program.
     private let version: String
+    /// More steps than a run has in one go. Reaching it is a mistake of this program.
+    let runStepsMax: Int
+    /// What such a mistake does: in simulation it ends the process, so that it is found; in service
+    /// it takes the one cluster out, and the others go on.
+    let trapsOnInternalFault: Bool
     private var result = StepResult()
     private var lastStepMs: Int64?
 
@@ -18,14 +24,21 @@ package struct Orchestrator: Sendable {
     /// was away: windows start anew. The shell ticks several times within it.
     package static let stallMs: Int64 = 600
 
+    package static let runStepsMaxDefault = 1000
+
     package init(
-        state: OrchestratorState, digest: ContentDigest, saltKey: [UInt8] = [],
-        version: String = ProductVersion.number
+        state: OrchestratorState, configuration: ServedConfiguration = ServedConfiguration(),
+        digest: ContentDigest, saltKey: [UInt8] = [],
+        version: String = ProductVersion.number,
+        runStepsMax: Int = Orchestrator.runStepsMaxDefault, trapsOnInternalFault: Bool = false
     ) {
         self.state = state
+        self.configuration = configuration
         self.digest = digest
         self.saltKey = saltKey
         self.version = version
+        self.runStepsMax = runStepsMax
+        self.trapsOnInternalFault = trapsOnInternalFault
     }
 
     package mutating func step(_ input: Input, at now: Moment) -> StepResult {
@@ -94,6 +107,7 @@ package struct Orchestrator: Sendable {
             clusterID: cluster, kind: body.kind, body: body.bytes(), salt: nextSalt, digest: digest)
         state.evolve(entry, body)
         result.entries.append(entry)
+        if body.changesTokens { result.changesTokens = true }
     }
 
     private var nextSalt: String? {
@@ -110,6 +124,7 @@ package struct Orchestrator: Sendable {
     private mutating func lead(
         instanceID: String, clusters: [ClusterConfigured], _ brake: BrakeSettings, _ now: Moment
     ) {
+        configuration = ServedConfiguration(clusters: clusters, brake: brake)
         state.epoch += 1
         let format = saltKey.isEmpty ? nil : LeadershipStarted.committedFormat
         emit(

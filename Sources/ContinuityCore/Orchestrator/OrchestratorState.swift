@@ -30,6 +30,15 @@ package struct OrchestratorState: Hashable, Sendable {
     }
 }
 
+extension JournalBody {
+    var changesTokens: Bool {
+        switch self {
+        case .tokenCreated, .tokenRevoked, .tokenClaimed: true
+        default: false
+        }
+    }
+}
+
 extension OrchestratorState {
     mutating func evolve(_ entry: JournalEntry, _ body: JournalBody) {
         if head.seq == 0 { origin = entry.hash }
@@ -152,11 +161,14 @@ extension ClusterState {
             govern(body)
             if case .approvalRequested(let request) = body,
                 request.approval.kind == .move,
-                request.approval.plan.triggerReason == RunTrigger.scheduled
+                (request.approval.trigger ?? RunTrigger(request.approval.plan.triggerReason))
+                    == .scheduled
             {
                 // As older versions asked: once it was due.
                 endScheduled()
             }
+        case .clusterQuarantined(let body): quarantine = body.reason
+        case .quarantineEnded: quarantine = nil
         case .pauseStarted, .pauseEnded, .maintenanceStarted, .maintenanceEnded: suspend(body)
         case .weightsShifted(let shifted):
             shift(shifted, atMs: atMs)

@@ -295,7 +295,7 @@ extension Orchestrator {
         let run = cluster.run.map {
             ActiveRun(
                 runID: $0.runID, planID: $0.plan.planID, kind: $0.kind, phase: $0.phase,
-                stage: $0.stageStartedAtMs.last?.stage, troubles: $0.troubles,
+                stage: $0.stageStarts.last?.stage, troubles: $0.troubles,
                 fromNodeID: $0.plan.primaryNodeID, toNodeID: $0.plan.failoverTargetID,
                 startedAtMs: $0.requestedAtMs, deadlineAtMs: $0.deadlineAtMs)
         }

@@ -19,6 +19,8 @@ package struct Operation: Codable, Hashable, Sendable {
     package var sourceNodeID: NodeID?
     /// With `hook`.
     package var pack: String?
+    /// With `hook`: which of the policy's bindings; `nil` in a journal of before it was named.
+    package var place: HookPlace?
     /// With `hook`: what is run, and what it is granted.
     package var digests: HookDigests?
     package var attempt: Int
@@ -39,12 +41,13 @@ package struct Operation: Codable, Hashable, Sendable {
     }
 
     package static func hook(
-        _ binding: HookBinding, key: OperationKey, runID: RunID?, attempt: Int
+        _ binding: HookBinding, at index: Int, key: OperationKey, runID: RunID?, attempt: Int
     ) -> Operation {
         Operation(
             key: key, runID: runID, stage: binding.stage, kind: .hook,
             timeoutMs: binding.timeoutMs, nodeID: nil, command: nil, sourceNodeID: nil,
-            pack: binding.pack, digests: binding.digests, attempt: attempt,
+            pack: binding.pack, place: HookPlace(timing: binding.timing, index: index),
+            digests: binding.digests, attempt: attempt,
             repeatable: binding.repeatable,
             onFailure: binding.onFailure)
     }
@@ -60,8 +63,20 @@ package struct Operation: Codable, Hashable, Sendable {
         case nodeID = "node_id"
         case command
         case sourceNodeID = "source_node_id"
-        case pack, digests, attempt, repeatable
+        case pack, place, digests, attempt, repeatable
         case onFailure = "on_failure"
+    }
+}
+
+/// Which of the bindings of a stage a hook call is.
+package struct HookPlace: Codable, Hashable, Sendable {
+    package var timing: HookBinding.Timing
+    /// Among those of the stage and the timing, in the policy's order.
+    package var index: Int
+
+    package init(timing: HookBinding.Timing, index: Int) {
+        self.timing = timing
+        self.index = index
     }
 }
 

@@ -10,21 +10,22 @@ package struct RunFacts: Hashable, Sendable {
     package private(set) var endedAtMs: Int64?
     private var operations: [OperationKey: Operation] = [:]
     /// By what was tried, so that a later success makes up for an earlier failure.
-    private var lastOutcomes: [String: (stage: Stage, isOk: Bool)] = [:]
+    private var lastOutcomes: [Attempt: Bool] = [:]
     private var stages: Set<Stage> = []
+
+    /// What was tried, where and on whom.
+    private struct Attempt: Hashable {
+        var stage: Stage
+        var pack: String?
+        var command: AgentCommand.Name?
+        var node: NodeID?
+    }
 
     package init(_ request: RunRequested, atMs: Int64) {
         self.request = request
         requestedAtMs = atMs
         plan = request.plan
     }
-
-    package static func == (left: RunFacts, right: RunFacts) -> Bool {
-        left.request == right.request && left.plan == right.plan && left.end == right.end
-            && left.verification == right.verification && left.operations == right.operations
-    }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(request.runID) }
 
     /// Takes one entry; those of other runs change nothing.
     package mutating func take(_ body: JournalBody, atMs: Int64) {
@@ -37,9 +38,10 @@ package struct RunFacts: Hashable, Sendable {
             guard let operation = operations[body.operation], let stage = operation.stage else {
                 return
             }
-            let what = operation.pack ?? operation.command?.rawValue ?? ""
-            lastOutcomes["\(stage.rawValue)/\(what)/\(operation.nodeID?.rawValue ?? "")"] =
-                (stage, body.result.outcome == .ok)
+            let attempt = Attempt(
+                stage: stage, pack: operation.pack, command: operation.command,
+                node: operation.nodeID)
+            lastOutcomes[attempt] = body.result.outcome == .ok
         case .runVerified(let body) where body.runID == request.runID:
             verification = body.verification
         case .runFinished(let body) where body.runID == request.runID:
@@ -60,7 +62,7 @@ package struct RunFacts: Hashable, Sendable {
     }
 
     private var failed: Int {
-        let broken = Set(lastOutcomes.values.filter { !$0.isOk }.map(\.stage))
+        let broken = Set(lastOutcomes.filter { !$0.value }.map(\.key.stage))
         let count = reached.count { broken.contains($0.action.stage) }
         // What ended the run need not be an operation: a deadline, a lease that did not end.
         return count == 0 && end?.state == .failed && !reached.isEmpty ? 1 : count

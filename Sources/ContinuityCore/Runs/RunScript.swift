@@ -221,7 +221,10 @@ package struct RunScript: Sendable {
             let key = round == 1 ? key(place, attempt) : key(place, "round-\(round)", attempt)
             guard run.operations[key] != nil else {
                 return .step(
-                    .intend([.hook(binding, key: key, runID: run.runID, attempt: attempt)]))
+                    .intend([
+                        .hook(
+                            binding, at: index, key: key, runID: run.runID, attempt: attempt)
+                    ]))
             }
             guard let result = run.results[key] else { return .step(.wait) }
             if result.outcome == .ok { return .success(result) }
@@ -245,7 +248,8 @@ package struct RunScript: Sendable {
                     verdicts.append(verdict(of: binding, result.hook?.value ?? .null))
                 case .failure(let result):
                     // A policy that cannot answer never allows.
-                    let verdict = binding.onFailure == .continue ? "abstain" : "deny"
+                    let verdict: PolicyVerdict.Verdict =
+                        binding.onFailure == .continue ? .abstain : .deny
                     verdicts.append(
                         PolicyVerdict(pack: binding.pack, verdict: verdict, reason: result.detail))
                 }
@@ -255,7 +259,7 @@ package struct RunScript: Sendable {
         if !scores.isEmpty, !run.isScored, !run.targetIsFixed, run.kind != .restart {
             return .replan(scores)
         }
-        if let denial = verdicts.first(where: { $0.verdict == "deny" }) {
+        if let denial = verdicts.first(where: { $0.verdict == .deny }) {
             return .finish(.refused, reason: "\(denial.pack) denies: \(denial.reason)")
         }
         return .admit(verdicts)
@@ -279,19 +283,15 @@ package struct RunScript: Sendable {
             scores.object?.values.allSatisfy({ $0.int != nil }) != true
         {
             return PolicyVerdict(
-                pack: binding.pack, verdict: "deny",
+                pack: binding.pack, verdict: .deny,
                 reason: "its scores are no table of whole numbers by node id")
         }
-        switch value["verdict"]?.string {
-        case "allow": return PolicyVerdict(pack: binding.pack, verdict: "allow", reason: reason)
-        case "abstain":
-            return PolicyVerdict(pack: binding.pack, verdict: "abstain", reason: reason)
-        case "deny": return PolicyVerdict(pack: binding.pack, verdict: "deny", reason: reason)
-        default:
+        guard let verdict = value["verdict"]?.string.flatMap(PolicyVerdict.Verdict.init) else {
             return PolicyVerdict(
-                pack: binding.pack, verdict: "deny",
+                pack: binding.pack, verdict: .deny,
                 reason: "it returned no verdict of allow, deny or abstain")
         }
+        return PolicyVerdict(pack: binding.pack, verdict: verdict, reason: reason)
     }
 }
 

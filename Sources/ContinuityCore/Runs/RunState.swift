@@ -26,7 +26,7 @@ package struct RunState: Hashable, Sendable {
     package var runID: RunID
     package var kind: PlanKind
     package var plan: Plan
-    package var trigger: String
+    package var trigger: RunTrigger
     package var requestedBy: String
     package var reason: String
     package var requestedAtMs: Int64
@@ -54,7 +54,17 @@ package struct RunState: Hashable, Sendable {
     package var verification: Verification?
     package var rollbackReason: String?
     package var alerts: Set<AlertID> = []
-    package var stageStartedAtMs: [(stage: Stage, atMs: Int64)] = []
+    package var stageStarts: [StageStart] = []
+
+    package struct StageStart: Hashable, Sendable {
+        package var stage: Stage
+        package var atMs: Int64
+
+        package init(stage: Stage, atMs: Int64) {
+            self.stage = stage
+            self.atMs = atMs
+        }
+    }
 
     package init(_ body: RunRequested, atMs: Int64) {
         runID = body.runID
@@ -69,17 +79,6 @@ package struct RunState: Hashable, Sendable {
         mayLoseData = body.acceptedLoss != nil || body.isBreakGlass == true
         isBreakGlass = body.isBreakGlass == true
     }
-
-    package static func == (left: RunState, right: RunState) -> Bool {
-        left.runID == right.runID && left.phase == right.phase && left.plan == right.plan
-            && left.operations == right.operations && left.results == right.results
-            && left.awaitsLease == right.awaitsLease && left.fenceProof == right.fenceProof
-            && left.promoted == right.promoted
-            && left.verification == right.verification
-            && left.rollbackReason == right.rollbackReason
-    }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(runID) }
 
     package var pendingOperations: [Operation] {
         operations.values.filter { results[$0.key] == nil }.sorted { $0.key < $1.key }
@@ -125,8 +124,8 @@ package struct RunState: Hashable, Sendable {
     }
 
     mutating func enter(_ stage: Stage?, atMs: Int64) {
-        guard let stage, !stageStartedAtMs.contains(where: { $0.stage == stage }) else { return }
-        stageStartedAtMs.append((stage, atMs))
+        guard let stage, !stageStarts.contains(where: { $0.stage == stage }) else { return }
+        stageStarts.append(StageStart(stage: stage, atMs: atMs))
     }
 
     /// Why the run's end speaks against its target; `nil` when it does not: the old primary could
@@ -142,8 +141,8 @@ package struct RunState: Hashable, Sendable {
     /// one begins.
     package func phasesMs(endMs: Int64) -> [String: Int64] {
         var phases: [String: Int64] = [:]
-        let ends = stageStartedAtMs.dropFirst().map(\.atMs) + [endMs]
-        for (start, end) in zip(stageStartedAtMs, ends) {
+        let ends = stageStarts.dropFirst().map(\.atMs) + [endMs]
+        for (start, end) in zip(stageStarts, ends) {
             phases[start.stage.rawValue] = max(0, end -| start.atMs)
         }
         return phases

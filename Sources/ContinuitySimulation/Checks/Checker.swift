@@ -18,7 +18,7 @@ struct Checker {
     /// When a node last found another unreachable, by (observer, observed).
     private var unreachableAtMs: [Int: Int64] = [:]
     var runBeganAtMs: Int64?
-    var runTrigger = ""
+    var runTrigger: RunTrigger = ""
     var lossIsAccepted = false
     var approvals: [ApprovalID: Approval] = [:]
     var lastApprovalID: ApprovalID?

@@ -42,7 +42,8 @@ extension World {
                 let isAssumed = hookBases.contains {
                     $0.pack == verdict.pack && $0.stage == .admit && $0.basis == .assumed
                 }
-                return "\(verdict.pack) \(verdict.verdict)" + (isAssumed ? " (assumed)" : "")
+                return "\(verdict.pack) \(verdict.verdict.rawValue)"
+                    + (isAssumed ? " (assumed)" : "")
             }
             if !verdicts.isEmpty { decide("admitted", verdicts.joined(separator: ", ")) }
         case .operationFinished(let body): tell(body)
@@ -58,6 +59,8 @@ extension World {
             decide("end", body.state.rawValue + (body.reason.isEmpty ? "" : ": \(body.reason)"))
         case .brakeLatched(let body): decide("brake", "latched: \(body.evidence)")
         case .brakeCleared(let body): decide("brake", "cleared: \(body.reason)")
+        case .clusterQuarantined(let body): decide("quarantine", body.reason)
+        case .quarantineEnded(let body): decide("quarantine", "ended: \(body.reason)")
         case .pauseStarted(let body):
             decide("pause", "by \(body.suspension.owner): \(body.suspension.reason)")
         case .pauseEnded(let body): decide("resume", "\(body.end.rawValue): \(body.reason)")

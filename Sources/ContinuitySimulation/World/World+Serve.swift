@@ -73,7 +73,8 @@ extension World {
             serve.durable.clusters[clusterID]?.policy = policy
             serve.durable.clusters[clusterID]?.formerLeaseMs = nil
         }
-        serve.orchestrator = Orchestrator(state: serve.durable, digest: .simulation)
+        serve.orchestrator = Orchestrator(
+            state: serve.durable, digest: .simulation, trapsOnInternalFault: true)
         if settings.mutation == .hooksRepeated {
             for index in policy.hooks.indices { policy.hooks[index].repeatable = true }
         }

@@ -131,6 +131,13 @@ enum CommonSchemas {
         ])
     static let journalUnavailable = OperationDescription.Refusal(
         503, "journal-unavailable", "the journal cannot be used, nothing was done")
+    static let overloaded = OperationDescription.Refusal(
+        503, "overloaded", "the server has more to do than it can take; try again",
+        headers: [
+            .init(name: "Retry-After", note: "In seconds.", schema: .integer(1...3600))
+        ])
+    static let stopping = OperationDescription.Refusal(
+        503, "stopping", "the server is stopping; nothing was done")
     static let noSuchCluster = OperationDescription.Refusal(
         404, "no-such-cluster", "the server's configuration has no cluster 'orders'")
     static let noSuchNode = OperationDescription.Refusal(
