@@ -75,8 +75,8 @@ extension APIServer {
             }
             return try Self.answer(reply)
         }
-        api.post("hooks/dismiss") { [self] request, context in
-            let order = try await Self.body(DismissOrder.self, of: request)
+        api.post("hooks/dismiss") { [self] _, context in
+            let order = try Self.body(DismissOrder.self, of: context)
             try context.caller.require(order.clusterID)
             return try await take(
                 .dismissHook(order.clusterID, pack: order.pack, reason: order.reason),

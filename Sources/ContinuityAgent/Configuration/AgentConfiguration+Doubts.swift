@@ -5,6 +5,8 @@ extension AgentConfiguration {
     /// What is no mistake in itself, but hardly meant: told when the agent starts, and by
     /// `continuity agent --check`.
     package var doubts: [String] {
+        // A witness has none of it.
+        guard let service else { return [] }
         var doubts: [String] = []
         let effects: [(AgentCommand.Name, String)] = [
             (.promote, "this node cannot become primary"),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ContinuityCommandLine
 import ContinuityCore
 
 struct HooksDismiss: AsyncParsableCommand {
