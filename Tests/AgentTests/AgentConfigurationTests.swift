@@ -110,12 +110,12 @@ struct AgentConfigurationTests {
         let doubts = configuration.doubts
         #expect(doubts.contains { $0.contains("no command 'rejoin'") }, "\(doubts)")
         #expect(!doubts.contains { $0.contains("'promote'") || $0.contains("pid_file") })
-        configuration.service.pidFile = service.root + "/another.pid"
+        configuration.service?.pidFile = service.root + "/another.pid"
         #expect(configuration.doubts.contains { $0.contains("names none of those there") })
         for name in [AgentCommand.Name.rejoin, .follow, .restart] {
             configuration.commands[name] = CommandTemplate(argv: ["/bin/true"], timeoutMs: 1000)
         }
-        configuration.service.pidFile = service.pidFile
+        configuration.service?.pidFile = service.pidFile
         #expect(configuration.doubts.isEmpty)
     }
 
