@@ -177,5 +177,6 @@ package struct Orchestrator: Sendable {
         advanceDrill(id, now)
         if state.clusters[id]?.run == nil { upkeep(id, now) }
         reconcileHooks(id, now)
+        tellNoPrimary(id, now)
     }
 }
