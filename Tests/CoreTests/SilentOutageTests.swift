@@ -15,9 +15,16 @@ import Testing
         #expect(world.state.evidence["node-1"] == "runs and does not tell its role")
         #expect(world.alerts("continuity.cluster.degraded").count == 1)
         #expect(world.finishedRuns.isEmpty && world.state.run == nil, "it may be a primary")
+        world.run(forMs: 3_000)
+        let told = world.alerts("continuity.cluster.no_primary")
+        #expect(told.map(\.severity) == [.critical])
+        #expect(told.first?.summary.hasSuffix("runs and does not tell its role") == true)
         world.services["node-1"]?.role = .primary
         world.run(forMs: 3_000)
         #expect(world.state.health == .healthy)
+        #expect(world.alerts("continuity.cluster.primary").count == 1)
+        world.run(forMs: 30_000)
+        #expect(world.alerts("continuity.cluster.no_primary").count == 1)
     }
 
     /// Both secondaries are gone, and the server acknowledges nothing without one.

@@ -10,7 +10,7 @@ import Testing
         (.effectsBeforeJournal, 1), (.journalLosesEntry, 1), (.holdsWithoutEvidence, 1),
         (.orchestratorClockRuns, 1), (.agentClocksCrawl, 1), (.leaseNeverEnds, 2),
         (.leaseAlwaysGranted, 2), (.rejoinNeverWorks, 3), (.deadlineNeverComes, 2),
-        (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 6),
+        (.resultsForgotten, 3), (.leaseFromArrival, 4), (.receiptForged, 16),
         (.peerViewsForged, 4), (.refusalsForgotten, 8),
         (.positionsForged, 29), (.epochsIgnored, 29), (.hooksRepeated, 128),
         (.promisesBroken, 83), (.promisesNotDenied, 83),

@@ -148,6 +148,10 @@ struct ClusterObservation: Sendable {
     var primaryWell: (node: NodeID, sinceMs: Int64)?
     /// When the target of the run under way became primary; `nil`: before this process began.
     var promotedAtMs: Int64?
+    /// Since when no node is known to act as primary, and nothing says why; and whether people were
+    /// told.
+    var noPrimarySinceMs: Int64?
+    var toldNoPrimary = false
     /// Whether people were told that no secondary follows the primary.
     var toldUnfollowed = false
     /// When the last run ended: what was reported before tells nothing of its effect.

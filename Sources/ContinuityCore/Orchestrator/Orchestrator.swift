@@ -202,5 +202,6 @@ package struct Orchestrator: Sendable {
         advanceDrill(id, now)
         if state.clusters[id]?.run == nil { upkeep(id, now) }
         reconcileHooks(id, now)
+        tellNoPrimary(id, now)
     }
 }
