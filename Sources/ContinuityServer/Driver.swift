@@ -14,7 +14,7 @@ final class Driver: Service, OrchestratorPort {
     private static let tickMs = 150
     private static let fineTickMs = 15
 
-    private let inbox = Inbox()
+    let inbox = Inbox()
     private let head = HeadSignal()
     private let journal: any Journal
     private let instanceID: String
@@ -56,6 +56,8 @@ final class Driver: Service, OrchestratorPort {
         self.restored = restored
         self.logger = logger
         tokensByDigest = Mutex(Self.byDigest(orchestrator.state.tokens))
+        // Before anybody can ask: who asks first must not hear that there is no such cluster.
+        inbox.submit(leadership(orchestrator))
     }
 
     // MARK: The loop
@@ -66,7 +68,6 @@ final class Driver: Service, OrchestratorPort {
     /// - Throws: when the journal cannot even be read.
     func run() async throws {
         defer { ready.withLock { $0 = false } }
-        inbox.submit(leadership(initial))
         try await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
                 group.addTask { await self.tick() }

@@ -73,6 +73,19 @@ import Testing
 
     // MARK: One append a step, and true errors
 
+    /// The server may take requests before the loop runs.
+    @Test func whoAsksBeforeTheLoopRunsIsAnsweredByTheConfiguration() async throws {
+        let test = TestDriver()
+        let asked = Task { try await test.pause() }
+        while test.driver.inbox.count < 2 { await Task.yield() }
+        try await test.run {
+            guard case .noted = try await asked.value else {
+                Issue.record("\(try await asked.value)")
+                return
+            }
+        }
+    }
+
     @Test func aStepAndItsCheckpointAreOneAppend() async throws {
         let test = TestDriver(signsEach: 1)
         try await test.run {

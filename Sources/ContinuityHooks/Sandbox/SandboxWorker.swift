@@ -25,8 +25,6 @@ struct WorkerEnd: Sendable {
     static let limitStatuses: [Int32: String] = [
         80: "instructions", 81: "memory", 82: "output", 83: "log",
     ]
-    /// Sources/HookSandbox/confine.h
-    static let exitNotConfined: Int32 = 72
 
     /// The exit status, or minus the signal.
     let status: Int32

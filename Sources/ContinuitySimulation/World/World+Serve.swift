@@ -29,7 +29,6 @@ struct ServeModel {
     var startedAtMs: Int64 = 0
     /// What the clock stood at when a run began, for the mutation that stops it.
     var frozenLocalMs: Int64?
-    var losesNextEntry = false
 }
 
 extension ContentDigest {
