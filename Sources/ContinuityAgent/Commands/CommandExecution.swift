@@ -84,6 +84,11 @@ struct CommandExecution: Sendable {
 
     // MARK: Programs
 
+    /// Tells a `rejoin` program what may happen to data that diverged.
+    static let rejoinVariable = "CONTINUITY_REJOIN"
+    /// Of a `follow` program whose node's data can never take the primary's changes.
+    static let divergedStatus: Int32 = 6
+
     /// Runs the command's program. `nil` when it ended with 0, else the result to give.
     private func runProgram(
         _ command: AgentCommand, deadline: BootInstant
@@ -99,13 +104,19 @@ struct CommandExecution: Sendable {
                 detail: "the command lacks a value that '\(command.name)' has a placeholder for: "
                     + "primary_address and primary_node_id are needed")
         }
+        var environment = template.environment.merging(environment) { $1 }
+        if let rejoin = command.rejoin {
+            environment[Self.rejoinVariable] = rejoin.rawValue
+        }
         let result = await ProgramRunner.run(
-            argv: argv, environment: template.environment.merging(environment) { $1 },
+            argv: argv, environment: environment,
             timeoutMs: min(template.timeoutMs, deadline - .now))
         guard !result.succeeded else { return nil }
         let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
+        let isDiverged = command.name == .follow && result.ending == .exited(Self.divergedStatus)
         return CommandResult(
-            key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)")
+            key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)",
+            isDiverged: isDiverged ? true : nil)
     }
 
     private func run(

@@ -15,6 +15,8 @@ enum Exit {
     static let refused = ExitCode(3)
     /// Nothing has begun: others must consent first.
     static let awaitingApproval = ExitCode(5)
+    /// A standby's data is not the beginning of the primary's.
+    static let diverged = ExitCode(6)
     /// How a hook ended that `hooks run` ran.
     static let hookFailed = ExitCode(10)
     static let hookError = ExitCode(11)
