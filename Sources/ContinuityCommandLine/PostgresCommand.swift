@@ -1,6 +1,7 @@
 package import ArgumentParser
 import ContinuityCore
 import ContinuityPostgres
+import Foundation
 
 package struct PostgresCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -50,7 +51,11 @@ struct PostgresStatusCommand: AsyncParsableCommand {
 struct PostgresFollowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "follow",
-        abstract: "Point a running standby to another primary, without a restart.")
+        abstract: "Point a running standby to another primary, without a restart.",
+        discussion: """
+            Exit code 6: its data is not the beginning of the primary's, so it can never take the \
+            primary's changes; it must rejoin.
+            """)
 
     @Option(help: "The server's data directory.") var dataDirectory: String
     @Option(help: "The primary's host.") var primaryHost: String
@@ -71,13 +76,17 @@ struct PostgresFollowCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            try PostgresFollow(
+            let follow = PostgresFollow(
                 dataDirectory: dataDirectory,
                 primary: PrimaryConnection(
                     host: primaryHost, port: primaryPort, user: user, passfile: passfile,
                     applicationName: applicationName),
-                localUser: localUser, timeoutMs: timeoutMs
-            ).run()
+                localUser: localUser, timeoutMs: timeoutMs)
+            do {
+                try await follow.run()
+            } catch let error as PostgresFollow.Diverged {
+                throw failure("\(error)", Exit.diverged)
+            }
         }
     }
 }
@@ -103,8 +112,10 @@ struct PostgresRejoinCommand: AsyncParsableCommand {
     @Option(
         help: """
             When only a new copy helps: never, keep (the old data stays beside it; refused where \
-            there is no room), discard (it is deleted first where there is no room).
-            """) var copy: PostgresRejoin.CopyPolicy = .keep
+            there is no room), discard (it is deleted first where there is no room). An agent \
+            names the cluster's policy in CONTINUITY_REJOIN (ask, keep, discard): the more careful \
+            of the two holds.
+            """) var copy: PostgresRejoin.CopyPolicy?
     @Option(help: "What has not moved for so many seconds is ended; what advances goes on.")
     var stallTimeoutS: Int = 300
 
@@ -118,11 +129,26 @@ struct PostgresRejoinCommand: AsyncParsableCommand {
                     host: primaryHost, port: primaryPort, user: user, passfile: passfile,
                     applicationName: applicationName))
             rejoin.binDirectory = binDirectory
-            rejoin.copyPolicy = copy
+            try apply(ProcessInfo.processInfo.environment["CONTINUITY_REJOIN"], to: &rejoin)
             rejoin.stallLimit = .seconds(stallTimeoutS)
             rejoin.progress = { printError($0) }
             let way = try await rejoin.run()
             print("rejoined by \(way.rawValue)")
+        }
+    }
+}
+
+extension PostgresRejoinCommand {
+    /// - Parameter ordered: the policy of the cluster, where an agent gave the order.
+    private func apply(_ ordered: String?, to rejoin: inout PostgresRejoin) throws {
+        let own = copy ?? .keep
+        switch ordered {
+        case nil, "": rejoin.copyPolicy = own
+        case "ask": (rejoin.copyPolicy, rejoin.mayRewind) = (.never, false)
+        case "keep": rejoin.copyPolicy = own == .discard ? .keep : own
+        case "discard": rejoin.copyPolicy = copy ?? .discard
+        case let other?:
+            throw ValidationError("CONTINUITY_REJOIN is '\(other)': ask, keep or discard")
         }
     }
 }

@@ -46,6 +46,9 @@ package enum PolicyFile {
             restartAttempts: Int(try reader.int("restart_attempts", in: 0...16, default: 1)),
             hooks: hooks,
             metadata: try reader.stringMap("metadata"))
+        if try reader.optionalString("rejoin") != nil {
+            policy.rejoin = try reader.choice("rejoin")
+        }
         policy.approvals = try approvals(reader)
         policy.flap = try flap(reader, cooldownS: policy.cooldownS)
         policy.weights = try weights(reader)

@@ -115,6 +115,7 @@ extension PostgresNode {
         ]
     }
 
+    /// The same question by `psql`, for who has a session of their own.
     package var statusCommand: [String] {
         psql(Self.statusQuery.replacing("\n", with: ""))
     }
@@ -161,9 +162,12 @@ extension PostgresNode {
     package func agentCommands(executable: String) -> [AgentCommand] {
         [
             .init(
-                name: "status", argv: statusCommand, timeoutMs: 2000,
-                comment:
-                    "Prints one JSON object: role, position_bytes, lag_ms, streaming, synchronous."),
+                name: "status",
+                argv: [
+                    executable, "postgres", "status", "--data-directory", dataDirectory, "--user",
+                    user,
+                ], timeoutMs: 3000,
+                comment: "Prints one JSON object; a server that lives and refuses is not dead."),
             .init(
                 name: "prepare",
                 argv: [

@@ -37,6 +37,9 @@ package struct PostgresRejoin: Sendable {
     /// Where PostgreSQL's programs are; `nil` to look for those of the directory's version.
     package var binDirectory: String?
     package var copyPolicy = CopyPolicy.keep
+    /// Whether `pg_rewind` may take back what the primary does not have. Unless the copy policy is
+    /// `discard`, the WAL that says what that was is kept.
+    package var mayRewind = true
     /// Nothing that advances is ended; what has not moved for so long is.
     package var stallLimit: Duration = .seconds(300)
     /// How long a started standby may stand still until it streams from the primary.

@@ -52,12 +52,14 @@ struct PostgresRewind: Sendable {
 
     /// - Parameters:
     ///   - source: names the running primary and its history; see `PrimaryFacts.identity`.
+    ///   - keep: told what the control file says once the server needs no recovery, before anything
+    ///     is taken back.
     ///   - makeStandby: turns the rewound directory into a standby's.
     /// - Precondition: a crashed server is proven to be the former primary (`RejoinPlan`).
     /// - Throws: `RejoinFailure`, `PostgresError`; the mark stays, unless nothing was changed.
     func run(
         _ installation: PostgresInstallation, configFile: String, from primary: PrimaryConnection,
-        source: String, makeStandby: () throws -> Void
+        source: String, keep: (PostgresControl) throws -> Void, makeStandby: () throws -> Void
     ) async throws {
         // One that is mixed must not be recovered: its control file is older than its pages.
         if case .mixed(let known) = try remains() {
@@ -74,6 +76,9 @@ struct PostgresRewind: Sendable {
             // It has it for a standby, which single-user mode refuses to be.
             unlink("\(dataDirectory)/standby.signal")
             try await recover(installation, configFile)
+            if let control = try await DirectoryState.read(directory, installation).control {
+                try keep(control)
+            }
             try setLock(true)
         }
         let output = try await copy(installation, configFile: configFile, from: primary)

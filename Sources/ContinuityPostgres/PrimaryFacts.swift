@@ -110,6 +110,25 @@ struct PrimaryInquiry: Sendable {
             hasCheckpoint: rest.first == "\(timeline)", showsReplication: showsReplication)
     }
 
+    /// Its timelines and how far it has come, at once and without a checkpoint.
+    ///
+    /// - Throws: `PostgresError`, also for who is no primary (yet).
+    func standing() async throws -> (history: TimelineHistory, position: WALPosition) {
+        guard try await sql(["SELECT pg_is_in_recovery()"], timeout: .seconds(2)) == ["f"] else {
+            throw PostgresError("the server at \(primary.address) is no primary")
+        }
+        let said = try await replication(["IDENTIFY_SYSTEM"], .seconds(2))
+        let fields = said.split(separator: "\n").first?
+            .split(separator: "|", omittingEmptySubsequences: false)
+        guard let fields, fields.count >= 3, let timeline = UInt32(fields[1]),
+            let position = WALPosition(fields[2])
+        else { throw PostgresError("the primary at \(primary.address) does not identify itself") }
+        let text =
+            timeline == 1
+            ? "" : try await replication(["TIMELINE_HISTORY \(timeline)"], .seconds(2))
+        return (TimelineHistory(current: timeline, parsing: Self.history(in: text)), position)
+    }
+
     /// The answer is `00000002.history|` and the file.
     private static func history(in text: String) -> String {
         guard let bar = text.firstIndex(of: "|") else { return "" }
@@ -169,8 +188,10 @@ struct PrimaryInquiry: Sendable {
             .map(String.init)
     }
 
-    private func replication(_ commands: [String]) async throws -> String {
-        try await ask(primary.replicationConninfo, commands, .seconds(30))
+    private func replication(
+        _ commands: [String], _ timeout: Duration = .seconds(30)
+    ) async throws -> String {
+        try await ask(primary.replicationConninfo, commands, timeout)
     }
 
     private func ask(

@@ -81,13 +81,20 @@ struct RejoinWork: Sendable {
             try PostgresRejoin.makeStandby(
                 installation, dataDirectory: directory.path, of: primary)
         case .rewind:
+            guard settings.mayRewind else {
+                throw RejoinFailure(
+                    "it needs pg_rewind, which takes back what this server has and the primary "
+                        + "has not (\(plan.reason)), and that is left to a person: run "
+                        + "'continuity postgres rejoin' by hand, or let the policy say "
+                        + "'rejoin: keep'", .stop)
+            }
             if !facts.hasCheckpoint {
                 try await inquiry.waitForCheckpoint(
                     of: facts.history.current, progress: settings.progress)
             }
             try await rewind.run(
                 installation, configFile: settings.configFile, from: primary,
-                source: facts.identity
+                source: facts.identity, keep: { try keepDivergedWAL(facts, $0) }
             ) {
                 try PostgresRejoin.makeStandby(
                     installation, dataDirectory: directory.path, of: primary,
@@ -96,6 +103,39 @@ struct RejoinWork: Sendable {
         case .baseBackup: try await copyAnew(facts, plan)
         }
         try await startAndStream(facts)
+    }
+
+    /// What a rewind takes back may be writes that were acknowledged. The WAL from where the
+    /// histories parted tells them (`pg_waldump`), and stays beside the data directory.
+    private func keepDivergedWAL(_ facts: PrimaryFacts, _ control: PostgresControl) throws {
+        guard settings.copyPolicy != .discard, let left = facts.history.leftAt[control.timeline]
+        else { return }
+        let kept = directory.beside(".diverged")
+        let first = WALSample.fileName(
+            of: left.bytes / control.segmentBytes * control.segmentBytes, on: control.timeline,
+            segmentBytes: control.segmentBytes)
+        let last = WALSample.fileName(
+            of: control.checkpoint.bytes, on: control.timeline,
+            segmentBytes: control.segmentBytes)
+        let files = FileManager.default
+        let names = try files.contentsOfDirectory(atPath: directory.inside("pg_wal"))
+            .filter { $0.utf8.count == 24 && $0 >= first && $0 <= last }.sorted()
+        guard !names.isEmpty else { return }
+        let needed = UInt64(names.count) * control.segmentBytes
+        let parent = URL(filePath: directory.path).deletingLastPathComponent().path
+        guard let free = DataDirectory.freeBytes(at: parent), free > needed else {
+            throw RejoinFailure(
+                "there is no room beside \(directory.path) to keep the WAL of what pg_rewind takes "
+                    + "back, \(Bytes.text(needed)); make room, or say '--copy discard'", .stop)
+        }
+        try? files.removeItem(atPath: kept)
+        try installation.makeFolder(kept)
+        for name in names {
+            let copy = "\(kept)/\(name)"
+            try files.copyItem(atPath: directory.inside("pg_wal/\(name)"), toPath: copy)
+            try installation.giveToServer(copy)
+        }
+        settings.progress("the WAL of what is taken back is kept in \(kept)")
     }
 
     private func copyAnew(_ facts: PrimaryFacts, _ plan: RejoinPlan) async throws {

@@ -188,6 +188,45 @@ struct CommandTests {
         }
     }
 
+    /// Issue 15, 6 and 13: what a program proves of its data reaches the orchestrator.
+    @Test func aFollowThatFindsAnotherHistorySaysSo() async throws {
+        try await Harness.run { configuration, _ in
+            configuration.commands[.follow] = CommandTemplate(
+                argv: ["/bin/sh", "-c", "echo parted >&2; exit $1", "follow", "{primary_port}"],
+                timeoutMs: 20_000)
+        } body: { harness in
+            try harness.service.say(.secondary)
+            try await harness.service.start()
+            try await harness.running(as: .secondary)
+            #expect(try await harness.get("/replica").status == 503)
+            #expect(try await harness.get("/readable").status == 200, "what it has it can serve")
+            for (status, isDiverged) in [(6, true), (7, nil)] as [(Int, Bool?)] {
+                let result = try await harness.order(.follow) {
+                    $0.primaryNodeID = "n2"
+                    $0.primaryAddress = "10.0.0.2:\(status)"
+                }
+                #expect(result.outcome == .failed)
+                #expect(result.detail.contains("parted"))
+                #expect(result.isDiverged == isDiverged)
+            }
+        }
+    }
+
+    @Test(arguments: RejoinPolicy.allCases)
+    func aRejoinIsToldThePolicy(_ policy: RejoinPolicy) async throws {
+        try await Harness.run { configuration, service in
+            configuration.commands[.rejoin] = service.logged(
+                "$CONTINUITY_REJOIN", then: "exit 1")
+        } body: { harness in
+            _ = try await harness.order(.rejoin) {
+                $0.primaryNodeID = "n2"
+                $0.primaryAddress = "10.0.0.2:5432"
+                $0.rejoin = policy
+            }
+            #expect(harness.service.log == [policy.rawValue])
+        }
+    }
+
     @Test func restartAndRejoinStartADaemonAndWaitForIt() async throws {
         try await Harness.run { configuration, service in
             configuration.commands[.restart] = CommandTemplate(

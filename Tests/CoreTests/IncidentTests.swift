@@ -179,6 +179,64 @@ import Testing
         #expect(world.state.health == .healthy)
     }
 
+    // MARK: 6. Standbys that work and take no changes
+
+    private func orders(_ world: TestWorld, _ node: NodeID) -> [AgentCommand.Name] {
+        world.commands.filter { $0.nodeID == node && $0.name != .status }.map(\.name)
+    }
+
+    /// Late on purpose, refused by the primary, behind a network: it was fenced after 12 s.
+    @Test func aStandbyThatReplaysInPeaceIsLeftInPeace() {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-3"]?.streaming = false
+        world.services["node-3"]?.position = 900
+        world.unfed = ["node-3"]
+        world.run(forMs: 3_600_000)
+        let orders = orders(world, "node-3")
+        #expect(Set(orders) == [.follow], "\(Set(orders))")
+        #expect(orders.count < 30, "ever less often: \(orders.count)")
+        #expect(world.state.statuses["node-3"] == .degraded)
+        #expect(
+            world.alerts("continuity.cluster.degraded").first?.summary.contains("node-3") == true)
+        world.unfed = []
+        world.run(forMs: 310_000)
+        #expect(world.state.statuses["node-3"] == .healthy)
+        world.services["node-3"]?.streaming = false
+        world.unfed = ["node-3"]
+        let before = self.orders(world, "node-3").count
+        world.run(forMs: 20_000)
+        #expect(self.orders(world, "node-3").count > before, "it is helped at once again")
+    }
+
+    @Test func aStandbyWithAnotherHistoryIsStoppedAndRejoins() throws {
+        var policy = samplePolicy()
+        policy.rejoin = .ask
+        var world = TestWorld(policy: policy)
+        world.settle()
+        world.services["node-3"]?.streaming = false
+        world.services["node-3"]?.position = 900
+        world.diverged = ["node-3"]
+        world.run(forMs: 30_000)
+        #expect(orders(world, "node-3") == [.follow, .fence, .rejoin])
+        #expect(world.state.statuses["node-3"] == .healthy)
+        #expect(world.commands.last { $0.name == .rejoin }?.rejoin == .ask)
+        #expect(world.commands.allSatisfy { ($0.rejoin != nil) == ($0.name == .rejoin) })
+        #expect(world.alerts("continuity.node.upkeep_failing").isEmpty)
+    }
+
+    /// Positions prove it as well: nobody who takes changes from the primary has more than it.
+    @Test func aStandbyThatHasMoreThanItsPrimaryIsStoppedAndRejoins() {
+        var world = TestWorld()
+        world.settle()
+        world.services["node-3"]?.streaming = false
+        world.services["node-3"]?.position = 1001
+        world.unfed = ["node-3"]
+        world.run(forMs: 60_000)
+        #expect(orders(world, "node-3").contains(.fence))
+        #expect(orders(world, "node-3").contains(.rejoin))
+    }
+
     // MARK: 12. Witnesses
 
     @Test(arguments: [ServiceReport.State.stopped, .unknown, .failing])

@@ -281,7 +281,8 @@ import Testing
                 "-key", "key.pem",
             ], in: folder, input: "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         defer {
-            server.terminate()
+            // SIGTERM may be ignored: a child inherits that.
+            kill(server.processIdentifier, SIGKILL)
             server.waitUntilExit()
         }
         // A server that is not there yet is asked again.

@@ -92,6 +92,11 @@ struct CommandExecution: Sendable {
 
     // MARK: Programs
 
+    /// Tells a `rejoin` program what may happen to data that diverged.
+    static let rejoinVariable = "CONTINUITY_REJOIN"
+    /// Of a `follow` program whose node's data can never take the primary's changes.
+    static let divergedStatus: Int32 = 6
+
     /// Runs the command's program. `nil` when it ended with 0, else the result to give.
     private func runProgram(
         _ command: AgentCommand, deadline: BootInstant
@@ -107,7 +112,12 @@ struct CommandExecution: Sendable {
                 detail: "the command lacks a value that '\(command.name)' has a placeholder for: "
                     + "primary_address and primary_node_id are needed")
         }
+        var environment = template.environment.merging(environment) { $1 }
+        if let rejoin = command.rejoin {
+            environment[Self.rejoinVariable] = rejoin.rawValue
+        }
         let result = await ProgramRunner.run(
+<<<<<<< HEAD
             argv: argv, environment: template.environment.merging(environment) { $1 },
             limits: limits(of: command, template, deadline: deadline))
         guard !result.succeeded else { return nil }
@@ -131,6 +141,16 @@ struct CommandExecution: Sendable {
         return ProgramRunner.Limits(
             totalMs: template.timeoutMs, stillMs: template.stallMs,
             onMove: { [state] in state.workMoved(command.key) })
+=======
+            argv: argv, environment: environment,
+            timeoutMs: min(template.timeoutMs, deadline - .now))
+        guard !result.succeeded else { return nil }
+        let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
+        let isDiverged = command.name == .follow && result.ending == .exited(Self.divergedStatus)
+        return CommandResult(
+            key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)",
+            isDiverged: isDiverged ? true : nil)
+>>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
     }
 
     private func run(

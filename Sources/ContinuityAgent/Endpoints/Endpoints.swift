@@ -102,6 +102,10 @@ struct Endpoints: Sendable {
                 return service.state == .running && service.role == .secondary && service.streaming
             }
         }
+        // Late or cut off from the primary, but consistent: for readers who take what there is.
+        reading("/readable", on: router) {
+            role { $0.service.state == .running && $0.service.role == .secondary }
+        }
         reading("/health", on: router) { health() }
         reading("/metrics", on: router) { metrics() }
     }

@@ -14,10 +14,11 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case fence
         /// Become primary. Done when the service itself says that it is primary.
         case promote
-        /// Take changes from `primary` from now on. Done when the program has ended with 0.
+        /// Take changes from `primary` from now on. Done when the program has ended with 0; with 6 it
+        /// says that this node's data can never take them (``CommandResult/isDiverged``).
         case follow
-        /// Come back as a secondary of `primary`, throwing away what diverged. Done when the
-        /// service runs as a secondary.
+        /// Come back as a secondary of `primary`, with what diverged dealt with as `rejoin` says.
+        /// Done when the service runs as a secondary.
         case rejoin
         /// Start the service again where it is. Done when the service runs.
         case restart
@@ -52,14 +53,18 @@ package struct AgentCommand: Codable, Hashable, Sendable {
     /// that was given to it is over. Then it holds no lease by promises any more.
     package var deniesPromisesTo: NodeID?
     package var deniesPromisesMs: Int64?
+    /// With `rejoin`: what may happen to data that diverged. `nil`: an older orchestrator.
+    package var rejoin: RejoinPolicy?
 
     package init(
         key: OperationKey, clusterID: ClusterID, nodeID: NodeID, epoch: Int64,
         instanceID: String? = nil, name: Name,
         primaryAddress: String? = nil, primaryNodeID: NodeID? = nil, leaseMs: Int64? = nil,
         program: String? = nil, readsOnly: Bool? = nil, timeoutMs: Int64,
-        notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil, deniesPromisesMs: Int64? = nil
+        notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil, deniesPromisesMs: Int64? = nil,
+        rejoin: RejoinPolicy? = nil
     ) {
+        self.rejoin = rejoin
         self.key = key
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -92,6 +97,7 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         case notAfterMs = "not_after_ms"
         case deniesPromisesTo = "denies_promises_to"
         case deniesPromisesMs = "denies_promises_ms"
+        case rejoin
     }
 
     /// Whether it changes nothing: it need not wait for others, nor be remembered.
@@ -142,6 +148,7 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// With `status`: the node that gets no promise from now on, as the order asked. An agent that
     /// does not know the request answers without it.
     package var deniedPromisesTo: NodeID?
+<<<<<<< HEAD
     /// With `prepare`: `true` when its program says that a stop would not end in time
     /// (``hinderedStatus``); `detail` says why.
     package var isHindered: Bool?
@@ -149,12 +156,18 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// The exit status by which a program for `prepare` says that something would keep the service
     /// from stopping. EX_TEMPFAIL: psql, pg_ctl and shells use lower ones for failures of their own.
     package static let hinderedStatus: Int32 = 75
+=======
+    /// With `follow` that failed: the program has proven that this node's data is not the beginning
+    /// of the primary's. Only a rejoin helps.
+    package var isDiverged: Bool?
+>>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
 
     package init(
         key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
         service: ServiceReport? = nil, receipt: FenceReceipt? = nil, output: String? = nil,
-        deniedPromisesTo: NodeID? = nil
+        deniedPromisesTo: NodeID? = nil, isDiverged: Bool? = nil
     ) {
+        self.isDiverged = isDiverged
         self.key = key
         self.outcome = outcome
         self.detail = detail
@@ -170,7 +183,11 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case durationMs = "duration_ms"
         case service, receipt, output
         case deniedPromisesTo = "denied_promises_to"
+<<<<<<< HEAD
         case isHindered = "hindered"
+=======
+        case isDiverged = "diverged"
+>>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
     }
 }
 

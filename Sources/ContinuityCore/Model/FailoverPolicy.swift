@@ -50,6 +50,8 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
     package var rtoS: Int64
     package var onServiceFailure: ServiceFailureResponse
     package var restartAttempts: Int
+    /// `nil`: ``RejoinPolicy/keep``.
+    package var rejoin: RejoinPolicy?
     package var hooks: [HookBinding]
     package var metadata: [String: String]
 
@@ -107,8 +109,18 @@ package struct FailoverPolicy: Codable, Hashable, Sendable {
         case rtoS = "rto_s"
         case onServiceFailure = "on_service_failure"
         case restartAttempts = "restart_attempts"
-        case hooks, metadata
+        case rejoin, hooks, metadata
     }
+}
+
+/// What a rejoin may do with data of a node that the primary does not have.
+package enum RejoinPolicy: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Nothing: a node that cannot come back as it is stays down until a person has looked.
+    case ask
+    /// It is taken out of the way and kept beside the new data. Where there is no room, as `ask`.
+    case keep
+    /// It is kept where there is room, and deleted where there is none.
+    case discard
 }
 
 /// How silence becomes a failure.

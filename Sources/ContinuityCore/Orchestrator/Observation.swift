@@ -9,6 +9,10 @@ struct Observation: Hashable, Sendable {
     var goodReports: Int64 = 0
     var failingSinceMs: Int64?
     var notStreamingSinceMs: Int64?
+    /// Of which primary its data is proven not to be the beginning.
+    var divergedFrom: NodeID?
+    /// How often it was pointed to the primary again since it streamed last.
+    var followsInVain = 0
     /// Since when its service runs as a secondary.
     private var secondarySinceMs: Int64?
     /// Since when its service runs without telling what it is.
@@ -47,6 +51,11 @@ struct Observation: Hashable, Sendable {
         failingSinceMs = report.service.state == .failing ? failingSinceMs ?? atMs : nil
         notStreamingSinceMs =
             isGood && !report.service.streaming ? notStreamingSinceMs ?? atMs : nil
+        if report.service.streaming {
+            // The pause between orders that did not help is over with the trouble.
+            if followsInVain > 0 { upkeepNotBeforeMs = 0 }
+            (divergedFrom, followsInVain) = (nil, 0)
+        }
         secondarySinceMs =
             isGood && report.service.role == .secondary ? secondarySinceMs ?? atMs : nil
         let remark = isGood ? report.service.detail : ""

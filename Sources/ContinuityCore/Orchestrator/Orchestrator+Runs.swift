@@ -331,7 +331,8 @@ extension Orchestrator {
                     deniesPromisesTo: name == .status ? source : nil,
                     deniesPromisesMs: name == .status && source != nil
                         ? cluster.policy.maxFailoverTimeS *| 1000 +| RunScript.promoteTimeoutMs
-                        : nil),
+                        : nil,
+                    rejoin: name == .rejoin ? cluster.policy.rejoin ?? .keep : nil),
                 agentURL: url))
     }
 
@@ -354,6 +355,7 @@ extension Orchestrator {
             observations[id]?.nodes[node]?.settleStart(
                 result.outcome, leaseMs: cluster.policy.lease.durationMs, atMs: now.monotonicMs)
         }
+        noteDivergence(of: operation, result, id, now)
         noteUpkeepResult(of: operation, result, id, now)
         noteHookResult(of: operation, result, id, now)
         evaluate(id, now)

@@ -3,6 +3,8 @@ extension Orchestrator {
     static let upkeepBackoffMs: ClosedRange<Int64> = 1_000...60_000
     /// Of one asking: see `goesOn`.
     static let rejoinTimeoutMs: Int64 = 600_000
+    /// Between two orders to follow a primary from which no changes come.
+    static let followAgainMsMax: Int64 = 300_000
     static let followTimeoutMs: Int64 = 10_000
     static let fenceTimeoutMs: Int64 = 10_000
 
@@ -69,16 +71,52 @@ extension Orchestrator {
     }
 
     /// A secondary that reaches the primary and takes no changes all the same is pointed to it
-    /// again; when that does not help, its data has diverged: it is stopped, and then rejoins.
+    /// again, ever less often: it may be late on purpose, or the primary may refuse it, and what it
+    /// has it can serve. Only where its data is proven to be another history is it stopped, and
+    /// rejoins then.
     private func needOfSilentFollower(
         _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState, _ now: Moment
     ) -> AgentCommand.Name? {
-        guard let silentMs = notStreamingMs(seen, in: cluster.cluster.clusterID, now),
+        guard !report.service.streaming,
             report.peers[cluster.primary] == .reachable
         else { return nil }
+        if seen.divergedFrom == cluster.primary { return .fence }
+        guard let silentMs = notStreamingMs(seen, in: cluster.cluster.clusterID, now) else {
+            return nil
+        }
         let silenceMs = cluster.policy.detection.silenceMs
-        if silentMs >= 4 * silenceMs { return .fence }
+        if silentMs >= 4 * silenceMs, isAhead(report, seen, cluster) { return .fence }
         return silentMs >= 2 * silenceMs ? .follow : nil
+    }
+
+    /// Nobody who takes changes from the primary has more than it: who has told so before the
+    /// primary told its own position has changes of another history.
+    private func isAhead(
+        _ report: NodeReport, _ seen: Observation, _ cluster: ClusterState
+    ) -> Bool {
+        let primary = observations[cluster.cluster.clusterID]?.nodes[cluster.primary]
+        guard let own = report.service.positionBytes, let heardAtMs = seen.heardAtMs,
+            let primary, let source = primary.report?.service, source.state == .running,
+            source.role == .primary, let position = source.positionBytes,
+            let primaryHeardAtMs = primary.heardAtMs
+        else { return false }
+        // A report is some time on its way.
+        let marginMs = cluster.policy.detection.intervalMs / 2
+        return own > position && primaryHeardAtMs >= heardAtMs - marginMs
+    }
+
+    /// A program of the node has compared its data with the primary's.
+    mutating func noteDivergence(
+        of operation: Operation, _ result: OperationResult, _ id: ClusterID, _ now: Moment
+    ) {
+        guard let node = operation.nodeID else { return }
+        switch operation.command {
+        case .follow where result.command?.isDiverged == true:
+            observations[id]?.nodes[node]?.divergedFrom = operation.sourceNodeID
+        case .rejoin where result.outcome == .ok, .follow where result.outcome == .ok:
+            observations[id]?.nodes[node]?.divergedFrom = nil
+        default: break
+        }
     }
 
     private func timeoutMs(of command: AgentCommand.Name) -> Int64 {
@@ -94,12 +132,24 @@ extension Orchestrator {
         of operation: Operation, _ result: OperationResult, _ id: ClusterID, _ now: Moment
     ) {
         guard operation.runID == nil, let node = operation.nodeID else { return }
+        // The next report shows the effect; until then there is nothing to decide on.
+        let interval = state.clusters[id]?.policy.detection.intervalMs ?? 1000
         guard result.outcome != .ok else {
             observations[id]?.nodes[node]?.upkeepFailures = 0
             observations[id]?.nodes[node]?.upkeepTrouble = nil
-            // The next report shows the effect; until then there is nothing to decide on.
-            let interval = state.clusters[id]?.policy.detection.intervalMs ?? 1000
-            observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + interval
+            var pauseMs = interval
+            if operation.command == .follow {
+                let times = observations[id]?.nodes[node]?.followsInVain ?? 0
+                pauseMs = min(interval << Int64(min(times, 20)), Self.followAgainMsMax)
+                observations[id]?.nodes[node]?.followsInVain = times + 1
+            }
+            observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs + pauseMs
+            return
+        }
+        // No failure: it was found out what is to be done.
+        guard result.command?.isDiverged != true else {
+            observations[id]?.nodes[node]?.upkeepTrouble = result.detail
+            observations[id]?.nodes[node]?.upkeepNotBeforeMs = now.monotonicMs
             return
         }
         let failures = (observations[id]?.nodes[node]?.upkeepFailures ?? 0) + 1

@@ -323,6 +323,13 @@ extension World {
             databases[node].upstream = source
             databases[node].isStreaming = false
             after(chance.int(5...40), .walPolls(node: node))
+            if isWritable(source), network.connects(node + 1, source + 1),
+                !databases[node].isPrefix(of: databases[source])
+            {
+                look(node)
+                return finish(
+                    job, node, .failed, "its data is another history", isDiverged: true)
+            }
         }
         look(node)
         finish(job, node, .succeeded, "")
@@ -348,7 +355,7 @@ extension World {
 
     private func finish(
         _ job: AgentModel.Job, _ node: Int, _ outcome: CommandResult.Outcome, _ detail: String,
-        method: String? = nil
+        method: String? = nil, isDiverged: Bool? = nil
     ) {
         // Whatever ends in a receipt has stopped the service.
         if method != nil {
@@ -366,7 +373,7 @@ extension World {
         let result = CommandResult(
             key: job.command.key, outcome: outcome, detail: detail, durationMs: 1,
             service: service, receipt: receipt,
-            deniedPromisesTo: job.command.deniesPromisesTo)
+            deniedPromisesTo: job.command.deniesPromisesTo, isDiverged: isDiverged)
         if job.command.name.startsService, agents[node].seen.state == .stopped,
             agents[node].ledger.fenced == nil, let fenced = agents[node].fencedBefore
         {

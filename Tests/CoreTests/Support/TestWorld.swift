@@ -47,6 +47,10 @@ struct TestWorld {
     var deniesNothing: Set<NodeID> = []
     /// Nodes whose promotion ends with an error.
     var failingPromotions: Set<NodeID> = []
+    /// Standbys that no changes reach, wherever they are pointed to.
+    var unfed: Set<NodeID> = []
+    /// Nodes whose program finds that their data is another history.
+    var diverged: Set<NodeID> = []
     /// Whose positions are not told when they are asked for.
     var silentPositions: Set<NodeID> = []
     /// Secondaries that never come to take changes from a new primary.
@@ -240,7 +244,13 @@ struct TestWorld {
         case .promote:
             services[node]?.role = .primary
             services[node]?.streaming = false
+        case .follow where diverged.contains(node):
+            return CommandResult(
+                key: command.key, outcome: .failed, detail: "another history",
+                service: report(node), isDiverged: true)
+        case .follow where unfed.contains(node): break
         case .follow, .rejoin:
+            diverged.remove(node)
             services[node]?.state = .running
             services[node]?.role = .secondary
             services[node]?.streaming = !neverStreaming.contains(node)

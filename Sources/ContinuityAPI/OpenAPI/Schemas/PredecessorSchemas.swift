@@ -52,6 +52,7 @@ enum PredecessorSchemas {
             field("rpo_s", .integer(0...86_400)), field("rto_s", .integer(1...86_400)),
             field("on_service_failure", CommonSchemas.text),
             field("restart_attempts", .integer(0...16)),
+            field("rejoin", .choice(of: RejoinPolicy.self)),
             field("detection", section), field("lease", section), field("approvals", section),
             field("flap", section), field("weights", section), field("slo_guard", section),
             field("switchover", section),
