@@ -13,6 +13,12 @@ struct Checker {
     private var invokedHooks: Set<OperationKey> = []
     var intended: Set<OperationKey> = []
     var queuedAlerts: Set<AlertID> = []
+    /// When a client could last write, or the orchestrator could not have told that none can.
+    var writableAtMs: Int64 = 0
+    /// When it was last looked at; a gap means that the orchestrator was away.
+    var silenceCheckedAtMs: Int64 = 0
+    /// When people were last told of something that is not well.
+    var alarmedAtMs: Int64 = -1_000_000
     /// Until when there was something that could make a node look lost.
     private var troubleUntilMs: [Int: Int64] = [:]
     /// When a node last found another unreachable, by (observer, observed).

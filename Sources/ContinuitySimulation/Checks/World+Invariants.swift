@@ -48,6 +48,28 @@ extension World {
         writes.acknowledged = kept
     }
 
+    /// No state in which nobody can write is silent: a run is under way, a hold says why, or people
+    /// were told since it began.
+    func checkSilence() {
+        let wasAway = nowMs - checker.silenceCheckedAtMs > 1_000
+        checker.silenceCheckedAtMs = nowMs
+        guard !wasAway, cluster.topology == .activePassive, let state = clusterState,
+            state.wasHealthy,
+            !databases.indices.contains(where: isWritable), state.run == nil, state.hold == nil,
+            state.maintenance == nil, state.nodeMaintenance[state.primary] == nil
+        else {
+            checker.writableAtMs = nowMs
+            return
+        }
+        let limitMs = 4 * state.policy.detection.silenceMs + 5_000
+        guard nowMs - checker.writableAtMs > limitMs,
+            checker.alarmedAtMs < checker.writableAtMs - 1_000
+        else { return }
+        violate(
+            "silent outage",
+            "nobody can write for \(nowMs - checker.writableAtMs) ms, and nothing says so")
+    }
+
     // MARK: The journal
 
     func append(_ entry: JournalEntry) {
@@ -94,7 +116,9 @@ extension World {
     private func check(_ entry: JournalEntry, _ body: JournalBody) {
         switch body {
         case .operationIntended(let body): checker.intended.insert(body.operation.key)
-        case .alertQueued(let body): checker.queuedAlerts.insert(body.alert.alertID)
+        case .alertQueued(let body):
+            checker.queuedAlerts.insert(body.alert.alertID)
+            if body.alert.severity != .info { checker.alarmedAtMs = nowMs }
         case .holdChanged(let body): check(body.hold)
         case .runRequested(let body): check(body, by: entry.actor)
         case .runFinished: checker.runBeganAtMs = nil

@@ -117,6 +117,7 @@ extension World {
         }
         drain()
         feed(.tick)
+        checkSilence()
         guard let orchestrator = serve.orchestrator else { return }
         after(
             orchestrator.needsFineTicks ? Self.fineTickMs : Self.tickMs, .tick(process: process))
