@@ -13,6 +13,8 @@ package enum Exit {
     package static let refused = ExitCode(3)
     /// Nothing has begun: others must consent first.
     package static let awaitingApproval = ExitCode(5)
+    /// Of `postgres follow`: the standby's data is not the beginning of the primary's.
+    package static let diverged = ExitCode(CommandResult.divergedStatus)
     /// How a hook ended that `hooks run` ran.
     package static let hookFailed = ExitCode(10)
     package static let hookError = ExitCode(11)

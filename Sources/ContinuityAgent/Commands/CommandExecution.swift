@@ -94,8 +94,6 @@ struct CommandExecution: Sendable {
 
     /// Tells a `rejoin` program what may happen to data that diverged.
     static let rejoinVariable = "CONTINUITY_REJOIN"
-    /// Of a `follow` program whose node's data can never take the primary's changes.
-    static let divergedStatus: Int32 = 6
 
     /// Runs the command's program. `nil` when it ended with 0, else the result to give.
     private func runProgram(
@@ -117,8 +115,7 @@ struct CommandExecution: Sendable {
             environment[Self.rejoinVariable] = rejoin.rawValue
         }
         let result = await ProgramRunner.run(
-<<<<<<< HEAD
-            argv: argv, environment: template.environment.merging(environment) { $1 },
+            argv: argv, environment: environment,
             limits: limits(of: command, template, deadline: deadline))
         guard !result.succeeded else { return nil }
         let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
@@ -127,6 +124,9 @@ struct CommandExecution: Sendable {
         if command.name == .prepare, result.ending == .exited(CommandResult.hinderedStatus) {
             answer.isHindered = true
             answer.detail = result.tail
+        }
+        if command.name == .follow, result.ending == .exited(CommandResult.divergedStatus) {
+            answer.isDiverged = true
         }
         return answer
     }
@@ -141,16 +141,6 @@ struct CommandExecution: Sendable {
         return ProgramRunner.Limits(
             totalMs: template.timeoutMs, stillMs: template.stallMs,
             onMove: { [state] in state.workMoved(command.key) })
-=======
-            argv: argv, environment: environment,
-            timeoutMs: min(template.timeoutMs, deadline - .now))
-        guard !result.succeeded else { return nil }
-        let outcome: CommandResult.Outcome = result.ending == .timedOut ? .timedOut : .failed
-        let isDiverged = command.name == .follow && result.ending == .exited(Self.divergedStatus)
-        return CommandResult(
-            key: command.key, outcome: outcome, detail: "\(argv[0]) \(result.explanation)",
-            isDiverged: isDiverged ? true : nil)
->>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
     }
 
     private func run(

@@ -148,7 +148,6 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// With `status`: the node that gets no promise from now on, as the order asked. An agent that
     /// does not know the request answers without it.
     package var deniedPromisesTo: NodeID?
-<<<<<<< HEAD
     /// With `prepare`: `true` when its program says that a stop would not end in time
     /// (``hinderedStatus``); `detail` says why.
     package var isHindered: Bool?
@@ -156,11 +155,12 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// The exit status by which a program for `prepare` says that something would keep the service
     /// from stopping. EX_TEMPFAIL: psql, pg_ctl and shells use lower ones for failures of their own.
     package static let hinderedStatus: Int32 = 75
-=======
     /// With `follow` that failed: the program has proven that this node's data is not the beginning
     /// of the primary's. Only a rejoin helps.
     package var isDiverged: Bool?
->>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
+
+    /// The exit status by which a program for `follow` says so.
+    package static let divergedStatus: Int32 = 6
 
     package init(
         key: OperationKey, outcome: Outcome, detail: String = "", durationMs: Int64 = 0,
@@ -183,11 +183,8 @@ package struct CommandResult: Codable, Hashable, Sendable {
         case durationMs = "duration_ms"
         case service, receipt, output
         case deniedPromisesTo = "denied_promises_to"
-<<<<<<< HEAD
         case isHindered = "hindered"
-=======
         case isDiverged = "diverged"
->>>>>>> 78d7e1cf39e839b44fa23095f86a707897ba5951
     }
 }
 
