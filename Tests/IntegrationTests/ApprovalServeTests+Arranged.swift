@@ -8,6 +8,8 @@ extension ApprovalServeTests {
         try await withServer { fixture, agents in
             let ada = try await access(fixture, "ada", "operator")
             let bob = try await access(fixture, "bob", "operator")
+            // It stays away for as long as nobody can bring it back.
+            agents.refuses(.rejoin, true)
             agents.set("node-2", .stopped)
             func plan() async throws -> String {
                 let status = try await fixture.send("GET", "status").json
@@ -38,6 +40,7 @@ extension ApprovalServeTests {
                 approved.output.contains("\(id) is approved in advance by bob")
                     || approved.output.contains("LAST ARRANGED"), "\(approved.output)")
             // It comes back before the move is due, and is the best again.
+            agents.refuses(.rejoin, false)
             agents.set("node-2", .running)
             let run = try await eventually("the move begins", within: .seconds(60)) {
                 try await fixture.entries().first { $0["kind"]?.string == "run_requested" }
