@@ -19,7 +19,7 @@ extension ApprovalServeTests {
             _ = try await eventually("node-2 has failed") {
                 try await plan() == "failed" ? true : nil
             }
-            let at = Date(timeIntervalSinceNow: 8).formatted(
+            let at = Date(timeIntervalSinceNow: 25).formatted(
                 Date.ISO8601FormatStyle(includingFractionalSeconds: true))
             let arranged = try await Programs.run(
                 [
@@ -41,7 +41,9 @@ extension ApprovalServeTests {
                     || approved.output.contains("LAST ARRANGED"), "\(approved.output)")
             // It comes back before the move is due, and is the best again.
             agents.refuses(.rejoin, false)
-            agents.set("node-2", .running)
+            _ = try await eventually("node-2 is well again") {
+                try await plan() == "healthy" ? true : nil
+            }
             let run = try await eventually("the move begins", within: .seconds(60)) {
                 try await fixture.entries().first { $0["kind"]?.string == "run_requested" }
             }
