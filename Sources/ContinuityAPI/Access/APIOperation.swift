@@ -139,7 +139,7 @@ package enum AccessTable {
     package static let localCommands = [
         "serve", "demo", "plan", "simulate", "access", "openapi", "audit verify", "audit export",
         "audit redact", "audit sign", "audit access", "audit key init", "audit key show", "backup",
-        "restore",
+        "restore", "context add", "context list", "context remove", "context use",
         "hooks check", "hooks doctor", "hooks list", "hooks new", "hooks replay", "hooks run",
         "hooks test", "pki init", "pki issue", "pki renew", "pki show", "postgres check",
         "postgres follow", "postgres prepare", "postgres rejoin", "postgres restart",
