@@ -20,7 +20,7 @@ package final class Agent: Service {
 
     private let configuration: AgentConfiguration
     private let logger: Logger
-    private let state: NodeState
+    let state: NodeState
     private let http: HTTPClient
     private let monitor: ServiceMonitor
     private let desk: CommandDesk

@@ -67,7 +67,7 @@ struct AgentConfigurationTests {
                 failure(bare + "role: witness\ncommands: {status: {argv: [/bin/true]}}\n"))
             #expect(commands.message.contains("'commands' is given"), "\(commands)")
             let unknown = try #require(failure(bare + "role: arbiter\n"))
-            #expect(unknown.message.contains("one of: data, witness"), "\(unknown)")
+            #expect(unknown.remedy.contains("one of: data, witness"), "\(unknown)")
         }
     }
 

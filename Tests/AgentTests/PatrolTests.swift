@@ -1,6 +1,7 @@
 import ContinuityCore
 import ContinuityHTTP
 import ContinuityNode
+import Dispatch
 import Foundation
 import Glibc
 import Testing
@@ -113,22 +114,17 @@ struct PatrolTests {
 
     // MARK: Disks
 
-    /// A pipe without a reader stands in for a disk that hangs: opening it waits for ever.
+    /// A writer that waits stands in for a disk that hangs.
     @Test func aDiskThatHangsDelaysNoFence() async throws {
         try await Harness.run { harness in
             let service = harness.service
             try service.say(.primary)
             try await service.start(stubborn: true)
             try await harness.running(as: .primary)
-            let pipe = service.stateFile + ".new"
-            try #require(mkfifo(pipe, 0o600) == 0)
-            defer {
-                // Whoever waits goes on.
-                let reader = open(pipe, O_RDONLY | O_NONBLOCK)
-                unlink(pipe)
-                usleep(100_000)
-                close(reader)
-            }
+            // What writes the state file waits, as for an fsync that does not return.
+            let disk = DispatchSemaphore(value: 0)
+            harness.agent.state.file.queue.async { disk.wait() }
+            defer { disk.signal() }
             async let stuck = harness.order(.prepare, epoch: 8)
             let began = ContinuousClock.now
             let result = try await harness.order(.fence, epoch: 9)

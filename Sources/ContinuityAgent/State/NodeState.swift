@@ -40,7 +40,7 @@ final class NodeState: Sendable {
     let reportNow = Wakeup()
     let guardNow = Wakeup()
     let peersNow = Wakeup()
-    private let file: StateFile
+    let file: StateFile
     let leaseFile: LeaseFile
     /// `nil` in tests that do without.
     let guardLink: GuardLink?

@@ -20,7 +20,7 @@ final class StateFile: Sendable {
 
     private let path: String
     /// Disk writes block, so they stay off the threads that run Swift's tasks.
-    private let queue = DispatchQueue(label: "continuity.agent.state-file")
+    let queue = DispatchQueue(label: "continuity.agent.state-file")
     private let savedVersion = Mutex<UInt64>(0)
     private let lock: FileHandle
 

@@ -31,6 +31,8 @@ enum ApprovalSchemas {
                 "plan", PlanSchemas.plan,
                 "What is approved: this plan and no other. With 'arranged' every plan of its kind, "
                     + "from its primary, to 'target_node_id' or to the best node."),
+            .optional(
+                "trigger", CommonSchemas.text, "What asked for it: a person, or an arranged time."),
             .required("requested_by", principal), .required("reason", CommonSchemas.text),
             .optional("target_node_id", CommonSchemas.nodeID),
             .required("needed", .count, "How many others must approve."),
