@@ -142,6 +142,7 @@ final class GuardLink: Sendable {
         if diesYoung { pause() }
     }
 
+    /// Blocks the link's own thread, which nothing else runs on.
     private func pause() { usleep(useconds_t(Self.restartPauseMs * 1000)) }
 
     private func spawn() -> Bool {

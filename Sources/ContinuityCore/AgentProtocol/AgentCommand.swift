@@ -64,7 +64,6 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         notAfterMs: Int64? = nil, deniesPromisesTo: NodeID? = nil, deniesPromisesMs: Int64? = nil,
         rejoin: RejoinPolicy? = nil
     ) {
-        self.rejoin = rejoin
         self.key = key
         self.clusterID = clusterID
         self.nodeID = nodeID
@@ -80,6 +79,7 @@ package struct AgentCommand: Codable, Hashable, Sendable {
         self.notAfterMs = notAfterMs
         self.deniesPromisesTo = deniesPromisesTo
         self.deniesPromisesMs = deniesPromisesMs
+        self.rejoin = rejoin
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -151,15 +151,14 @@ package struct CommandResult: Codable, Hashable, Sendable {
     /// With `prepare`: `true` when its program says that a stop would not end in time
     /// (``hinderedStatus``); `detail` says why.
     package var isHindered: Bool?
-
-    /// The exit status by which a program for `prepare` says that something would keep the service
-    /// from stopping. EX_TEMPFAIL: psql, pg_ctl and shells use lower ones for failures of their own.
-    package static let hinderedStatus: Int32 = 75
     /// With `follow` that failed: the program has proven that this node's data is not the beginning
     /// of the primary's. Only a rejoin helps.
     package var isDiverged: Bool?
 
-    /// The exit status by which a program for `follow` says so.
+    /// The exit status by which a program for `prepare` says that something would keep the service
+    /// from stopping. EX_TEMPFAIL: psql, pg_ctl and shells use lower ones for failures of their own.
+    package static let hinderedStatus: Int32 = 75
+    /// The exit status by which a program for `follow` says that the data has diverged.
     package static let divergedStatus: Int32 = 6
 
     package init(
@@ -167,7 +166,6 @@ package struct CommandResult: Codable, Hashable, Sendable {
         service: ServiceReport? = nil, receipt: FenceReceipt? = nil, output: String? = nil,
         deniedPromisesTo: NodeID? = nil, isDiverged: Bool? = nil
     ) {
-        self.isDiverged = isDiverged
         self.key = key
         self.outcome = outcome
         self.detail = detail
@@ -176,6 +174,7 @@ package struct CommandResult: Codable, Hashable, Sendable {
         self.receipt = receipt
         self.output = output
         self.deniedPromisesTo = deniedPromisesTo
+        self.isDiverged = isDiverged
     }
 
     private enum CodingKeys: String, CodingKey {

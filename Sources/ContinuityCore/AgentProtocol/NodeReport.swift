@@ -33,7 +33,6 @@ package struct NodeReport: Codable, Hashable, Sendable {
         promiseRule: String? = nil, isUnleased: Bool? = nil, version: String? = nil,
         work: NodeWork? = nil
     ) {
-        self.work = work
         self.clusterID = clusterID
         self.nodeID = nodeID
         self.bootID = bootID
@@ -47,6 +46,7 @@ package struct NodeReport: Codable, Hashable, Sendable {
         self.promiseRule = promiseRule
         self.isUnleased = isUnleased
         self.version = version
+        self.work = work
     }
 
     private enum CodingKeys: String, CodingKey {
